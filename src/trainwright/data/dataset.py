@@ -1,0 +1,57 @@
+"""Dataset: arrays with a task, splits and a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Which examples train, which choose and which judge: index arrays into the data, without overlap."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples ready for a network, with what they are for and how they are split.
+
+    `inputs`: float32, (examples, *shape): (examples, features) or (examples, height, width[, channels]).
+    `targets`: int32 (examples,), the class's number; or, for regression, float32 (examples,),
+    standardised on the training split.
+    """
+
+    name: str
+    task: Task
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.int32] | NDArray[np.float32]
+    splits: Splits
+    classes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example's inputs."""
+        return self.inputs.shape[1:]
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network has to put out: one per class, or one for regression."""
+        return len(self.classes) if self.task == "classification" else 1
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over task, classes, inputs, targets and splits, in hexadecimal."""
+        digest = hashlib.sha256(repr((self.task, self.classes, self.inputs.shape)).encode())
+        for array in (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
