@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform, get_args, get_origin
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast, dataclass_transform, get_args, get_origin
 
 import annotated_types
 import jax
@@ -60,7 +60,7 @@ def value(cls: Class) -> Class:
     A setting that is unknown, of the wrong kind or out of range raises `SettingError`, which names the
     field, the value and what is allowed.
     """
-    cls = checked_dataclass(frozen=True, config=_CONFIG)(cls)  # type: ignore[call-overload]
+    cls = cast(Class, checked_dataclass(frozen=True, config=_CONFIG)(cls))
     cls.name = snake_case(cls.__name__)  # type: ignore[attr-defined]
     check = cls.__init__  # type: ignore[misc]
 
@@ -91,7 +91,7 @@ def parse(text: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
         return [_call(node) for node in body.elts]  # type: ignore[attr-defined]
     except (SyntaxError, ValueError, AttributeError):
         raise SettingError(
-            f"cannot read {text!r}: write names with settings, such as 'dropout(hidden_rate=0.5), momentum(0.9)'"
+            f"cannot read {text!r}: write names with settings, as in 'dropout(hidden_rate=0.5), l2'"
         ) from None
 
 
@@ -122,13 +122,13 @@ def allowed(info: FieldInfo) -> str:
     for limit in info.metadata:
         match limit:
             case annotated_types.Ge(ge=bound):
-                low, left = f"{bound:g}", "["  # type: ignore[str-format]
+                low, left = f"{bound:g}", "["
             case annotated_types.Gt(gt=bound):
-                low, left = f"{bound:g}", "("  # type: ignore[str-format]
+                low, left = f"{bound:g}", "("
             case annotated_types.Le(le=bound):
-                high, right = f"{bound:g}", "]"  # type: ignore[str-format]
+                high, right = f"{bound:g}", "]"
             case annotated_types.Lt(lt=bound):
-                high, right = f"{bound:g}", ")"  # type: ignore[str-format]
+                high, right = f"{bound:g}", ")"
     return text + (f" in {left}{low}, {high}{right}" if (low, high) != ("-∞", "∞") else "")
 
 
