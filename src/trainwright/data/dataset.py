@@ -55,3 +55,17 @@ class Dataset:
         for array in (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+    def facts(self):
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "task": self.task,
+            "classes": list(self.classes),
+        }
+
+    def decoded(self, predicted):
+        return predicted if self.task == "classification" else predicted[:, 0]
+
+    def decoded_targets(self, rows):
+        return self.targets[rows]

@@ -16,4 +16,11 @@ def digits() -> Dataset:
     rest, test = train_test_split(np.arange(len(y)), test_size=0.2, stratify=y, random_state=0)
     train, validation = train_test_split(rest, test_size=0.25, stratify=y[rest], random_state=0)
     images = (bunch.images / 16).astype(np.float32)
-    return Dataset("digits", "classification", images, y, Splits(np.sort(train), np.sort(validation), np.sort(test)), tuple("0123456789"))
+    return Dataset(
+        "digits",
+        "classification",
+        images,
+        y,
+        Splits(np.sort(train), np.sort(validation), np.sort(test)),
+        tuple("0123456789"),
+    )

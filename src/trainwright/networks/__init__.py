@@ -1,0 +1,1 @@
+"""Networks: architectures as frozen values, built with the strategies' layers at their sites."""
