@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from trainwright import sealed
 from trainwright.errors import StoreError
-from trainwright.store import DamagedRun, Run, Store, digest
+from trainwright.run import Run
+from trainwright.store import DamagedRun, Store, digest
 
 
 def make_run(seed: int = 0, **changes) -> Run:
@@ -50,6 +51,10 @@ def make_run(seed: int = 0, **changes) -> Run:
         weights={"layers/0/kernel": rng.normal(size=(3, 2)).astype(np.float32).T, "scale": np.array(2.0)},
     )
     return replace(run, **changes)
+
+
+def name_of(run: Run) -> str:
+    return digest(run.recipe, run.data["fingerprint"], run.seed)
 
 
 def assert_same(one: Run, other: Run) -> None:
@@ -112,9 +117,9 @@ def test_digest_changes_with_the_semantics(monkeypatch):
 
 def test_round_trip(tmp_path):
     store, run = Store(tmp_path / "store"), make_run()
-    assert run.digest not in store
+    assert name_of(run) not in store
     name = store.write(run)
-    assert name == run.digest
+    assert name == name_of(run)
     assert name in store
     assert_same(store.read(name, weights=True), run)
     assert_same(Store(tmp_path / "store").read(name), run)
@@ -132,7 +137,7 @@ def test_numbers_that_json_lacks_survive(tmp_path):
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
 
-    json.loads((tmp_path / "runs" / run.digest / "run.json").read_text(), parse_constant=refuse)
+    json.loads((tmp_path / "runs" / name_of(run) / "run.json").read_text(), parse_constant=refuse)
 
 
 def test_empty_history_and_no_weights(tmp_path):
@@ -229,7 +234,7 @@ def test_damaged_run_is_set_aside_and_done_again(tmp_path):
 def test_a_run_without_manifest_does_not_block_its_place(tmp_path):
     store, run = Store(tmp_path), make_run()
     (tmp_path / "runs" / store.write(run) / "manifest.json").unlink()
-    assert run.digest not in store
+    assert name_of(run) not in store
     assert_same(store.read(store.write(run)), run)
 
 
@@ -355,18 +360,18 @@ def test_killed_in_mid_write(tmp_path):
     assert len(list((tmp_path / "writing").iterdir())) == 2
     kill(process)
     store = Store(tmp_path)
-    assert make_run(1).digest not in store
+    assert name_of(make_run(1)) not in store
     store.write(make_run(1))
     assert list((tmp_path / "writing").iterdir()) == []
     for seed in (0, 1, 2):
-        assert_same(store.read(make_run(seed).digest, weights=True), make_run(seed))
+        assert_same(store.read(name_of(make_run(seed)), weights=True), make_run(seed))
 
 
 def test_killed_after_the_rename(tmp_path):
     process = python(HANG_ON, tmp_path, 7)  # 5 files, their directory, then the directory above it
     assert process.stdout.readline() == "hanging\n"
     kill(process)
-    assert_same(Store(tmp_path).read(make_run(1).digest, weights=True), make_run(1))
+    assert_same(Store(tmp_path).read(name_of(make_run(1)), weights=True), make_run(1))
 
 
 def test_two_processes_write_the_same_runs(tmp_path):
@@ -386,7 +391,7 @@ for seed in range(40):
     assert len(list((tmp_path / "runs").iterdir())) == 40
     assert list((tmp_path / "writing").iterdir()) == []
     for seed in range(40):
-        assert_same(Store(tmp_path).read(make_run(seed).digest, weights=True), make_run(seed))
+        assert_same(Store(tmp_path).read(name_of(make_run(seed)), weights=True), make_run(seed))
 
 
 def test_claims_exclude_and_end_with_their_process(tmp_path):

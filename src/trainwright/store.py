@@ -7,8 +7,8 @@
     STORE/damaged/                  runs moved aside because they did not match their manifest
     STORE/writing/                  directories not yet renamed into place
 
-Everything is JSON, CSV, NPZ or safetensors: no pickle, and nothing here is needed to read it. JSON has no
-NaN and no infinity: these are written as `{"nonfinite": "nan"}`, `"inf"` or `"-inf"`.
+Everything is JSON (see `plainjson` for NaN), CSV, NPZ or safetensors: no pickle, and nothing of Trainwright
+is needed to read it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import io
 import itertools
 import json
 import logging
-import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
-from trainwright import sealed
+from trainwright import plainjson, sealed
 from trainwright.errors import StoreError
+from trainwright.run import Run
 
 SEMANTICS = 1  # raised when the same recipe, data and seed would give other numbers
 
@@ -52,41 +52,7 @@ def digest(recipe: Mapping[str, Any], fingerprint: str, seed: int) -> str:
     >>> digest({"learning_rate": 0.1}, "ba89", 0) == digest({"learning_rate": 0.2}, "ba89", 0)
     False
     """
-    return sealed.sha256(_canonical([SEMANTICS, recipe, fingerprint, seed]))[:20]
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What one (recipe, data, seed) left behind."""
-
-    recipe: dict[str, Any]
-    """The recipe's JSON: network, strategies, learning_rate, batch_size, epochs, ..."""
-    data: dict[str, Any]
-    """The data's facts: name, fingerprint, task, classes, sizes; for regression also mean and deviation."""
-    seed: int
-    status: Literal["finished", "diverged"]
-    steps: int
-    """Updates made."""
-    best_step: int
-    """The step of the weights kept: with early stopping the best on validation, else the last."""
-    parameters: int
-    seconds: float
-    """Wall time of this training's share; it differs from one repetition to the next."""
-    memory_bytes: int
-    environment: dict[str, Any]
-    """Versions by package (python, jax, ...), device, NPROC and cores."""
-    history: dict[str, NDArray[Any]]
-    """Columns of equal length: step (int64), train_loss, validation_loss, validation_error (float64)."""
-    predictions: Arrays
-    """validation, test: float32 log-probabilities (examples, classes), or for regression float32 (examples,)
-    in the target's own unit; validation_targets, test_targets: int32, or float32 in that unit."""
-    weights: Arrays
-    """The kept weights by path."""
-
-    @property
-    def digest(self) -> str:
-        """The run's name in a store."""
-        return digest(self.recipe, self.data["fingerprint"], self.seed)
+    return sealed.sha256(plainjson.canonical([SEMANTICS, recipe, fingerprint, seed]).encode())[:20]
 
 
 class Claim:
@@ -134,11 +100,11 @@ class Store:
 
     def write(self, run: Run) -> str:
         """Keep a run, whole or not at all, and return its digest. If it is there already, that one stays."""
-        name = run.digest
+        name = digest(run.recipe, run.data["fingerprint"], run.seed)
         if name in self:
             return name
         files = {
-            "run.json": _json({"digest": name} | {field: getattr(run, field) for field in _FACTS}),
+            "run.json": _text({"digest": name} | {field: getattr(run, field) for field in _FACTS}),
             "history.csv": _csv(run.history),
             "predictions.npz": _npz(run.predictions),
             "model.safetensors": _safetensors(run.weights),
@@ -161,7 +127,7 @@ class Store:
         if not folder.is_dir():
             raise StoreError(f"{self.folder} has no run {digest}")
         _read(folder, "predictions.npz")
-        facts = _parse_json(_read(folder, "run.json"))
+        facts = plainjson.loads(_read(folder, "run.json"))
         if facts.pop("digest") != digest:
             raise DamagedRun(f"{folder} holds another run than its name says")
         model = _StoredArrays(folder, "model.safetensors", safetensors.load)
@@ -200,7 +166,7 @@ class Store:
         with sealed.explained(self.folder):
             self._prepare()
             older = self._checkpoints(name)
-            files = {"state.json": _json(state), "arrays.safetensors": _safetensors(arrays)}
+            files = {"state.json": _text(state), "arrays.safetensors": _safetensors(arrays)}
             number = int(older[0].name) + 1 if older else 1
             sealed.write(self.folder / "checkpoints" / name / str(number), files, self.folder / "writing")
             for folder in older:
@@ -211,7 +177,7 @@ class Store:
         for folder in self._checkpoints(name):
             try:
                 arrays = safetensors.load(sealed.read(folder, "arrays.safetensors"))
-                return arrays, _parse_json(sealed.read(folder, "state.json"))
+                return arrays, plainjson.loads(sealed.read(folder, "state.json"))
             except sealed.Damaged as damage:
                 logger.warning("%s; the checkpoint is not used", damage)
         return None
@@ -235,7 +201,7 @@ class Store:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         sealed.sweep(self.folder / "writing")
         if not (self.folder / "store.json").exists():
-            form = _json({"format": sealed.FORMAT})
+            form = _text({"format": sealed.FORMAT})
             sealed.replace_file(self.folder / "store.json", form, self.folder / "writing")
         self._ready = True
 
@@ -269,33 +235,8 @@ class _StoredArrays(Mapping[str, NDArray[Any]]):
 _FACTS = tuple(one.name for one in fields(Run) if one.name not in ("history", "predictions", "weights"))
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(_spelled(value), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(_spelled(value), indent=1, allow_nan=False).encode() + b"\n"
-
-
-def _parse_json(content: bytes) -> dict[str, Any]:
-    def unspelled(item: dict[str, Any]) -> Any:
-        return float(item["nonfinite"]) if item.keys() == {"nonfinite"} else item
-
-    value: dict[str, Any] = json.loads(content, object_hook=unspelled)
-    return value
-
-
-def _spelled(value: Any) -> Any:
-    """The value as JSON can say it: no NumPy scalars, no tuples, no NaN."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"nonfinite": repr(value)}
-    if isinstance(value, Mapping):
-        return {key: _spelled(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_spelled(item) for item in value]
-    return value
+def _text(value: Any) -> bytes:
+    return plainjson.dumps(value).encode() + b"\n"
 
 
 def _csv(columns: Arrays) -> bytes:
