@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 from importlib.metadata import version
@@ -27,3 +28,13 @@ def environment() -> dict[str, Any]:
         "NPROC": os.environ.get("NPROC", "unset"),
         "cores": os.cpu_count(),
     }
+
+
+def keep_compiled() -> None:
+    """Keep compiled programs in the cache folder, for this process and those that it starts: the same
+    structure is then compiled once on a machine. JAX's own variables take precedence."""
+    from trainwright.data.fetching import cache_folder
+
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
