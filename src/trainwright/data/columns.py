@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.data.targets import LARGEST, as_text, place
+from trainwright.data.values import as_codes, as_numbers, as_text, place, row_name, some
 from trainwright.errors import DataError
 
 MOST_CATEGORIES = 50
 FEWEST_CATEGORIES = 10  # so many distinct texts are categories even in a small table
 MOSTLY = 0.8  # from this share on, a column of texts is taken for what they look like
+FARTHEST = 1e30  # standard deviations; beyond, float32 overflows
 ROW_NUMBERS = 20  # consecutive numbers from 0 or 1 on, that many, count the rows
 
 DATE = re.compile(
@@ -41,7 +42,7 @@ class Number:
         return 1 + self.indicator
 
     def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
-        numbers = _numbers(column)
+        numbers = as_numbers(column)
         missing = np.isnan(numbers)
         wrong = missing & column.notna().to_numpy()
         if wrong.any():
@@ -51,6 +52,13 @@ class Number:
                 "correct it or leave it empty"
             )
         standardised = (np.where(missing, self.mean, numbers) - self.mean) / self.deviation
+        far = np.abs(standardised) > FARTHEST
+        if far.any():
+            row = int(np.argmax(far))
+            raise DataError(
+                f"{place(column, row)}: {column.iloc[row]!r} is too far from all values in training (mean "
+                f"{self.mean:.4g}, standard deviation {self.deviation:.4g}); correct it or leave it empty"
+            )
         parts = [standardised, missing] if self.indicator else [standardised]
         return np.stack(parts, axis=1).astype(np.float32)
 
@@ -76,31 +84,26 @@ class Category:
         return len(self.levels) + self.indicator
 
     def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
-        missing = column.isna().to_numpy()
         new = self.unseen(column)
         if unseen == "error" and new.any():
             row = int(np.argmax(new))
-            known = ", ".join(self.levels[:10]) + (", ..." if len(self.levels) > 10 else "")
             raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} was no category in training ({known}); "
-                "correct it, leave it empty if it is not known, or train with examples of it"
+                f"{place(column, row)}: {column.iloc[row]!r} was no category in training "
+                f"({some(self.levels)}); correct it, leave it empty if it is not known, or train with examples of it"
             )
-        codes = pd.Index(self.levels).get_indexer(pd.Index(as_text(column)))
+        codes = as_codes(column, self.levels)
         inputs = np.zeros((len(column), self.width), dtype=np.float32)
-        seen = ~missing & ~new
-        inputs[np.flatnonzero(seen), codes[seen]] = 1
+        inputs[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1
         if self.indicator:
-            inputs[:, -1] = missing
+            inputs[:, -1] = column.isna()
         return inputs
 
     def unseen(self, column: pd.Series[Any]) -> NDArray[np.bool_]:
         """Where the column holds a category that training has not seen, (rows,)."""
-        codes = pd.Index(self.levels).get_indexer(pd.Index(as_text(column)))
-        return (codes < 0) & column.notna().to_numpy()
+        return (as_codes(column, self.levels) < 0) & column.notna().to_numpy()
 
     def treatment(self) -> str:
-        shown = ", ".join(self.levels[:5]) + (", ..." if len(self.levels) > 5 else "")
-        levels = f"one-hot, {len(self.levels)} categories ({shown})"
+        levels = f"one-hot, {len(self.levels)} categories ({some(self.levels)})"
         return levels + ("; missing: zeros, and an indicator" if self.indicator else "")
 
 
@@ -128,6 +131,10 @@ class Columns:
     kind: Literal["columns"] = "columns"
 
     @property
+    def left_out(self) -> list[LeftOut]:
+        return [column for column in self.columns if isinstance(column, LeftOut)]
+
+    @property
     def used(self) -> list[Number | Category]:
         return [column for column in self.columns if not isinstance(column, LeftOut)]
 
@@ -150,7 +157,7 @@ class Columns:
         found = []
         extra = [str(name) for name in table.columns if name not in {column.name for column in self.columns}]
         if extra:
-            found.append(f"not used, since not in training: {', '.join(extra)}")
+            found.append(f"not used, since not in training: {some(extra)}")
         for column in self.used:
             missing = int(table[column.name].isna().sum()) if column.name in table.columns else 0
             if missing and not column.indicator:
@@ -182,42 +189,49 @@ def measure_columns(table: pd.DataFrame, train: NDArray[np.int64]) -> Columns:
 
 def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Column:
     name = str(column.name)
-    training = column.iloc[train]
-    present = training.dropna()
-    indicator = len(present) < len(training)
+    present = column.iloc[train].dropna()
+    indicator = len(present) < len(train)
     if present.empty:
         return LeftOut(name, "empty in the training split", "fill it in")
-    if _is_dates(present):
+    if present.dtype.kind in "mM" or all(hasattr(v, "isoformat") for v in present):
         return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
-    if not all(isinstance(v, str | int | float | np.generic) for v in present.tolist()):
+    numbers = as_numbers(column)
+    strays = np.isnan(numbers) & column.notna().to_numpy()
+    if not strays.any():
+        return _choose_number(column, numbers, train, indicator, alone)
+    if strays.sum() <= (1 - MOSTLY) * column.notna().sum():
+        row = int(np.argmax(strays))
+        reason = f"text among its numbers ({column.iloc[row]!r} in {row_name(column, row)})"
+        return LeftOut(name, reason, "write numbers with a decimal point and leave unknown cells empty")
+    if not all(isinstance(v, str | int | float) for v in present.tolist()):
         return LeftOut(name, f"holds {type(present.iloc[0]).__name__}s", "give it one number or text per row")
-    if _is_number(column):
-        numbers = _numbers(column)
-        _check_finite(column, numbers)
-        if not alone and _counts_rows(column, numbers):
-            return LeftOut(
-                name, "counts the rows", "if it means something, let it start at another number than 0 or 1"
-            )
-        known = numbers[train][~np.isnan(numbers[train])]
-        if np.ptp(known) == 0 and not indicator:
-            return LeftOut(
-                name, f"one value only ({known[0]:g}) in the training split", "remove it, or add examples"
-            )
-        return Number(name, float(known.mean()), float(known.std()) or 1.0, indicator)
     return _choose_text(name, present, indicator)
 
 
-def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Column:
-    levels = tuple(sorted(set(as_text(present))))
-    numeric = pd.to_numeric(present.astype(str), errors="coerce").notna().to_numpy()
-    if numeric.mean() >= MOSTLY:
-        row = int(np.argmin(numeric))
-        where = place(present, row).split(",")[0]
+def _choose_number(
+    column: pd.Series[Any],
+    numbers: NDArray[np.float64],
+    train: NDArray[np.int64],
+    indicator: bool,
+    alone: bool,
+) -> Number | LeftOut:
+    name = str(column.name)
+    if not alone and pd.api.types.is_integer_dtype(column) and _counts_rows(numbers):
         return LeftOut(
-            name,
-            f"text among its numbers ({present.iloc[row]!r} in {where})",
-            "write numbers with a decimal point and leave unknown cells empty",
+            name, "counts the rows", "if it means something, let it start at another number than 0 or 1"
         )
+    known = numbers[train][~np.isnan(numbers[train])]
+    if np.ptp(known) == 0 and not indicator:
+        return LeftOut(
+            name, f"one value only ({known[0]:g}) in the training split", "remove it, or add examples"
+        )
+    return Number(name, float(known.mean()), float(known.std()) if np.ptp(known) else 1.0, indicator)
+
+
+def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Category | LeftOut:
+    levels = tuple(sorted(set(as_text(present.unique()))))
+    if sum(bool(DATE.fullmatch(level)) for level in levels) >= MOSTLY * len(levels):
+        return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
     if len(levels) == 1 and not indicator:
         return LeftOut(
             name, f"one value only ({levels[0]!r}) in the training split", "remove it, or add examples"
@@ -231,40 +245,6 @@ def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Column:
     return Category(name, levels, indicator)
 
 
-def _is_number(column: pd.Series[Any]) -> bool:
-    if pd.api.types.is_numeric_dtype(column):
-        return not pd.api.types.is_complex_dtype(column)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return False
-    return bool((pd.to_numeric(column, errors="coerce").notna() == column.notna()).all())
-
-
-def _is_dates(present: pd.Series[Any]) -> bool:
-    if present.dtype.kind in "mM":
-        return True
-    texts = [v for v in present.tolist() if isinstance(v, str)]
-    if len(texts) < len(present):
-        return all(hasattr(v, "isoformat") for v in present.tolist())
-    return sum(bool(DATE.fullmatch(v)) for v in texts) >= MOSTLY * len(texts)
-
-
-def _counts_rows(column: pd.Series[Any], numbers: NDArray[np.float64]) -> bool:
+def _counts_rows(numbers: NDArray[np.float64]) -> bool:
     """A running number says nothing about a new example, but in a sorted file it gives the target away."""
-    whole = pd.api.types.is_integer_dtype(column) and len(numbers) >= ROW_NUMBERS
-    return whole and numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
-
-
-def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(object)
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _check_finite(column: pd.Series[Any], numbers: NDArray[np.float64]) -> None:
-    bad = np.abs(numbers) >= LARGEST
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DataError(
-            f"{place(column, row)}: {column.iloc[row]!r} is infinite or beyond computing; "
-            "correct it, or leave the cell empty to have it treated as missing"
-        )
+    return len(numbers) >= ROW_NUMBERS and numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())

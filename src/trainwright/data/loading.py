@@ -152,6 +152,7 @@ def _prepare(raw: Raw, task: str | None, resample: int | None) -> Dataset:
     if isinstance(raw.inputs, pd.DataFrame):
         columns = measure_columns(raw.inputs, splits.train)
         inputs = columns.transform(raw.inputs, unseen="zeros")
+        notes += [f"column {out.name!r} is left out: {out.treatment()}" for out in columns.left_out]
         notes += columns.notes(raw.inputs)
         preparation = Preparation(columns, target)
     else:

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from trainwright.data.columns import Columns
 from trainwright.data.pixels import Pixels
 from trainwright.data.targets import Classes, Quantity, Task
+from trainwright.data.values import some
 from trainwright.errors import DataError
 
 
@@ -64,8 +65,7 @@ class Preparation:
     def report(self) -> list[dict[str, str]]:
         """A line for each column, the target last: its name (`column`), its `kind` and its `treatment`."""
         if isinstance(self.target, Classes):
-            shown = ", ".join(self.target.names[:10]) + (", ..." if len(self.target.names) > 10 else "")
-            done = f"{len(self.target.names)} classes ({shown})"
+            done = f"{len(self.target.names)} classes ({some(self.target.names)})"
         else:
             done = (
                 f"standardised (mean {self.target.mean:.4g}, standard deviation {self.target.deviation:.4g})"

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trainwright.data.values import as_codes, as_numbers, as_text, place, some
 from trainwright.errors import DataError, SettingError
 
 Task = Literal["classification", "regression"]
 
 MOST_CLASSES_GUESSED = 20  # whole numbers with more distinct values are taken for a quantity
-LARGEST = 1e100  # larger numbers are treated as infinite: their squares are
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,11 @@ class Classes:
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.int32]:
         """Each example's class number, (examples,). Raises DataError for a class that is not known."""
-        codes = pd.Index(self.names).get_indexer(pd.Index(as_text(values)))
+        codes = as_codes(values, self.names)
         if (codes < 0).any():
             row = int(np.argmax(codes < 0))
-            known = ", ".join(self.names[:10]) + (", ..." if len(self.names) > 10 else "")
             raise DataError(
-                f"{place(values, row)}: {values.iloc[row]!r} was no class in training ({known}); "
+                f"{place(values, row)}: {values.iloc[row]!r} was no class in training ({some(self.names)}); "
                 "correct it, or train with examples of it"
             )
         return codes.astype(np.int32)
@@ -61,17 +60,6 @@ class Quantity:
 
 
 Target = Classes | Quantity
-
-
-def as_text(values: pd.Series[Any]) -> list[str]:
-    """Each value as it is named: whole numbers without a decimal point, so that 1.0 and 1 are one class."""
-    return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values.tolist()]
-
-
-def place(values: pd.Series[Any] | pd.DataFrame, row: int) -> str:
-    """Where a value came from, in its source's own terms: `line 7, column 'age'`."""
-    where = f"{values.index.name or 'row'} {values.index[row]}"
-    return where if isinstance(values, pd.DataFrame) else f"{where}, column {values.name!r}"
 
 
 def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[Task, str | None]:
@@ -160,12 +148,11 @@ def measure_quantity(values: pd.Series[Any], train: NDArray[np.int64]) -> Quanti
 
 
 def _quantities(values: pd.Series[Any]) -> NDArray[np.float64]:
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = ~(np.abs(numbers) < LARGEST)
-    if bad.any():
-        row = int(np.argmax(bad))
+    numbers = as_numbers(values)
+    if np.isnan(numbers).any():
+        row = int(np.argmax(np.isnan(numbers)))
         raise DataError(
-            f"{place(values, row)}: the target {values.iloc[row]!r} is not a finite number, as regression "
-            "needs; correct it, remove the row, or set task='classification'"
+            f"{place(values, row)}: the target {values.iloc[row]!r} is not a number, as regression needs; "
+            "correct it, remove the row, or set task='classification'"
         )
     return numbers
