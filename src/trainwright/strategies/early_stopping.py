@@ -1,0 +1,48 @@
+"""Early stopping: keep the weights that were best on validation, and stop when they stay the best.
+
+Source: Goodfellow, Bengio & Courville 2016, Algorithm 7.1 (n steps between evaluations, patience p, the best
+weights theta* and their step i* returned), 7.2 (then train anew on all data for i* steps) and 7.3 (then go on
+from theta* with all data until the validation loss is down to the training loss at theta*). The recipe's
+`evaluate_every` is n.
+
+Algorithm 7.1 has no other end than the patience; a recipe also has a length, and theta* and i* are returned
+whichever ends the training. Algorithm 7.2 here counts i* in updates, not in passes over the data. Algorithm
+7.3 "is not even guaranteed to terminate": here it ends at the recipe's length at the latest.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from trainwright.strategy import Decision, History, Strategy
+from trainwright.value import value
+
+
+@value
+class EarlyStopping(Strategy):
+    """Stop after `patience` evaluations in a row without improvement, and return the best weights.
+
+    >>> EarlyStopping(patience=2).stop({"step": [10, 20, 30, 40], "validation_loss": [0.5, 0.4, 0.4, 0.6]})
+    Decision(best_step=20, stop=True)
+    """
+
+    patience: Annotated[int, Field(ge=1)] = 10
+    """p: how many evaluations in a row may fail to improve before the training ends."""
+    watch: Literal["loss", "error"] = "loss"
+    """The validation quantity v that must fall strictly: the mean log-loss, or the error."""
+    retrain: Literal["no", "anew", "onward"] = "no"
+    """With all data, validation included: anew is Algorithm 7.2, onward is Algorithm 7.3."""
+
+    example: ClassVar = {"patience": 1}
+
+    def stop(self, history: History) -> Decision:
+        best_step, v, j = 0, math.inf, 0
+        for step, v_new in zip(history["step"], history[f"validation_{self.watch}"], strict=True):
+            if v_new < v:
+                best_step, v, j = int(step), v_new, 0
+            else:
+                j += 1
+        return Decision(best_step, j >= self.patience)

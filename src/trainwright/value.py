@@ -1,0 +1,180 @@
+"""Settings as frozen values: checked when made, comparable, printable, storable as JSON.
+
+Numbers are data, structure is code: a value is also a JAX pytree whose leaves are its `float` fields.
+All else (integers, words, switches, whether an optional number is given) is the tree's structure. So two
+recipes with equal structure share one compiled program, and their numbers enter it as arguments.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast, dataclass_transform, get_args, get_origin
+
+import annotated_types
+import jax
+import pydantic
+from pydantic.dataclasses import dataclass as checked_dataclass
+from pydantic.fields import FieldInfo
+
+from trainwright.errors import SettingError
+
+Class = TypeVar("Class", bound=type)
+
+_CONFIG = pydantic.ConfigDict(
+    extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, arbitrary_types_allowed=True
+)
+
+
+class Value:
+    """Base of strategies, networks and recipes."""
+
+    name: ClassVar[str]
+    """The name used on the command line, in files and in reports: the class's, in snake case."""
+
+    def __str__(self) -> str:
+        """As it is written on the command line: the name, and the settings that are not the default."""
+        changed = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            if getattr(self, field.name) != field.default
+        ]
+        return f"{self.name}({', '.join(changed)})" if changed else self.name
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """The value that `to_json` described; checked like any other."""
+        return cls(**{name: _fixed(setting) for name, setting in stored.items() if name != "name"})
+
+    def to_json(self) -> dict[str, Any]:
+        """The name and every setting, as plain JSON values."""
+        settings = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return {"name": self.name, **settings}
+
+
+@dataclass_transform(frozen_default=True)
+def value(cls: Class) -> Class:
+    """Make a class a frozen, checked dataclass and a pytree whose leaves are its `float` fields.
+
+    A setting that is unknown, of the wrong kind or out of range raises `SettingError`, which names the
+    field, the value and what is allowed.
+    """
+    cls = cast(Class, checked_dataclass(frozen=True, config=_CONFIG)(cls))
+    cls.name = snake_case(cls.__name__)  # type: ignore[attr-defined]
+    check = cls.__init__  # type: ignore[misc]
+
+    def __init__(self: Any, *args: Any, **settings: Any) -> None:
+        try:
+            check(self, *args, **settings)
+        except pydantic.ValidationError as error:
+            raise SettingError(_explain(type(self), error)) from None
+
+    cls.__init__ = __init__  # type: ignore[misc]
+    _register(cls)
+    return cls
+
+
+def snake_case(name: str) -> str:
+    """`BatchNorm` -> `batch_norm`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def parse(text: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
+    """Read `dropout(hidden_rate=0.5), momentum(0.9)`: each name with its settings. Nothing is evaluated.
+
+    >>> parse("dropout(hidden_rate=0.5), batch_norm")
+    [('dropout', [], {'hidden_rate': 0.5}), ('batch_norm', [], {})]
+    """
+    try:
+        body = ast.parse(f"({text.strip()},)" if text.strip() else "()", mode="eval").body
+        return [_call(node) for node in body.elts]  # type: ignore[attr-defined]
+    except (SyntaxError, ValueError, AttributeError):
+        raise SettingError(
+            f"cannot read {text!r}: write names with settings, as in 'dropout(hidden_rate=0.5), l2'"
+        ) from None
+
+
+def _call(node: ast.expr) -> tuple[str, list[Any], dict[str, Any]]:
+    if isinstance(node, ast.Name):
+        return node.id, [], {}
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise ValueError
+    if any(keyword.arg is None for keyword in node.keywords):
+        raise ValueError
+    given = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+    return node.func.id, [ast.literal_eval(argument) for argument in node.args], given
+
+
+def settings(cls: type) -> dict[str, FieldInfo]:
+    """A value's fields with default, description and constraints, by name."""
+    return dict(cls.__pydantic_fields__)  # type: ignore[attr-defined]
+
+
+def allowed(info: FieldInfo) -> str:
+    """What a field accepts, in words: `a number in [0, 1)`, `one of 'train', 'test'`."""
+    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
+    if get_origin(info.annotation) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(info.annotation)))
+    words = {float: "a number", int: "a whole number", bool: "True or False", str: "a text"}
+    text = " or ".join(words.get(kind, str(getattr(kind, "__name__", kind))) for kind in kinds)
+    low, high, left, right = "-∞", "∞", "(", ")"
+    for limit in info.metadata:
+        match limit:
+            case annotated_types.Ge(ge=bound):
+                low, left = f"{bound:g}", "["
+            case annotated_types.Gt(gt=bound):
+                low, left = f"{bound:g}", "("
+            case annotated_types.Le(le=bound):
+                high, right = f"{bound:g}", "]"
+            case annotated_types.Lt(lt=bound):
+                high, right = f"{bound:g}", ")"
+    return text + (f" in {left}{low}, {high}{right}" if (low, high) != ("-∞", "∞") else "")
+
+
+def _explain(cls: Any, error: pydantic.ValidationError) -> str:
+    fields = settings(cls)
+    lines = []
+    for problem in error.errors():
+        where, given = problem["loc"][0] if problem["loc"] else "", problem["input"]
+        if where in fields:
+            lines.append(f"{where} = {given!r} is not allowed: give {allowed(fields[str(where)])}")
+        elif isinstance(where, int):
+            lines.append(f"{given!r} is one setting too many")
+        else:
+            known = ", ".join(fields) or "none"
+            lines.append(f"there is no setting {where!r}; its settings are: {known}")
+    return f"{cls.name}: " + "; ".join(dict.fromkeys(lines))
+
+
+def _plain(setting: Any) -> Any:
+    if isinstance(setting, Value):
+        return setting.to_json()
+    return [_plain(part) for part in setting] if isinstance(setting, tuple | list) else setting
+
+
+def _fixed(setting: Any) -> Any:
+    return tuple(map(_fixed, setting)) if isinstance(setting, list) else setting
+
+
+def _register(cls: Any) -> None:
+    leaves = [f.name for f in dataclasses.fields(cls) if _is_number(settings(cls)[f.name].annotation)]
+    rest = [f.name for f in dataclasses.fields(cls) if f.name not in leaves]
+
+    def flatten(value: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        return tuple(getattr(value, n) for n in leaves), tuple(getattr(value, n) for n in rest)
+
+    def unflatten(structure: tuple[Any, ...], numbers: Any) -> Any:
+        # Not through __init__: the numbers may be tracers, which no range check could read.
+        new = object.__new__(cls)
+        for name, part in (*zip(leaves, numbers, strict=True), *zip(rest, structure, strict=True)):
+            object.__setattr__(new, name, part)
+        return new
+
+    jax.tree_util.register_pytree_node(cls, flatten, unflatten)
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether a field holds a number, or values that hold numbers themselves."""
+    kinds = get_args(annotation) or (annotation,)
+    return any(kind is float or (isinstance(kind, type) and issubclass(kind, Value)) for kind in kinds)
