@@ -71,11 +71,13 @@ def arm(
     return ArmResult(
         name=name,
         recipe={
+            "name": "recipe",
             "network": {"name": "mlp", "hidden": [64, 64], "activation": {"name": "relu"}},
             "strategies": STRATEGIES.get(name, []),
             "learning_rate": 0.1,
             "batch_size": 32,
             "epochs": 30,
+            "steps": None,
         },
         learning_rate=RATES[seed % 3],
         at_edge=seed % 3 != 1,
@@ -108,7 +110,7 @@ def study(
     shifts: tuple[float, ...] = (0, -0.008, -0.006, -0.0004, 0.003, -0.0001, 0.0001, 0.009, -0.001),
     **facts: Any,
 ) -> Comparison:
-    """A study of these arms; the first is the reference, `shifts` are the true effects in units of `base`'s."""
+    """A study of these arms; the first is the reference; `shifts` are the true effects."""
     draw = np.random.default_rng(7)
     common = base * (1 + 0.06 * draw.standard_normal(seeds))
     delta = base / 10
@@ -125,7 +127,9 @@ def study(
         "task": task,
         "classes": list("0123456789"),
         "shape": [8, 8],
-        "sizes": {"train": 1077, "validation": 360, "test": 360},
+        "examples": {"train": 1077, "validation": 360, "test": 360},
+        "class_counts": {str(n): {"train": 107 + n, "validation": 36, "test": 36} for n in range(10)},
+        "resample": None,
         **facts,
     }
     return Comparison(
@@ -164,19 +168,19 @@ def regression() -> Comparison:
         {
             "column": "income",
             "kind": "number",
-            "done": "standardised; 3 missing values imputed, with indicator",
+            "treatment": "standardised; 3 missing values imputed, with indicator",
         },
-        {"column": "region", "kind": "category", "done": "one-hot, 5 categories"},
+        {"column": "region", "kind": "category", "treatment": "one-hot, 5 categories"},
         {
             "column": "notes",
             "kind": "text",
-            "done": "left out: free text; replace it by categories or numbers",
+            "treatment": "left out: free text; replace it by categories or numbers",
         },
     ]
     shifts = (0, -1500.0, 20.0, 900.0)
     return study(
         ["plain", "dropout(0.5)", "l2(0.01)", "batch_norm"],
-        seeds=8, task="regression", base=23456.7, shifts=shifts, name="houses.csv", columns=columns, classes=[],
+        seeds=8, task="regression", base=23456.7, shifts=shifts, name="houses.csv", columns=columns,
     )  # fmt: skip
 
 

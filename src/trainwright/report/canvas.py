@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from trainwright.report.quantities import printable
 
 INK = "#010203"  # what is drawn in this colour takes the text colour of the page
-STYLE = {
+STYLE: dict[Any, Any] = {
     # Text stays text: it can be searched and read aloud, and any script shows. It is laid out with
     # DejaVu Sans, wider than what pages commonly fall back to, so a replaced font does not overflow.
     "svg.fonttype": "none",
@@ -67,7 +67,7 @@ class Canvas:
         with warnings.catch_warnings():
             # A character that DejaVu Sans lacks is measured as a box, and shown by the browser's fonts.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            FigureCanvasSVG(self._figure).print_svg(
+            FigureCanvasSVG(self._figure).print_svg(  # type: ignore[no-untyped-call]
                 file, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
             )
         document = file.getvalue()

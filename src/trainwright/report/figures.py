@@ -41,9 +41,9 @@ def effects(comparison: Comparison, width: int = WIDE) -> str:
     left, right = (232, 200) if beside else (12, 12)
     with canvas(width, sum(rooms) + 66) as drawing:
         axes = drawing.panel(left, 6, width - left - right, sum(rooms))
-        axes.set_ylim(sum(rooms), 0)
+        axes.set_ylim(max(sum(rooms), 1), 0)
         reach = _reach([difference for _, difference in judged], comparison.delta) * unit.factor
-        _effect_axis(axes, comparison, reach)
+        _effect_axis(axes, comparison.delta * unit.factor, reach)
         top = 0.0
         for (arm, difference), name, room in zip(judged, names, rooms, strict=True):
             mean, interval = quantities.difference(difference.interval, unit)
@@ -54,17 +54,21 @@ def effects(comparison: Comparison, width: int = WIDE) -> str:
                 drawing.say(verdicts.signed_word(arm), width - right + 16, 6 + y - 8, weight="bold")
                 drawing.say(f"{mean} {interval}", width - right + 16, 6 + y + 9, fontsize=SMALL)
             else:
-                text = top + 18 + LINE * len(name)
-                y = text + 18
+                foot = top + 18 + LINE * len(name)
+                y = foot + 18
                 for index, line in enumerate(name):
                     drawing.say(line, 4, top + 18 + LINE * index, weight="bold", fontsize=SMALL)
-                drawing.say(verdicts.signed_word(arm), 4, text, fontsize=SMALL)
-                drawing.say(f"{mean} {interval}", width - 4, text, fontsize=SMALL, ha="right")
+                drawing.say(verdicts.signed_word(arm), 4, foot, fontsize=SMALL)
+                drawing.say(f"{mean} {interval}", width - 4, foot, fontsize=SMALL, ha="right")
             # On a phone the line at zero leaves room for the names.
             half = room / 2 if beside else 15
             axes.plot([0, 0], [y - half, y + half], color=INK, lw=1, solid_capstyle="butt")
             _effect(axes, difference, unit.factor, reach, y)
             top += room
+        middle = left + (width - left - right) / 2
+        text = f"difference in {comparison.metric}, {unit.difference}"
+        drawing.say(text, middle, drawing.height - 26, fontsize=SMALL, ha="center")
+        drawing.say("← better · worse →", middle, drawing.height - 10, fontsize=SMALL, ha="center")
         said = [f"{arm.name}: {verdicts.word(arm)}" for arm, _ in judged]
         return drawing.svg(f"effects-{width}", f"Differences to {comparison.reference}. {'; '.join(said)}.")
 
@@ -157,9 +161,7 @@ def _reach(differences: list[Difference], delta: float) -> float:
     return 1.06 * reach or 1.0
 
 
-def _effect_axis(axes: Axes, comparison: Comparison, reach: float) -> None:
-    unit = quantities.unit(comparison)
-    delta = comparison.delta * unit.factor
+def _effect_axis(axes: Axes, delta: float, reach: float) -> None:
     axes.set_xlim(-reach, reach)
     axes.axvspan(-delta, delta, color=INK, alpha=0.09, lw=0)
     axes.set_yticks([])
@@ -169,9 +171,6 @@ def _effect_axis(axes: Axes, comparison: Comparison, reach: float) -> None:
         FuncFormatter(lambda x, _: ("+" if x > 0 else "") + quantities.significant(x))
     )
     axes.tick_params(labelsize=SMALL)
-    axes.set_xlabel(
-        f"difference in {comparison.metric}, {unit.difference}\n← better · worse →", fontsize=SMALL
-    )
 
 
 def _effect(axes: Axes, difference: Difference, factor: float, reach: float, y: float) -> None:

@@ -15,17 +15,18 @@ from markupsafe import Markup
 from trainwright.compare import Comparison, sentence
 from trainwright.errors import StoreError
 from trainwright.report import figures, quantities, recipes, tables, verdicts
+from trainwright.report.quantities import printable
+
+_SIZES = {"wide": figures.WIDE, "narrow": figures.NARROW}
 
 
 def page(comparison: Comparison) -> str:
     """The whole report as HTML. Names from data are escaped; nothing in it refers to another file."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
-    environment.filters["fact"] = _fact
-    environment.tests["facts"] = lambda value: isinstance(value, Mapping)
-    environment.tests["records"] = _is_records
-    environment.tests["listing"] = _is_listing
+    environment.filters |= {"fact": _fact, "records": _records}
+    environment.tests |= {"listing": _is_listing}
     template = environment.from_string(files(__package__).joinpath("report.html.j2").read_text("utf-8"))
     return template.render(
         comparison=comparison,
@@ -76,15 +77,20 @@ def write(comparison: Comparison, path: Path) -> None:
         ) from error
 
 
-_SIZES = {"wide": figures.WIDE, "narrow": figures.NARROW}
+def _shown(value: Any) -> Any:
+    """Text from data without control characters, which no page may hold; markup as it is."""
+    return printable(value) if type(value) is str else value
 
 
-def _is_records(value: object) -> bool:
-    """A list of mappings: shown as a table."""
-    return _is_listing(value) and bool(value) and all(isinstance(item, Mapping) for item in value)  # type: ignore[attr-defined]
+def _records(value: Any) -> list[dict[str, Any]]:
+    """The rows of a value that reads best as a table: a list of mappings, or mappings by name."""
+    if isinstance(value, Mapping) and len(value) > 1:
+        value = [{"": name, **row} if isinstance(row, Mapping) else row for name, row in value.items()]
+    rows = list(value) if _is_listing(value) else []
+    return rows if rows and all(isinstance(row, Mapping) for row in rows) else []
 
 
-def _is_listing(value: object) -> bool:
+def _is_listing(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 

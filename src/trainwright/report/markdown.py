@@ -6,6 +6,7 @@ import re
 
 from trainwright.compare import Comparison, sentence
 from trainwright.report import tables, verdicts
+from trainwright.report.quantities import printable
 
 
 def markdown(comparison: Comparison) -> str:
@@ -41,7 +42,7 @@ def _row(cells: list[str]) -> str:
 
 def _code(text: str) -> str:
     """A name as a code span: no other Markdown or HTML in it takes effect."""
-    text = " ".join(text.split()).replace("|", "\\|")
+    text = " ".join(printable(text).split()).replace("|", "\\|")
     fence = _fence(text, 1)
     edge = " " if "`" in text else ""
     return f"{fence}{edge}{text}{edge}{fence}"
@@ -58,5 +59,6 @@ def _prose(text: str) -> str:
     >>> _prose("hidden_rate <b> a|b *x*")
     'hidden_rate \\\\<b> a\\\\|b \\\\*x\\\\*'
     """
-    text = " ".join(text.split())
-    return re.sub(r"[\\`*<|\[~#&]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
+    text = " ".join(printable(text).split())
+    # "]" only where a link would follow, so that intervals stay as they are.
+    return re.sub(r"[\\`*<|~$]|&(?=\w|#)|^[-+#>]|\](?=[(\[:])|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)

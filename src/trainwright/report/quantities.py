@@ -85,7 +85,7 @@ def error(interval: Interval, unit: Unit) -> Pieces:
     mean, half = interval.mean * unit.factor, (interval.high - interval.low) / 2 * unit.factor
     decimals = _decimals(unit, half, mean, half)
     text = number(mean, decimals) + unit.error
-    return text, f"± {number(half, decimals)}{unit.error}" if isfinite(half) else "no interval"
+    return text, f"± {number(half, decimals)}{unit.error}" if isfinite(half) else "(no interval)"
 
 
 def difference(interval: Interval, unit: Unit) -> Pieces:
@@ -98,7 +98,7 @@ def difference(interval: Interval, unit: Unit) -> Pieces:
     decimals = _decimals(unit, high - low, mean, low, high)
     text = number(mean, decimals, signed=True)
     if not (isfinite(low) and isfinite(high)):
-        return text, "no interval"
+        return text, "(no interval)"
     return text, f"[{number(low, decimals, signed=True)}, {number(high, decimals, signed=True)}]"
 
 
@@ -151,7 +151,7 @@ def printable(name: str) -> str:
     >>> printable("red\\x1b[31m")
     'red�[31m'
     """
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in name)
 
 
 def _decimals(unit: Unit, width: float, *values: float) -> int:

@@ -8,8 +8,6 @@ from typing import Any
 
 from trainwright.compare import Comparison
 
-NAMES = ("name", "kind", "type", "class", "strategy", "network")  # keys that say what a mapping is
-
 
 @dataclass(frozen=True)
 class Recipes:
@@ -22,60 +20,42 @@ class Recipes:
 def recipes(comparison: Comparison) -> Recipes:
     """Every arm's recipe in readable form; the learning rate is the one chosen for the arm."""
     full = [
-        (
-            arm.name,
-            {
-                **arm.recipe,
-                "learning_rate": arm.learning_rate,
-                "strategies": arm.recipe.get("strategies", []),
-            },
-        )
+        {**_settings(arm.recipe), "strategies": arm.recipe["strategies"], "learning_rate": arm.learning_rate}
         for arm in comparison.arms
     ]
-    keys = list(dict.fromkeys(key for _, recipe in full for key in recipe))
-    absent = object()
-    alike = {
-        key
-        for key in keys
-        if key != "strategies"
-        and all(recipe.get(key, absent) == full[0][1].get(key, absent) for _, recipe in full)
-    }
-    shared = {_words(key): spell(full[0][1][key]) for key in keys if key in alike}
-    own = tuple(
-        (name, {_words(key): spell(recipe[key]) for key in keys if key in recipe and key not in alike})
-        for name, recipe in full
+    keys = list(dict.fromkeys(key for recipe in full for key in recipe))
+    own = {key for key in keys if any(recipe.get(key) != full[0].get(key) for recipe in full)}
+    own.add("strategies")  # shown for each arm even where all are alike
+    shared = {_words(key): spell(full[0][key]) for key in keys if key not in own}
+    arms = tuple(
+        (arm.name, {_words(key): spell(recipe.get(key)) for key in keys if key in own})
+        for arm, recipe in zip(comparison.arms, full, strict=True)
     )
-    return Recipes(shared, own)
+    return Recipes(shared, arms)
 
 
 def spell(value: Any) -> str:
     """A JSON value as one would write it in Python: a mapping with a name is a call.
 
-    >>> spell([{"name": "dropout", "hidden_rate": 0.5}, {"name": "momentum", "settings": {"alpha": 0.9}}])
-    'dropout(hidden_rate=0.5), momentum(alpha=0.9)'
+    >>> spell([{"name": "dropout", "hidden_rate": 0.5}, {"name": "momentum", "decay": 0.9, "start": None}])
+    'dropout(hidden_rate=0.5), momentum(decay=0.9)'
     >>> spell([64, 64]), spell([]), spell("relu")
     ('(64, 64)', 'none', 'relu')
     """
     if isinstance(value, Mapping):
-        return _call(value)
+        inner = ", ".join(f"{key}={spell(setting)}" for key, setting in _settings(value).items())
+        return f"{value.get('name', '')}({inner})" if inner else str(value.get("name", "none"))
     if isinstance(value, Sequence) and not isinstance(value, str):
-        items = [spell(item) for item in value]
-        if any(isinstance(item, Mapping) for item in value):
-            return ", ".join(items)
-        return f"({', '.join(items)})" if items else "none"
+        items = ", ".join(map(spell, value))
+        if not items:
+            return "none"
+        return items if any(isinstance(item, Mapping) for item in value) else f"({items})"
     return "none" if value is None else str(value)
 
 
-def _call(value: Mapping[str, Any]) -> str:
-    key = next((key for key in NAMES if isinstance(value.get(key), str)), None)
-    settings: dict[str, Any] = {}
-    for name, setting in value.items():
-        if name == "settings" and isinstance(setting, Mapping):
-            settings |= setting
-        elif name != key:
-            settings[name] = setting
-    inner = ", ".join(f"{name}={spell(setting)}" for name, setting in settings.items())
-    return f"{value[key]}({inner})" if key and inner else value[key] if key else inner or "none"
+def _settings(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What a named value is set to; settings that are not given are left out."""
+    return {key: setting for key, setting in value.items() if key != "name" and setting is not None}
 
 
 def _words(key: str) -> str:

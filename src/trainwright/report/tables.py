@@ -51,7 +51,12 @@ def results(comparison: Comparison) -> Table:
         )
         for arm in comparison.arms
     ]
-    return _table(f"{comparison.metric.capitalize()} against {comparison.reference}", heads, comparison, rows)
+    return _table(
+        f"{comparison.metric[0].upper()}{comparison.metric[1:]} against {comparison.reference}",
+        heads,
+        comparison,
+        rows,
+    )
 
 
 def evidence(comparison: Comparison) -> Table:
@@ -105,7 +110,7 @@ def settings(comparison: Comparison) -> Table:
 
     rows = [tuple(cell(arm, rate) for rate in rates) for arm in comparison.arms]
     heads = ("arm", *(quantities.significant(rate) for rate in rates))
-    title = f"Validation {comparison.metric.removeprefix('test ')} at each learning rate (▸ chosen)"
+    title = f"Validation {comparison.metric.removeprefix('test ')} per learning rate, ▸ chosen"
     return _table(title, heads, comparison, rows)
 
 

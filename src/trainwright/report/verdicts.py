@@ -68,14 +68,13 @@ def meanings(comparison: Comparison) -> dict[str, str]:
     level, margin = quantities.level(comparison), quantities.margin(comparison)
     alpha = f"{100 * (1 - comparison.level):g} %"
     return {
-        "helps": f"The {comparison.metric} is lower than the reference's, beyond chance: after Holm's correction"
-        f" for the number of arms, a difference like this would come up in fewer than {alpha} of studies"
-        " without any effect.",
+        "helps": f"The {comparison.metric} is lower than the reference's by more than chance explains: of studies without"
+        f" any effect, at most {alpha} would say helps or hurts of even one arm (Holm's method).",
         "hurts": f"The same, with a higher {comparison.metric}.",
-        "no difference": f"The data exclude differences larger than {margin}, in either direction; a smaller one"
-        " may exist.",
-        "cannot tell": f"The {level} interval is too wide for any of the above. That is not evidence of no effect:"
-        " more seeds would narrow it.",
+        "no difference": f"The runs speak against a difference larger than {margin} in either direction;"
+        " a smaller one may exist.",
+        "cannot tell": f"The evidence is too thin for any of the above: the {level} interval is too wide."
+        " That is not evidence of no effect; more seeds would narrow it.",
     }
 
 
