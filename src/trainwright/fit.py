@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal, Protocol
 
@@ -27,9 +27,9 @@ from trainwright import keys, step
 from trainwright.data.dataset import Dataset
 from trainwright.environment import environment
 from trainwright.errors import SettingError
-from trainwright.networks.sites import Sites
 from trainwright.recipe import Recipe
 from trainwright.run import Run
+from trainwright.sites import Sites
 from trainwright.step import Program, State
 from trainwright.strategies.early_stopping import EarlyStopping
 from trainwright.strategy import History, users
@@ -204,7 +204,7 @@ class Cohort:
         self.graphdef, state = build(first)
         self.width = width or cohort_width(count(state.params))
         self.program = Program(self.graphdef, data.task, data.outputs, cohort=self.width > 1)
-        self.structure = jax.tree.structure(first.recipe)
+        self.structure: Any = jax.tree.structure(first.recipe)
         self.data = data
         self.inputs, self.targets = jnp.asarray(data.inputs), jnp.asarray(data.targets)
         rows = data.splits.validation
@@ -328,7 +328,7 @@ class Cohort:
         for slot in self.slots:
             if slot.ended:
                 continue
-            arrays = {}
+            arrays: dict[str, NDArray[Any]] = {}
             for name, states in (("state", self.state), ("best", self.best)):
                 if states is not None:
                     leaves = jax.tree.leaves(_arrays_of(_get(states, slot.number, self.program.cohort)))
@@ -388,7 +388,7 @@ def _restored(arrays: dict[str, NDArray[Any]], name: str, fresh: State) -> State
     if f"{name}/0" not in arrays:
         return fresh
     stored = [jnp.asarray(arrays[f"{name}/{number}"]) for number in range(len(leaves))]
-    return State(*jax.tree.unflatten(structure, stored), fresh.key)
+    return State(*(*jax.tree.unflatten(structure, stored), fresh.key))
 
 
 def _bytes(tree: Any) -> int:

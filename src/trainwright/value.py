@@ -11,7 +11,18 @@ import ast
 import dataclasses
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, dataclass_transform, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+)
 
 import annotated_types
 import jax
@@ -61,7 +72,7 @@ def value(cls: Class) -> Class:
     A setting that is unknown, of the wrong kind or out of range raises `SettingError`, which names the
     field, the value and what is allowed.
     """
-    cls = checked_dataclass(frozen=True, config=_CONFIG)(cls)  # type: ignore[call-overload]
+    cls = cast(Class, checked_dataclass(frozen=True, config=_CONFIG)(cls))
     cls.name = snake_case(cls.__name__)  # type: ignore[attr-defined]
     check = cls.__init__  # type: ignore[misc]
 
@@ -92,7 +103,7 @@ def parse(text: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
         return [_call(node) for node in body.elts]  # type: ignore[attr-defined]
     except (SyntaxError, ValueError, AttributeError):
         raise SettingError(
-            f"cannot read {text!r}: write names with settings, such as 'dropout(hidden_rate=0.5), momentum(0.9)'"
+            f"cannot read {text!r}: write names with settings, as in 'dropout(hidden_rate=0.5), l2'"
         ) from None
 
 
@@ -122,7 +133,9 @@ def _in_words(annotation: Any, limits: Sequence[Any]) -> str:
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(map(repr, kinds))
     if get_origin(annotation) is Annotated:
-        return _in_words(kinds[0], [limit for info in kinds[1:] for limit in getattr(info, "metadata", [info])])
+        return _in_words(
+            kinds[0], [limit for info in kinds[1:] for limit in getattr(info, "metadata", [info])]
+        )
     if get_origin(annotation) is tuple:
         return "a list, each " + _in_words(kinds[0], limits)
     if kinds:
@@ -133,13 +146,13 @@ def _in_words(annotation: Any, limits: Sequence[Any]) -> str:
     for limit in limits:
         match limit:
             case annotated_types.Ge(ge=bound):
-                low, left = f"{bound:g}", "["  # type: ignore[str-format]
+                low, left = f"{bound:g}", "["
             case annotated_types.Gt(gt=bound):
-                low, left = f"{bound:g}", "("  # type: ignore[str-format]
+                low, left = f"{bound:g}", "("
             case annotated_types.Le(le=bound):
-                high, right = f"{bound:g}", "]"  # type: ignore[str-format]
+                high, right = f"{bound:g}", "]"
             case annotated_types.Lt(lt=bound):
-                high, right = f"{bound:g}", ")"  # type: ignore[str-format]
+                high, right = f"{bound:g}", ")"
     return text + (f" in {left}{low}, {high}{right}" if (low, high) != ("-∞", "∞") else "")
 
 
@@ -148,6 +161,8 @@ def _explain(cls: Any, error: pydantic.ValidationError) -> str:
     lines = []
     for problem in error.errors():
         where, given = problem["loc"][0] if problem["loc"] else "", problem["input"]
+        if isinstance(where, int) and where < len(fields):  # given by its place
+            where = list(fields)[where]
         if where in fields:
             lines.append(f"{where} = {given!r} is not allowed: give {allowed(fields[str(where)])}")
         elif isinstance(where, int):

@@ -5,21 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Task = Literal["classification", "regression"]
+from trainwright.data.preparation import Preparation
+from trainwright.data.splits import Splits
+from trainwright.data.targets import Task
 
-
-@dataclass(frozen=True, eq=False)
-class Splits:
-    """Which examples train, which choose and which judge: index arrays into the data, without overlap."""
-
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    test: NDArray[np.int64]
+__all__ = ["Dataset", "Splits", "Task"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +23,9 @@ class Dataset:
     `inputs`: float32, (examples, *shape): (examples, features) or (examples, height, width[, channels]).
     `targets`: int32 (examples,), the class's number; or, for regression, float32 (examples,),
     standardised on the training split.
+    `preparation`: how inputs and targets were made from the raw data; None for arrays that came prepared.
+    `source`: the file, folder or package that it was read from. `resample`: the seed of the split, None for
+    the fixed one. `notes`: what was decided about the data and is worth saying.
     """
 
     name: str
@@ -37,6 +34,10 @@ class Dataset:
     targets: NDArray[np.int32] | NDArray[np.float32]
     splits: Splits
     classes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
+    source: str = ""
+    resample: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -53,7 +54,7 @@ class Dataset:
         """SHA-256 over task, classes, inputs, targets and splits, in hexadecimal."""
         digest = hashlib.sha256(repr((self.task, self.classes, self.inputs.shape)).encode())
         for array in (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def facts(self):

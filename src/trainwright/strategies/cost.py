@@ -33,6 +33,7 @@ class Cost(Strategy):
 
     def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
         if self.function == "cross_entropy":
-            return optax.losses.softmax_cross_entropy(outputs, y)
+            loss: jax.Array = optax.losses.softmax_cross_entropy(outputs, y)
+            return loss
         predicted = jax.nn.softmax(outputs) if outputs.shape[-1] > 1 else outputs
         return jnp.sum(optax.losses.squared_error(predicted, y), axis=-1) / 2

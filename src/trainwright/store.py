@@ -1,0 +1,275 @@
+"""The store: one directory per run, written once, checked whenever it is read.
+
+    STORE/store.json                the format of the store
+    STORE/runs/<digest>/            run.json, history.csv, predictions.npz, model.safetensors, manifest.json
+    STORE/checkpoints/<name>/<n>/   state.json, arrays.safetensors, manifest.json: trainings under way
+    STORE/claims/<digest>.lock      held by the process that is training that run
+    STORE/damaged/                  runs moved aside because they did not match their manifest
+    STORE/writing/                  directories not yet renamed into place
+
+Everything is JSON (see `plainjson` for NaN), CSV, NPZ or safetensors: no pickle, and nothing of Trainwright
+is needed to read it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import BaseFileLock, FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors import numpy as safetensors
+
+from trainwright import plainjson, sealed
+from trainwright.errors import StoreError
+from trainwright.run import Run
+
+SEMANTICS = 1  # raised when the same recipe, data and seed would give other numbers
+
+Arrays = Mapping[str, NDArray[Any]]
+
+logger = logging.getLogger(__name__)
+
+
+class DamagedRun(sealed.Damaged):
+    """A run with a file that is missing or is not what was written: discard it, and do it again."""
+
+
+def digest(recipe: Mapping[str, Any], fingerprint: str, seed: int) -> str:
+    """The name of the run that this recipe leaves on this data with this seed: 20 hexadecimal digits.
+
+    >>> digest({"network": {"name": "mlp"}, "learning_rate": 0.1}, "ba89", seed=0)
+    '...'
+    >>> digest({"learning_rate": 0.1}, "ba89", 0) == digest({"learning_rate": 0.2}, "ba89", 0)
+    False
+    """
+    return sealed.sha256(plainjson.canonical([SEMANTICS, recipe, fingerprint, seed]).encode())[:20]
+
+
+class Claim:
+    """The right to train one run, until it is released or the process ends, however it ends."""
+
+    def __init__(self, lock: BaseFileLock) -> None:
+        self._lock = lock
+
+    def release(self) -> None:
+        """Give the run back to whoever wants it."""
+        self._lock.release()
+
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Store:
+    """Runs by digest, in a folder that may be copied, moved and shared.
+
+    Opening writes nothing; the folder is made by the first write. Raises `StoreError` for a path that is
+    not a folder, a store in a newer format, a full disk and a folder that may not be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ready = False
+        form = folder / "store.json"
+        try:
+            if folder.exists() and not folder.is_dir():
+                raise StoreError(f"{folder} is a file, not a store: name a folder")
+            version = json.loads(form.read_bytes())["format"]
+        except FileNotFoundError:  # a new store
+            return
+        except OSError as problem:
+            raise StoreError(f"{form} cannot be read: {problem.strerror}; name another folder") from None
+        except (ValueError, LookupError, TypeError):
+            raise StoreError(f"{form} is damaged: delete it, the runs stay valid") from None
+        sealed.refuse_newer(version, folder)
+
+    def __contains__(self, digest: str) -> bool:
+        return (self._run(digest) / "manifest.json").is_file()
+
+    def write(self, run: Run) -> str:
+        """Keep a run, whole or not at all, and return its digest. If it is there already, that one stays."""
+        name = digest(run.recipe, run.data["fingerprint"], run.seed)
+        if name in self:
+            return name
+        files = {
+            "run.json": _text({"digest": name} | {field: getattr(run, field) for field in _FACTS}),
+            "history.csv": _csv(run.history),
+            "predictions.npz": _npz(run.predictions),
+            "model.safetensors": _safetensors(run.weights),
+        }
+        with sealed.explained(self.folder):
+            self._prepare()
+            if self._run(name).is_dir():  # it has no manifest, or it would be in the store
+                self.discard(name)
+            sealed.write(self._run(name), files, self.folder / "writing")
+        return name
+
+    def read(self, digest: str, *, weights: bool = False) -> Run:
+        """The run of that name, each file read compared with the manifest.
+
+        Predictions are compared now, and loaded (and compared again) whenever one is asked for, so that a
+        study's runs fit in memory; weights likewise, unless `weights` asks for all of them at once.
+        Raises `StoreError` if there is no such run and `DamagedRun` if a file is not what was written.
+        """
+        folder = self._run(digest)
+        if not folder.is_dir():
+            raise StoreError(f"{self.folder} has no run {digest}")
+        _read(folder, "predictions.npz")
+        facts = plainjson.loads(_read(folder, "run.json"))
+        if facts.pop("digest") != digest:
+            raise DamagedRun(f"{folder} holds another run than its name says")
+        model = _StoredArrays(folder, "model.safetensors", safetensors.load)
+        return Run(
+            **facts,
+            history=_parse_csv(_read(folder, "history.csv")),
+            predictions=_StoredArrays(folder, "predictions.npz", _parse_npz),
+            weights=model.load() if weights else model,
+        )
+
+    def discard(self, digest: str) -> None:
+        """Move a damaged run aside, into `damaged/`, so that it is done again."""
+        aside = self.folder / "damaged"
+        with sealed.explained(self.folder):
+            aside.mkdir(exist_ok=True)
+            for n in itertools.count(1):
+                try:
+                    if sealed.rename(self._run(digest), aside / f"{digest}-{n}"):
+                        return
+                except FileNotFoundError:  # another process was quicker
+                    return
+
+    def claim(self, digest: str) -> Claim | None:
+        """The right to train this run, or None while another process has it. Freed when its process ends."""
+        with sealed.explained(self.folder):
+            self._prepare()
+            lock = FileLock(self.folder / "claims" / f"{digest}.lock", thread_local=False)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                return None
+        return Claim(lock)
+
+    def write_checkpoint(self, name: str, arrays: Arrays, state: dict[str, Any]) -> None:
+        """Keep a training under way in place of its last checkpoint, which stays until this one is whole."""
+        with sealed.explained(self.folder):
+            self._prepare()
+            older = self._checkpoints(name)
+            files = {"state.json": _text(state), "arrays.safetensors": _safetensors(arrays)}
+            number = int(older[0].name) + 1 if older else 1
+            sealed.write(self.folder / "checkpoints" / name / str(number), files, self.folder / "writing")
+            for folder in older:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def read_checkpoint(self, name: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """The newest undamaged checkpoint's (arrays, state); None, and a logged warning, if there is none."""
+        for folder in self._checkpoints(name):
+            try:
+                arrays = safetensors.load(sealed.read(folder, "arrays.safetensors"))
+                return arrays, plainjson.loads(sealed.read(folder, "state.json"))
+            except sealed.Damaged as damage:
+                logger.warning("%s; the checkpoint is not used", damage)
+        return None
+
+    def drop_checkpoint(self, name: str) -> None:
+        """Forget a training's checkpoints, if there are any."""
+        shutil.rmtree(self.folder / "checkpoints" / name, ignore_errors=True)
+
+    def _run(self, digest: str) -> Path:
+        return self.folder / "runs" / digest
+
+    def _checkpoints(self, name: str) -> list[Path]:
+        folder = self.folder / "checkpoints" / name
+        return sorted(folder.glob("[0-9]*"), key=lambda one: -int(one.name))
+
+    def _prepare(self) -> None:
+        """Before the first write: the folders, the format, and what killed processes left unfinished."""
+        if self._ready:
+            return
+        for name in ("runs", "claims", "checkpoints", "writing"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        sealed.sweep(self.folder / "writing")
+        if not (self.folder / "store.json").exists():
+            form = _text({"format": sealed.FORMAT})
+            sealed.replace_file(self.folder / "store.json", form, self.folder / "writing")
+        self._ready = True
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return sealed.read(folder, name)
+    except sealed.Damaged as damage:
+        raise DamagedRun(str(damage)) from None
+
+
+class _StoredArrays(Mapping[str, NDArray[Any]]):
+    """The arrays of a stored file, loaded and checked when one is asked for, and not kept."""
+
+    def __init__(self, folder: Path, name: str, parse: Callable[[bytes], dict[str, NDArray[Any]]]) -> None:
+        self._folder, self._name, self._parse = folder, name, parse
+
+    def load(self) -> dict[str, NDArray[Any]]:
+        return self._parse(_read(self._folder, self._name))
+
+    def __getitem__(self, key: str) -> NDArray[Any]:
+        return self.load()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.load())
+
+    def __len__(self) -> int:
+        return len(self.load())
+
+
+_FACTS = tuple(one.name for one in fields(Run) if one.name not in ("history", "predictions", "weights"))
+
+
+def _text(value: Any) -> bytes:
+    return plainjson.dumps(value).encode() + b"\n"
+
+
+def _csv(columns: Arrays) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(_column(name, values).tolist() for name, values in columns.items()), strict=True))
+    return text.getvalue().encode()
+
+
+def _parse_csv(content: bytes) -> dict[str, NDArray[Any]]:
+    header, *rows = csv.reader(io.StringIO(content.decode()))
+    return {name: _column(name, [row[i] for row in rows]) for i, name in enumerate(header)}
+
+
+def _column(name: str, values: Any) -> NDArray[Any]:
+    """Counts for `step`; for all else float64, whose shortest decimal form gives back the same number."""
+    return np.asarray(values, dtype=np.int64 if name == "step" else np.float64)
+
+
+def _npz(arrays: Arrays) -> bytes:
+    if any(array.dtype.hasobject for array in arrays.values()):
+        raise TypeError("arrays of Python objects cannot be stored without pickle")
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take the names for options
+    return buffer.getvalue()
+
+
+def _parse_npz(content: bytes) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _safetensors(arrays: Arrays) -> bytes:
+    # safetensors copies the memory as it lies: an array must lie in C order.
+    return safetensors.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
