@@ -133,9 +133,7 @@ def _in_words(annotation: Any, limits: Sequence[Any]) -> str:
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(map(repr, kinds))
     if get_origin(annotation) is Annotated:
-        return _in_words(
-            kinds[0], [limit for info in kinds[1:] for limit in getattr(info, "metadata", [info])]
-        )
+        return _in_words(kinds[0], kinds[1].metadata)
     if get_origin(annotation) is tuple:
         return "a list, each " + _in_words(kinds[0], limits)
     if kinds:
