@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from trainwright import keys, step
 from trainwright.data.dataset import Dataset
+from trainwright.data.facts import facts
 from trainwright.environment import environment
 from trainwright.errors import SettingError
 from trainwright.recipe import Recipe
@@ -272,11 +273,11 @@ class Cohort:
         predictions: dict[str, NDArray[Any]] = {}
         for name, rows in (("validation", data.splits.validation), ("test", data.splits.test)):
             predicted = step.predictions(one, _numbers(recipe), state, jnp.asarray(data.inputs[rows]))
-            predictions[name] = data.decoded(np.asarray(predicted))
-            predictions[f"{name}_targets"] = data.decoded_targets(rows)
+            predictions[name] = data.decode(np.asarray(predicted))
+            predictions[f"{name}_targets"] = data.labels(rows)
         return Run(
             recipe=recipe.to_json(),
-            data=data.facts(),
+            data=facts(data),
             seed=slot.training.seed,
             status="diverged" if slot.diverged else "finished",
             steps=slot.total,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainwright.data.preparation import Preparation
 from trainwright.data.splits import Splits
-from trainwright.data.targets import Task
+from trainwright.data.targets import Quantity, Task
 
 __all__ = ["Dataset", "Splits", "Task"]
 
@@ -70,3 +71,22 @@ class Dataset:
 
     def decoded_targets(self, rows):
         return self.targets[rows]
+
+    def decode(self, predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A network's predictions (examples, outputs) in the target's own terms: log-probabilities as they
+        are; a regression's values (examples,) in the target's unit."""
+        if self.task == "classification":
+            return predicted
+        return self._in_unit(predicted[:, 0])
+
+    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.float32]:
+        """The targets of these examples in the target's own terms: class numbers, or values in its unit."""
+        if self.task == "classification":
+            return self.targets[rows]
+        return self._in_unit(self.targets[rows])
+
+    def _in_unit(self, standardised: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        target = self.preparation.target if self.preparation else None
+        return (target.decode(standardised) if isinstance(target, Quantity) else standardised).astype(
+            np.float32
+        )

@@ -20,20 +20,6 @@ def digits() -> Raw:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-<<<<<<< HEAD
-    y = bunch.target.astype(np.int32)
-    rest, test = train_test_split(np.arange(len(y)), test_size=0.2, stratify=y, random_state=0)
-    train, validation = train_test_split(rest, test_size=0.25, stratify=y[rest], random_state=0)
-    images = (bunch.images / 16).astype(np.float32)
-    return Dataset(
-        "digits",
-        "classification",
-        images,
-        y,
-        Splits(np.sort(train), np.sort(validation), np.sort(test)),
-        tuple("0123456789"),
-    )
-=======
     raw = from_arrays((bunch.images, bunch.target), "digits", "scikit-learn's sklearn.datasets.load_digits")
     return replace(raw, highest=16.0, targets=raw.targets.astype("category"))
 
@@ -53,4 +39,3 @@ def fashion_mnist() -> Raw:
 
 
 NAMED: dict[str, Callable[[], Raw]] = {"digits": digits, "mnist": mnist, "fashion_mnist": fashion_mnist}
->>>>>>> data
