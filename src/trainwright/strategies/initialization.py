@@ -39,7 +39,7 @@ class Initialization(Strategy):
     hidden_bias: float = 0.0
     """Every hidden unit's first bias; 0.1 lets most rectified linear units start active."""
     output_bias: Literal["zeros", "marginals"] = "zeros"
-    """marginals: log of each class's frequency in the training split, which the first outputs then predict."""
+    """marginals: log of each class's frequency in the training split, what the first outputs predict."""
 
     example: ClassVar = {"rule": "orthogonal", "output_bias": "marginals", "hidden_bias": 0.1}
 
