@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from trainwright import keys
 from trainwright.errors import SettingError
+from trainwright.strategies.initialization import he_normal
 from trainwright.strategy import Kernel, Layer, NothingToActOn, Strategy, users, uses
 
 Part = TypeVar("Part")
@@ -114,11 +115,6 @@ class NetworkSite:
             if drawn is not None:
                 return drawn.astype(np.float32)
         return None
-
-
-def he_normal(rng: np.random.Generator, fan_in: int, units: int) -> Kernel:
-    """Normal weights of variance 2/fan_in (He et al. 2015, arXiv 1502.01852, equation 10)."""
-    return rng.standard_normal((fan_in, units), np.float32) * np.float32(np.sqrt(2 / fan_in))
 
 
 def _empty(key: jax.Array, shape: tuple[int, ...], dtype: object = None) -> jax.Array:
