@@ -113,7 +113,7 @@ def study(
     _write_study(planned, comparison, store or folder / "store", folder)
     _show(comparison, markdown, as_json, quiet)
     if not quiet and not as_json and not markdown:
-        print(f"\nReport: {folder / 'report.html'}   best model: {folder / 'best-model'}")  # noqa: T201
+        print(f"\nReport: {folder / 'report.html'}   best model: {folder / 'best-model'}")
 
 
 @app.command(
@@ -135,12 +135,12 @@ def fit(
 ) -> None:
     """Train one network and keep it as a model."""
     from trainwright import defaults, strategies
-    from trainwright.compare import score
     from trainwright.data import load
     from trainwright.environment import keep_compiled
     from trainwright.fit import fit as train
     from trainwright.model import Model
-    from trainwright.progress import training_progress
+    from trainwright.score import score
+    from trainwright.terminal import console, facts_table, training_progress
 
     if out.exists():
         raise StoreError(f"{out} is there already: delete it, or name another folder with --out")
@@ -156,21 +156,18 @@ def fit(
             f" try a --rate below {recipe.learning_rate:g}"
         )
     Model.of(run, data).save(out)
-    result = {"model": str(out), "steps": run.steps, "best_step": run.best_step, "parameters": run.parameters}
-    result |= {
-        f"{split}_{name}": number
-        for split in ("validation", "test")
-        for name, number in score(run, split).items()
+    result: dict[str, Any] = {
+        "model": str(out),
+        "updates": run.steps,
+        "kept weights of update": run.best_step,
+        "parameters": run.parameters,
+        "validation error": score(run, "validation").error,
+        "test error": score(run, "test").error,
     }
     if as_json:
-        print(json.dumps(result))  # noqa: T201
+        print(json.dumps(result))
     elif not quiet:
-        for name, number in result.items():
-            print(
-                f"{name.replace('_', ' '):17} {number:.4g}"
-                if isinstance(number, float)
-                else f"{name.replace('_', ' '):17} {number}"
-            )  # noqa: T201
+        console().print(facts_table(result))
 
 
 @app.command(epilog="Example: trainwright predict model customers.csv --out predictions.csv")
@@ -200,7 +197,7 @@ def predict(
         raise DataError(f"{source}: {error}") from None
     if not quiet:
         for note in notes:
-            print(f"note: {note}", file=sys.stderr)  # noqa: T201
+            print(f"note: {note}", file=sys.stderr)
     if out is None:
         table.to_csv(sys.stdout, index=False)
     else:
@@ -219,19 +216,17 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Draw a study's report again and print its tables."""
-    from trainwright import plainjson
-    from trainwright.compare import from_json
+    from trainwright.comparison import Comparison
     from trainwright.report import write
 
     stored = folder / "comparison.json"
     try:
-        comparison = from_json(plainjson.loads(stored.read_bytes()))
+        comparison = Comparison.from_json(stored.read_text("utf-8"))
     except OSError as error:
-        raise StoreError(
-            f"{stored} cannot be read ({error.strerror}): name the --out folder of a study"
-        ) from None
-    except (ValueError, LookupError, TypeError):
-        raise StoreError(f"{stored} is damaged: repeat the study; its runs are kept") from None
+        reason = error.strerror or "unreadable"
+        raise StoreError(f"{stored}: {reason}; name the --out folder of a study") from None
+    except (StoreError, UnicodeDecodeError):
+        raise StoreError(f"{stored} is damaged: repeat the study, its runs are kept") from None
     write(comparison, out or folder / "report.html")
     _show(comparison, markdown, as_json, quiet)
 
@@ -246,25 +241,25 @@ def list_strategies(
     """List the strategies, or explain one: what it changes, its settings, its source, an example."""
     from dataclasses import asdict
 
-    from trainwright import catalogue, strategies
-    from trainwright.progress import console
+    from trainwright import catalogue
+    from trainwright.terminal import card_page, card_table, console
 
-    cards = [catalogue.card(one) for one in ([name] if name else strategies.names())]
+    cards = [catalogue.card(name)] if name else catalogue.cards()
     if as_json:
-        print(json.dumps([asdict(card) for card in cards], indent=1))  # noqa: T201
+        print(json.dumps([asdict(card) for card in cards], indent=1))
     else:
-        console().print(catalogue.page(cards[0]) if name else catalogue.table(cards))
+        console().print(card_page(cards[0]) if name else card_table(cards))
 
 
 @app.command(epilog="Example: trainwright data customers.csv --target churned")
 def data(source: Source, target: Target = None, task: Task = None, as_json: Json = False) -> None:
     """Read a data set (fetching it if need be) and say what is in it and what is done to each column."""
     from trainwright.data import facts, load
-    from trainwright.progress import console, facts_table
+    from trainwright.terminal import console, facts_table
 
     found = facts(load(source, target=target, task=task))
     if as_json:
-        print(json.dumps(found, indent=1))  # noqa: T201
+        print(json.dumps(found, indent=1))
     else:
         console().print(facts_table(found))
 
@@ -274,15 +269,15 @@ def doctor(as_json: Json = False) -> None:
     """Say what Trainwright runs on here: versions, device, NPROC, cores, cache, and what is missing."""
     from trainwright.data import NAMED, cache_folder
     from trainwright.environment import environment, missing
-    from trainwright.progress import console, facts_table
+    from trainwright.terminal import console, facts_table
 
     found = environment() | {
         "cache": str(cache_folder()),
-        "data sets by name": ", ".join(NAMED),
-        "not installed": missing(),
+        "fetched": [name for name in NAMED if (cache_folder() / name).is_dir()] or "nothing yet",
+        "missing": missing() or "nothing",
     }
     if as_json:
-        print(json.dumps(found, indent=1))  # noqa: T201
+        print(json.dumps(found, indent=1))
     else:
         console().print(facts_table(found))
 
@@ -292,7 +287,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except TrainwrightError as error:
-        print(f"trainwright: {error}", file=sys.stderr)  # noqa: T201
+        print(f"trainwright: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -302,7 +297,7 @@ def main() -> None:
 def _run_study(
     planned: Study, store: Path, delta: float | None, level: float, workers: int | None, quiet: bool
 ) -> Comparison:
-    from trainwright.progress import study_progress
+    from trainwright.terminal import study_progress
 
     try:
         with study_progress(len(planned.plan), quiet) as watch:
@@ -313,7 +308,7 @@ def _run_study(
         from trainwright.store import Store
 
         kept = sum(one.digest in Store(store) for one in planned.plan)
-        print(  # noqa: T201
+        print(
             f"\ninterrupted: {kept} of {len(planned.plan)} runs are kept in {store};"
             f" the same command goes on from there:\n  {_command()}",
             file=sys.stderr,
@@ -322,26 +317,24 @@ def _run_study(
 
 
 def _write_study(planned: Study, comparison: Comparison, store: Path, folder: Path) -> None:
-    from trainwright import plainjson, sealed
-    from trainwright.compare import to_json
+    from trainwright import sealed
     from trainwright.report import write
 
     write(comparison, folder / "report.html")
     with sealed.explained(folder):
-        content = plainjson.dumps(to_json(comparison)).encode() + b"\n"
+        content = comparison.to_json().encode() + b"\n"
         sealed.replace_file(folder / "comparison.json", content, folder)
-    planned.best_model(store).save(folder / "best-model", replace=True)
+    planned.best_model(store, comparison).save(folder / "best-model", replace=True)
 
 
 def _show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> None:
-    from trainwright import plainjson, report
-    from trainwright.compare import to_json
-    from trainwright.progress import console
+    from trainwright import report
+    from trainwright.terminal import console
 
     if as_json:
-        print(plainjson.dumps(to_json(comparison)))  # noqa: T201
+        print(comparison.to_json())
     elif markdown:
-        print(report.markdown(comparison))  # noqa: T201
+        print(report.markdown(comparison))
     elif not quiet:
         for part in (report.table, report.cost_table, report.findings):
             console().print(part(comparison))

@@ -7,6 +7,7 @@ settings in the JSON, and filled with numbers.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,11 @@ class Model:
         recipe = Recipe.from_json(run.recipe)
         return cls(recipe, data.preparation, data.shape, data.classes, dict(run.weights), origin)
 
-    def save(self, folder: str | Path) -> None:
-        """Write the folder, whole or not at all. Raises `StoreError` if it is there already."""
+    def save(self, folder: str | Path, *, replace: bool = False) -> None:
+        """Write the folder, whole or not at all.
+
+        Raises `StoreError` if it is there already, unless it is a model and may be replaced.
+        """
         facts = {
             "recipe": self.recipe.to_json(),
             "preparation": self.preparation.to_json(),
@@ -75,6 +79,8 @@ class Model:
         }
         target = Path(folder)
         with sealed.explained(target.parent):
+            if replace and (target / "model.json").is_file():
+                shutil.rmtree(target)
             if not sealed.write(target, files, target.parent / f".{target.name}-writing"):
                 raise StoreError(f"{target} is there already: delete it or name another folder")
 
@@ -118,7 +124,8 @@ class Model:
         predicted = np.asarray(predict(self.network(), self.recipe.strategies, x, task))
         if task == "classification":
             return np.exp(predicted)
-        return self.preparation.target.decode(predicted[:, 0])  # type: ignore[union-attr]
+        values: NDArray[Any] = self.preparation.target.decode(predicted[:, 0])  # type: ignore[union-attr]
+        return values
 
     def table(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> pd.DataFrame:
         """Predictions as a table: the likeliest class and each class's probability, or the value."""

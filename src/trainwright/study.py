@@ -28,8 +28,10 @@ from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.errors import SettingError
 from trainwright.fit import Slot, Training, build, cohort_width, count, fit_all
+from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.run import Run
+from trainwright.score import score
 from trainwright.store import DamagedRun, Store
 from trainwright.workers import Report, run_tasks
 
@@ -158,6 +160,18 @@ class Study:
             resampled=self.resample,
             command=command,
         )
+
+    def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model:
+        """The model of the arm, and of its seed, that did best on validation."""
+        arm = min(comparison.arms, key=lambda arm: min(one.validation_error for one in arm.grid))
+        runs = [
+            (one, Store(Path(folder)).read(one.digest))
+            for one in self.plan
+            if one.arm == arm.name and one.training.recipe.learning_rate == arm.learning_rate
+        ]
+        scores = [score(run, "validation") for _, run in runs]
+        best = min(range(len(runs)), key=lambda i: (scores[i].error, scores[i].loss))
+        return Model.of(runs[best][1], runs[best][0].training.data)
 
     def _train(
         self, store: Store, missing: Sequence[Planned], workers: int, watch: Callable[[Progress], None] | None

@@ -1,20 +1,25 @@
-"""Progress: one bar on a terminal, a plain line now and then where there is none; always on standard error."""
+"""What the command line shows besides a report: progress, facts, and the catalogue's cards.
+
+Progress goes to standard error: a bar on a terminal, a plain line now and then where there is none.
+"""
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from trainwright.catalogue import Card
     from trainwright.fit import Slot
     from trainwright.study import Progress
 
@@ -79,6 +84,31 @@ def training_progress(quiet: bool) -> Iterator[Callable[[Slot], None]]:
         yield lambda slot: bar.update(task, completed=slot.step / slot.length, description=describe(slot))
 
 
+def card_table(cards: Sequence[Card]) -> Table:
+    """The catalogue: each strategy's name and what one does with it."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("strategy", style="bold", no_wrap=True)
+    table.add_column("what it does")
+    for card in cards:
+        table.add_row(card.name, Text(card.summary))
+    return table
+
+
+def card_page(card: Card) -> Group:
+    """One strategy explained: what it changes, its settings, its source, deviations, an example."""
+    settings = Table(box=None, pad_edge=False)
+    for head in ("setting", "default", "allowed", "what it is"):
+        settings.add_column(head, overflow="fold")
+    for one in card.settings:
+        settings.add_row(Text(one.name, "bold"), *map(Text, (one.default, one.allowed, one.description)))
+    parts: list[Any] = [Text(card.name, "bold"), Text(card.summary), "", Text(card.changes), "", settings]
+    for head, text in (("Source", card.source), ("To mind", card.deviations)):
+        if text:
+            parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
+    example = f"trainwright study digits --arm {shlex.quote(card.example)}"
+    return Group(*parts, "", Text.assemble(("Example: ", "bold"), example))
+
+
 def facts_table(facts: dict[str, Any]) -> Table:
     """Facts by name, nested ones indented, lists one to a line."""
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -121,4 +151,4 @@ class _Lines:
         self.last = now
         gone = now - self.start
         left = f", about {gone / fraction - gone:.0f} s left" if 0 < fraction < 1 and not last else ""
-        print(f"{text} ({gone:.0f} s{left})", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{text} ({gone:.0f} s{left})", file=sys.stderr, flush=True)
