@@ -17,7 +17,7 @@ from trainwright.strategy import Strategy
 Budget = Literal["quick", "full"]
 
 RATES: dict[Budget, tuple[float, ...]] = {
-    "quick": (0.003, 0.03, 0.3),
+    "quick": (0.01, 0.05, 0.25, 1.0),
     "full": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
 }
 

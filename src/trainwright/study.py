@@ -171,7 +171,8 @@ class Study:
         ]
         scores = [score(run, "validation") for _, run in runs]
         best = min(range(len(runs)), key=lambda i: (scores[i].error, scores[i].loss))
-        return Model.of(runs[best][1], runs[best][0].training.data)
+        chosen, _ = runs[best]
+        return Model.of(Store(Path(folder)).read(chosen.digest, weights=True), chosen.training.data)
 
     def _train(
         self, store: Store, missing: Sequence[Planned], workers: int, watch: Callable[[Progress], None] | None

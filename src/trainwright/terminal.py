@@ -150,5 +150,5 @@ class _Lines:
             return
         self.last = now
         gone = now - self.start
-        left = f", about {gone / fraction - gone:.0f} s left" if 0 < fraction < 1 and not last else ""
+        left = f", about {gone / fraction - gone:.0f} s left" if 0.05 < fraction < 1 and not last else ""
         print(f"{text} ({gone:.0f} s{left})", file=sys.stderr, flush=True)

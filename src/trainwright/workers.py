@@ -84,7 +84,9 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Any]:
 
 def _start() -> Worker:
     ours, theirs = socket.socketpair()
-    environment = os.environ | {"NPROC": "1"}
+    # The same import path: what the parent could import, such as a module beside its script, so can the worker.
+    path = os.pathsep.join(part or os.getcwd() for part in sys.path)
+    environment = os.environ | {"NPROC": "1", "PYTHONPATH": path}
     command = [sys.executable, "-m", "trainwright.workers", str(theirs.fileno())]
     process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
     theirs.close()
