@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.data.values import as_codes, as_numbers, as_text, place, row_name, some
+from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, row_name, some
 from trainwright.errors import DataError
 
 MOST_CATEGORIES = 50
@@ -22,6 +23,8 @@ ROW_NUMBERS = 20  # consecutive numbers from 0 or 1 on, that many, count the row
 DATE = re.compile(
     r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?\s*"
 )
+COMMA = re.compile(r"\s*[-+]?\d{1,3}(\.?\d{3})*,\d+\s*")
+DATES = ("dates or durations", "turn them into numbers, such as days since a day, month or weekday")
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,14 @@ class Number:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} is not a number, as it was in training; "
-                "correct it or leave it empty"
+                f"{found(column, row)} is not a number, as it was in training; correct it or leave it empty"
             )
         standardised = (np.where(missing, self.mean, numbers) - self.mean) / self.deviation
         far = np.abs(standardised) > FARTHEST
         if far.any():
             row = int(np.argmax(far))
             raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} is too far from all values in training (mean "
+                f"{found(column, row)} is too far from all values in training (mean "
                 f"{self.mean:.4g}, standard deviation {self.deviation:.4g}); correct it or leave it empty"
             )
         parts = [standardised, missing] if self.indicator else [standardised]
@@ -88,8 +90,8 @@ class Category:
         if unseen == "error" and new.any():
             row = int(np.argmax(new))
             raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} was no category in training "
-                f"({some(self.levels)}); correct it, leave it empty if it is not known, or train with examples of it"
+                f"{found(column, row)} was no category in training ({some(self.levels)}); "
+                "correct it, leave it empty if it is not known, or train with examples of it"
             )
         codes = as_codes(column, self.levels)
         inputs = np.zeros((len(column), self.width), dtype=np.float32)
@@ -194,7 +196,7 @@ def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Co
     if present.empty:
         return LeftOut(name, "empty in the training split", "fill it in")
     if present.dtype.kind in "mM" or all(hasattr(v, "isoformat") for v in present):
-        return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
+        return LeftOut(name, *DATES)
     numbers = as_numbers(column)
     strays = np.isnan(numbers) & column.notna().to_numpy()
     if not strays.any():
@@ -204,7 +206,11 @@ def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Co
         reason = f"text among its numbers ({column.iloc[row]!r} in {row_name(column, row)})"
         return LeftOut(name, reason, "write numbers with a decimal point and leave unknown cells empty")
     if not all(isinstance(v, str | int | float) for v in present.tolist()):
-        return LeftOut(name, f"holds {type(present.iloc[0]).__name__}s", "give it one number or text per row")
+        return LeftOut(
+            name,
+            f"holds values of type {type(present.iloc[0]).__name__}",
+            "give it one number or text per row",
+        )
     return _choose_text(name, present, indicator)
 
 
@@ -225,13 +231,15 @@ def _choose_number(
         return LeftOut(
             name, f"one value only ({known[0]:g}) in the training split", "remove it, or add examples"
         )
-    return Number(name, float(known.mean()), float(known.std()) if np.ptp(known) else 1.0, indicator)
+    return Number(name, float(known.mean()), deviation(known), indicator)
 
 
 def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Category | LeftOut:
     levels = tuple(sorted(set(as_text(present.unique()))))
-    if sum(bool(DATE.fullmatch(level)) for level in levels) >= MOSTLY * len(levels):
-        return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
+    if _mostly(DATE, levels):
+        return LeftOut(name, *DATES)
+    if _mostly(COMMA, levels):
+        return LeftOut(name, f"numbers with a decimal comma ({levels[0]!r})", "write a decimal point")
     if len(levels) == 1 and not indicator:
         return LeftOut(
             name, f"one value only ({levels[0]!r}) in the training split", "remove it, or add examples"
@@ -243,6 +251,10 @@ def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Categor
             f"group it into at most {MOST_CATEGORIES} categories, or turn it into numbers",
         )
     return Category(name, levels, indicator)
+
+
+def _mostly(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
+    return sum(bool(pattern.fullmatch(text)) for text in texts) >= MOSTLY * len(texts)
 
 
 def _counts_rows(numbers: NDArray[np.float64]) -> bool:

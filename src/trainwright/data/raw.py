@@ -51,6 +51,10 @@ def from_arrays(arrays: Sequence[Any], name: str = "arrays", source: str = "") -
     x: a data frame, or an array. Two dimensions are rows × columns, prepared column by column; bytes (uint8)
     and arrays of more dimensions are pixels. y: (examples,) or (examples, 1).
     """
+    if not isinstance(arrays, tuple | list):
+        raise DataError(
+            f"a {type(arrays).__name__} is no source of data; give a name, a path, a table or arrays"
+        )
     if len(arrays) not in (2, 4):
         raise DataError(f"{len(arrays)} arrays; give (x, y) or (x_train, y_train, x_test, y_test)")
     inputs, targets = as_inputs(arrays[0]), _targets(arrays[1])
