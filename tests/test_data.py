@@ -151,6 +151,8 @@ def test_new_data_are_prepared_by_column_name() -> None:
     shuffled = table[["city", "plan", "age"]].assign(extra=1)
     np.testing.assert_array_equal(preparation.transform(shuffled), expected)
     assert any("extra" in note for note in preparation.notes(shuffled))
+    with pytest.raises(DataError, match="two columns are named 'age'"):
+        preparation.transform(pd.concat([table, table[["age"]]], axis=1))
     with pytest.raises(DataError, match="missing column 'age'"):
         preparation.transform(table.drop(columns="age"))
     with pytest.raises(DataError, match=r"row 3, column 'age': 'old' is not a number"):
@@ -159,6 +161,19 @@ def test_new_data_are_prepared_by_column_name() -> None:
         )
     with pytest.raises(DataError, match=r"row 5, column 'age': inf is infinite"):
         preparation.transform(table.assign(age=[np.inf if i == 5 else 1.0 for i in range(200)]))
+
+
+def test_an_array_has_as_many_columns_as_in_training() -> None:
+    preparation = load((X, np.tile([0, 1], 15))).preparation
+    np.testing.assert_array_equal(preparation.transform(X), load((X, np.tile([0, 1], 15))).inputs)
+    with pytest.raises(DataError, match="3 columns; 2 are needed"):
+        preparation.transform(np.ones((4, 3)))
+
+
+def test_numbers_as_column_names_are_text() -> None:
+    table = pd.DataFrame(X).assign(y=np.tile([0, 1], 15))
+    data = load(table, target="y")
+    np.testing.assert_array_equal(data.preparation.transform(pd.DataFrame(X)), data.inputs)
 
 
 def test_unseen_category_is_an_error_for_new_data_and_zeros_on_request() -> None:
@@ -170,14 +185,14 @@ def test_unseen_category_is_an_error_for_new_data_and_zeros_on_request() -> None
     inputs = preparation.transform(new, unseen="zeros")
     assert inputs[2, 2:5].tolist() == [0, 0, 0]
     assert inputs[3, 2:5].tolist() == [0, 1, 0]
-    assert any("'city': 1 with a category not in training" in note for note in preparation.notes(new))
+    assert any("'city': 1 of a category not in training" in note for note in preparation.notes(new))
 
 
 def test_category_only_outside_training_is_said_not_refused() -> None:
     table = customers()
     table.loc[load(table, target="churned").splits.test[0], "city"] = "Zug"
     data = load(table, target="churned")
-    assert any("'city': 1 with a category not in training" in note for note in data.notes)
+    assert any("'city': 1 of a category not in training" in note for note in data.notes)
 
 
 @pytest.mark.parametrize("source", ["table", "pixels", "regression"])

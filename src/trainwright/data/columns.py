@@ -27,6 +27,10 @@ COMMA = re.compile(r"\s*[-+]?\d{1,3}(\.?\d{3})*,\d+\s*")
 DATES = ("dates or durations", "turn them into numbers, such as days since a day, month or weekday")
 
 
+Unseen = Literal["error", "zeros"]
+"""What a category not seen in training is: an error, or no category (zeros)."""
+
+
 @dataclass(frozen=True)
 class Number:
     """A number, standardised with the training split's mean and deviation.
@@ -44,7 +48,7 @@ class Number:
     def width(self) -> int:
         return 1 + self.indicator
 
-    def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
+    def encode(self, column: pd.Series[Any]) -> NDArray[np.float32]:
         numbers = as_numbers(column)
         missing = np.isnan(numbers)
         wrong = missing & column.notna().to_numpy()
@@ -85,20 +89,23 @@ class Category:
     def width(self) -> int:
         return len(self.levels) + self.indicator
 
-    def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
-        new = self.unseen(column)
-        if unseen == "error" and new.any():
-            row = int(np.argmax(new))
-            raise DataError(
-                f"{found(column, row)} was no category in training ({some(self.levels)}); "
-                "correct it, leave it empty if it is not known, or train with examples of it"
-            )
+    def encode(self, column: pd.Series[Any]) -> NDArray[np.float32]:
         codes = as_codes(column, self.levels)
         inputs = np.zeros((len(column), self.width), dtype=np.float32)
         inputs[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1
         if self.indicator:
             inputs[:, -1] = column.isna()
         return inputs
+
+    def refuse_unseen(self, column: pd.Series[Any]) -> None:
+        """Raise DataError for a category that training has not seen."""
+        new = self.unseen(column)
+        if new.any():
+            row = int(np.argmax(new))
+            raise DataError(
+                f"{found(column, row)} was no category in training ({some(self.levels)}); "
+                "correct it, leave it empty if it is not known, or train with examples of it"
+            )
 
     def unseen(self, column: pd.Series[Any]) -> NDArray[np.bool_]:
         """Where the column holds a category that training has not seen, (rows,)."""
@@ -140,37 +147,38 @@ class Columns:
     def used(self) -> list[Number | Category]:
         return [column for column in self.columns if not isinstance(column, LeftOut)]
 
-    def transform(self, table: pd.DataFrame, unseen: str = "error") -> NDArray[np.float32]:
+    def transform(self, table: pd.DataFrame, unseen: Unseen = "error") -> NDArray[np.float32]:
         """A table's rows as float32 inputs (rows, features). See `Preparation.transform`."""
         absent = [column.name for column in self.used if column.name not in table.columns]
         if absent:
-            raise DataError(
-                f"missing column {', '.join(map(repr, absent))}; found: {', '.join(table.columns)}"
-            )
+            raise DataError(f"missing column {some(map(repr, absent))}; found: {some(table.columns, 20)}")
         inputs = np.empty((len(table), sum(column.width for column in self.used)), dtype=np.float32)
         start = 0
         for column in self.used:
-            inputs[:, start : start + column.width] = column.encode(table[column.name], unseen)
+            values = table[column.name]
+            if unseen == "error" and isinstance(column, Category):
+                column.refuse_unseen(values)
+            inputs[:, start : start + column.width] = column.encode(values)
             start += column.width
         return inputs
 
     def notes(self, table: pd.DataFrame) -> tuple[str, ...]:
         """What happened to a table beyond what was prepared for: worth saying, not an error."""
-        found = []
-        extra = [str(name) for name in table.columns if name not in {column.name for column in self.columns}]
-        if extra:
-            found.append(f"not used, since not in training: {some(extra)}")
+        known = {column.name for column in self.columns}
+        extra = [name for name in table.columns if name not in known]
+        said = [f"not used, since not in training: {some(extra)}"] if extra else []
         for column in self.used:
-            missing = int(table[column.name].isna().sum()) if column.name in table.columns else 0
+            values = table[column.name]
+            missing = int(values.isna().sum())
             if missing and not column.indicator:
                 instead = "the mean is used" if isinstance(column, Number) else "no category is set"
-                found.append(f"column {column.name!r}: {missing} missing, none in training; {instead}")
-            new = int(column.unseen(table[column.name]).sum()) if isinstance(column, Category) else 0
+                said.append(f"column {column.name!r}: {missing} missing, none in training; {instead}")
+            new = int(column.unseen(values).sum()) if isinstance(column, Category) else 0
             if new:
-                found.append(
-                    f"column {column.name!r}: {new} with a category not in training; no category is set"
+                said.append(
+                    f"column {column.name!r}: {new} of a category not in training; no category is set"
                 )
-        return tuple(found)
+        return tuple(said)
 
     def report(self) -> list[dict[str, str]]:
         """One line per column."""

@@ -60,8 +60,11 @@ class DataSpec:
 
     @staticmethod
     def from_json(plain: dict[str, Any]) -> DataSpec:
-        """The inverse of `to_json`."""
-        return DataSpec(**plain)
+        """The inverse of `to_json`. Raises DataError if it isn't one."""
+        try:
+            return DataSpec(**plain)
+        except TypeError as error:
+            raise DataError(f"not a data set's specification: {error}") from error
 
 
 def load(
@@ -174,11 +177,11 @@ def _prepare(raw: Raw, task: str | None, resample: int | None) -> Dataset:
         inputs,
         target.encode(raw.targets),
         splits,
-        target.names if isinstance(target, Classes) else (),
-        preparation,
-        raw.source,
-        resample,
-        tuple(notes),
+        classes=target.names if isinstance(target, Classes) else (),
+        preparation=preparation,
+        source=raw.source,
+        resample=resample,
+        notes=tuple(notes),
     )
 
 
