@@ -123,7 +123,7 @@ def test_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytes
 def test_two_processes_fetch_once(cache: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with context.Pool(2) as pool:
-        folders = pool.map(fetch, [file_set(good)] * 4, chunksize=1)
+        folders = pool.map(fetch, [file_set(good)] * 2, chunksize=1)
     assert set(folders) == {cache / "tiny"}
     assert contents(cache / "tiny") == CONTENT
 

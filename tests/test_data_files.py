@@ -22,7 +22,7 @@ from trainwright.errors import DataError, SettingError
 LABELS = np.tile(np.array([0, 1, 2], np.uint8), 10)
 IMAGES = np.random.default_rng(0).integers(256, size=(30, 4, 4)).astype(np.uint8)
 
-reused = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+reused = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def idx(array: np.ndarray) -> bytes:
