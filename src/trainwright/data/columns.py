@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.data.values import as_codes, as_numbers, as_text, place, row_name, some
+from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, row_name, some
 from trainwright.errors import DataError
 
 MOST_CATEGORIES = 50
@@ -22,6 +23,12 @@ ROW_NUMBERS = 20  # consecutive numbers from 0 or 1 on, that many, count the row
 DATE = re.compile(
     r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?\s*"
 )
+COMMA = re.compile(r"\s*[-+]?\d{1,3}(\.?\d{3})*,\d+\s*")
+DATES = ("dates or durations", "turn them into numbers, such as days since a day, month or weekday")
+
+
+Unseen = Literal["error", "zeros"]
+"""What a category not seen in training is: an error, or no category (zeros)."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +48,21 @@ class Number:
     def width(self) -> int:
         return 1 + self.indicator
 
-    def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
+    def encode(self, column: pd.Series[Any]) -> NDArray[np.float32]:
         numbers = as_numbers(column)
         missing = np.isnan(numbers)
         wrong = missing & column.notna().to_numpy()
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} is not a number, as it was in training; "
-                "correct it or leave it empty"
+                f"{found(column, row)} is not a number, as it was in training; correct it or leave it empty"
             )
         standardised = (np.where(missing, self.mean, numbers) - self.mean) / self.deviation
         far = np.abs(standardised) > FARTHEST
         if far.any():
             row = int(np.argmax(far))
             raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} is too far from all values in training (mean "
+                f"{found(column, row)} is too far from all values in training (mean "
                 f"{self.mean:.4g}, standard deviation {self.deviation:.4g}); correct it or leave it empty"
             )
         parts = [standardised, missing] if self.indicator else [standardised]
@@ -83,20 +89,23 @@ class Category:
     def width(self) -> int:
         return len(self.levels) + self.indicator
 
-    def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
-        new = self.unseen(column)
-        if unseen == "error" and new.any():
-            row = int(np.argmax(new))
-            raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} was no category in training "
-                f"({some(self.levels)}); correct it, leave it empty if it is not known, or train with examples of it"
-            )
+    def encode(self, column: pd.Series[Any]) -> NDArray[np.float32]:
         codes = as_codes(column, self.levels)
         inputs = np.zeros((len(column), self.width), dtype=np.float32)
         inputs[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1
         if self.indicator:
             inputs[:, -1] = column.isna()
         return inputs
+
+    def refuse_unseen(self, column: pd.Series[Any]) -> None:
+        """Raise DataError for a category that training has not seen."""
+        new = self.unseen(column)
+        if new.any():
+            row = int(np.argmax(new))
+            raise DataError(
+                f"{found(column, row)} was no category in training ({some(self.levels)}); "
+                "correct it, leave it empty if it is not known, or train with examples of it"
+            )
 
     def unseen(self, column: pd.Series[Any]) -> NDArray[np.bool_]:
         """Where the column holds a category that training has not seen, (rows,)."""
@@ -138,37 +147,38 @@ class Columns:
     def used(self) -> list[Number | Category]:
         return [column for column in self.columns if not isinstance(column, LeftOut)]
 
-    def transform(self, table: pd.DataFrame, unseen: str = "error") -> NDArray[np.float32]:
+    def transform(self, table: pd.DataFrame, unseen: Unseen = "error") -> NDArray[np.float32]:
         """A table's rows as float32 inputs (rows, features). See `Preparation.transform`."""
         absent = [column.name for column in self.used if column.name not in table.columns]
         if absent:
-            raise DataError(
-                f"missing column {', '.join(map(repr, absent))}; found: {', '.join(table.columns)}"
-            )
+            raise DataError(f"missing column {some(map(repr, absent))}; found: {some(table.columns, 20)}")
         inputs = np.empty((len(table), sum(column.width for column in self.used)), dtype=np.float32)
         start = 0
         for column in self.used:
-            inputs[:, start : start + column.width] = column.encode(table[column.name], unseen)
+            values = table[column.name]
+            if unseen == "error" and isinstance(column, Category):
+                column.refuse_unseen(values)
+            inputs[:, start : start + column.width] = column.encode(values)
             start += column.width
         return inputs
 
     def notes(self, table: pd.DataFrame) -> tuple[str, ...]:
         """What happened to a table beyond what was prepared for: worth saying, not an error."""
-        found = []
-        extra = [str(name) for name in table.columns if name not in {column.name for column in self.columns}]
-        if extra:
-            found.append(f"not used, since not in training: {some(extra)}")
+        known = {column.name for column in self.columns}
+        extra = [name for name in table.columns if name not in known]
+        said = [f"not used, since not in training: {some(extra)}"] if extra else []
         for column in self.used:
-            missing = int(table[column.name].isna().sum()) if column.name in table.columns else 0
+            values = table[column.name]
+            missing = int(values.isna().sum())
             if missing and not column.indicator:
                 instead = "the mean is used" if isinstance(column, Number) else "no category is set"
-                found.append(f"column {column.name!r}: {missing} missing, none in training; {instead}")
-            new = int(column.unseen(table[column.name]).sum()) if isinstance(column, Category) else 0
+                said.append(f"column {column.name!r}: {missing} missing, none in training; {instead}")
+            new = int(column.unseen(values).sum()) if isinstance(column, Category) else 0
             if new:
-                found.append(
-                    f"column {column.name!r}: {new} with a category not in training; no category is set"
+                said.append(
+                    f"column {column.name!r}: {new} of a category not in training; no category is set"
                 )
-        return tuple(found)
+        return tuple(said)
 
     def report(self) -> list[dict[str, str]]:
         """One line per column."""
@@ -194,7 +204,7 @@ def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Co
     if present.empty:
         return LeftOut(name, "empty in the training split", "fill it in")
     if present.dtype.kind in "mM" or all(hasattr(v, "isoformat") for v in present):
-        return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
+        return LeftOut(name, *DATES)
     numbers = as_numbers(column)
     strays = np.isnan(numbers) & column.notna().to_numpy()
     if not strays.any():
@@ -204,7 +214,11 @@ def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Co
         reason = f"text among its numbers ({column.iloc[row]!r} in {row_name(column, row)})"
         return LeftOut(name, reason, "write numbers with a decimal point and leave unknown cells empty")
     if not all(isinstance(v, str | int | float) for v in present.tolist()):
-        return LeftOut(name, f"holds {type(present.iloc[0]).__name__}s", "give it one number or text per row")
+        return LeftOut(
+            name,
+            f"holds values of type {type(present.iloc[0]).__name__}",
+            "give it one number or text per row",
+        )
     return _choose_text(name, present, indicator)
 
 
@@ -225,13 +239,15 @@ def _choose_number(
         return LeftOut(
             name, f"one value only ({known[0]:g}) in the training split", "remove it, or add examples"
         )
-    return Number(name, float(known.mean()), float(known.std()) if np.ptp(known) else 1.0, indicator)
+    return Number(name, float(known.mean()), deviation(known), indicator)
 
 
 def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Category | LeftOut:
     levels = tuple(sorted(set(as_text(present.unique()))))
-    if sum(bool(DATE.fullmatch(level)) for level in levels) >= MOSTLY * len(levels):
-        return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
+    if _mostly(DATE, levels):
+        return LeftOut(name, *DATES)
+    if _mostly(COMMA, levels):
+        return LeftOut(name, f"numbers with a decimal comma ({levels[0]!r})", "write a decimal point")
     if len(levels) == 1 and not indicator:
         return LeftOut(
             name, f"one value only ({levels[0]!r}) in the training split", "remove it, or add examples"
@@ -243,6 +259,10 @@ def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Categor
             f"group it into at most {MOST_CATEGORIES} categories, or turn it into numbers",
         )
     return Category(name, levels, indicator)
+
+
+def _mostly(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
+    return sum(bool(pattern.fullmatch(text)) for text in texts) >= MOSTLY * len(texts)
 
 
 def _counts_rows(numbers: NDArray[np.float64]) -> bool:

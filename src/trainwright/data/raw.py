@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.data.preparation import array_table
+from trainwright.data.preparation import as_table
 from trainwright.data.values import some
 from trainwright.errors import DataError
 
@@ -51,6 +52,10 @@ def from_arrays(arrays: Sequence[Any], name: str = "arrays", source: str = "") -
     x: a data frame, or an array. Two dimensions are rows × columns, prepared column by column; bytes (uint8)
     and arrays of more dimensions are pixels. y: (examples,) or (examples, 1).
     """
+    if not isinstance(arrays, tuple | list):
+        raise DataError(
+            f"a {type(arrays).__name__} is no source of data; give a name, a path, a table or arrays"
+        )
     if len(arrays) not in (2, 4):
         raise DataError(f"{len(arrays)} arrays; give (x, y) or (x_train, y_train, x_test, y_test)")
     inputs, targets = as_inputs(arrays[0]), _targets(arrays[1])
@@ -75,10 +80,7 @@ def from_table(table: pd.DataFrame, target: str | None, name: str, source: str =
 
     Raises DataError if there is no such column, or two columns of one name.
     """
-    table = _name_rows(table)
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise DataError(f"two columns are named {twice[0]!r}; rename one")
+    table = as_table(table)
     if target is None:
         raise DataError(
             f"which column is to be predicted? name it as target; columns: {some(table.columns, 20)}"
@@ -93,8 +95,6 @@ def from_table(table: pd.DataFrame, target: str | None, name: str, source: str =
 
 def near(word: str, known: Sequence[Any] | pd.Index[Any]) -> str:
     """`; did you mean 'age'?` if some known word is close."""
-    from difflib import get_close_matches
-
     lowered = {str(k).lower(): str(k) for k in known}
     matches = get_close_matches(word.lower(), lowered, n=1)
     return f"; did you mean {lowered[matches[0]]!r}?" if matches else ""
@@ -103,13 +103,13 @@ def near(word: str, known: Sequence[Any] | pd.Index[Any]) -> str:
 def as_inputs(x: Any) -> Inputs:
     """A data frame as it is, bytes and arrays of more than two dimensions as pixels, others as a table."""
     if isinstance(x, pd.DataFrame):
-        return _name_rows(x)
+        return as_table(x)
     array = np.asarray(x)
     if array.ndim == 0:
         raise DataError("x is a single value; give an array, one row for each example")
     if array.ndim > 2 or (array.dtype == np.uint8 and array.ndim == 2):
         return array
-    return array_table(array).rename_axis("row")
+    return as_table(array)
 
 
 def _targets(y: Any) -> pd.Series[Any]:
@@ -124,12 +124,6 @@ def _targets(y: Any) -> pd.Series[Any]:
             + ("; for one-hot rows give y.argmax(axis=1)" if array.ndim == 2 else "")
         )
     return pd.Series(array, name="target").infer_objects().rename_axis("row")
-
-
-def _name_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """With text as column names and a named index, so that a message can name a value's place."""
-    table = table.reset_index() if table.index.nlevels > 1 else table
-    return table.rename(columns=str).rename_axis(index=str(table.index.name or "row"))
 
 
 def _join(train: Inputs, test: Inputs) -> Inputs:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.data.values import as_codes, as_numbers, as_text, place, some
+from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, place, some
 from trainwright.errors import DataError, SettingError
 
 Task = Literal["classification", "regression"]
@@ -31,7 +32,7 @@ class Classes:
         if (codes < 0).any():
             row = int(np.argmax(codes < 0))
             raise DataError(
-                f"{place(values, row)}: {values.iloc[row]!r} was no class in training ({some(self.names)}); "
+                f"{found(values, row)} was no class in training ({some(self.names)}); "
                 "correct it, or train with examples of it"
             )
         return codes.astype(np.int32)
@@ -82,18 +83,15 @@ def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[Task, str | 
         raise SettingError(f"task={asked!r} is not known; choose 'classification' or 'regression'")
     if isinstance(values.dtype, pd.CategoricalDtype):
         return "classification", None
-    distinct = values.nunique()
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+    if not _holds_numbers(values) or pd.api.types.is_bool_dtype(values):
         return "classification", f"task: classification, since {values.name!r} does not hold numbers"
-    numbers = values.to_numpy(dtype=np.float64)
+    numbers = as_numbers(values)
     if (numbers != np.floor(numbers)).any():
         return "regression", f"task: regression, since {values.name!r} holds numbers with fractions"
+    distinct = len(np.unique(numbers))
     if distinct > MOST_CLASSES_GUESSED:
         return "regression", f"task: regression, since {values.name!r} has {distinct} distinct numbers"
-    return (
-        "classification",
-        f"task: classification, since {values.name!r} has {distinct} distinct whole numbers",
-    )
+    return "classification", f"task: classification, since {values.name!r} has {distinct} whole numbers"
 
 
 def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
@@ -102,12 +100,15 @@ def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
 
     Raises DataError for one class only, or a class too rare to be in each split.
     """
-    found = values.unique().tolist()
+    try:
+        present = values.unique().tolist()
+    except TypeError as error:
+        raise DataError(f"column {values.name!r}: holds lists or objects; give one class per row") from error
     if isinstance(values.dtype, pd.CategoricalDtype):
-        found = [category for category in values.cat.categories if category in set(found)]
+        present = [category for category in values.cat.categories if category in set(present)]
     else:
-        found = sorted(found, key=lambda v: (isinstance(v, str), v))
-    names = tuple(as_text(pd.Series(found, dtype=object)))
+        present = sorted(present, key=lambda v: (isinstance(v, str), v))
+    names = tuple(as_text(present))
     if len(set(names)) < len(names):
         raise DataError(
             f"column {values.name!r}: classes that read the same, as number and text; make them one"
@@ -124,11 +125,10 @@ def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
     if counts.min() < needed:
         rarest = int(np.argmin(counts))
         many = f" ({int((counts < needed).sum())} of {len(names)} classes are so rare)"
-        number = pd.api.types.is_numeric_dtype(values)
         raise DataError(
             f"column {values.name!r}: the class {names[rarest]!r} has {counts[rarest]} example(s), but "
             f"each split needs one, {needed} in all{many}; add examples, or merge or remove the class"
-            + ("; if the target is a quantity, set task='regression'" if number else "")
+            + ("; if the target is a quantity, set task='regression'" if _holds_numbers(values) else "")
         )
     return classes
 
@@ -144,7 +144,12 @@ def measure_quantity(values: pd.Series[Any], train: NDArray[np.int64]) -> Quanti
             f"column {values.name!r}: one value only in the training split, {quantities[0]:g}; "
             "there is nothing to predict"
         )
-    return Quantity(str(values.name), float(quantities.mean()), float(quantities.std()))
+    return Quantity(str(values.name), float(quantities.mean()), deviation(quantities))
+
+
+def _holds_numbers(values: pd.Series[Any]) -> bool:
+    """Numbers as such, also decimal ones; not texts that read as numbers, for those name classes."""
+    return pd.api.types.is_numeric_dtype(values) or all(isinstance(v, Number) for v in values)
 
 
 def _quantities(values: pd.Series[Any]) -> NDArray[np.float64]:
@@ -152,7 +157,7 @@ def _quantities(values: pd.Series[Any]) -> NDArray[np.float64]:
     if np.isnan(numbers).any():
         row = int(np.argmax(np.isnan(numbers)))
         raise DataError(
-            f"{place(values, row)}: the target {values.iloc[row]!r} is not a number, as regression needs; "
+            f"{found(values, row)} is not a number, as regression needs; "
             "correct it, remove the row, or set task='classification'"
         )
     return numbers

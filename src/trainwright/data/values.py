@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainwright.errors import DataError
 
-LARGEST = 1e100  # the square of a larger number is infinite, so it is treated as infinite itself
+LARGEST = 1e100  # larger numbers are treated as infinite
 
 
 def row_name(values: pd.Series[Any] | pd.DataFrame, row: int) -> str:
@@ -22,6 +22,12 @@ def row_name(values: pd.Series[Any] | pd.DataFrame, row: int) -> str:
 def place(values: pd.Series[Any], row: int) -> str:
     """A value's row and column, such as `line 7, column 'age'`."""
     return f"{row_name(values, row)}, column {values.name!r}"
+
+
+def found(values: pd.Series[Any], row: int) -> str:
+    """A value and its place, such as `line 7, column 'age': 'old'`."""
+    # A list holds Python's own numbers, which print without NumPy's name for their type.
+    return f"{place(values, row)}: {values.iloc[[row]].tolist()[0]!r}"
 
 
 def some(names: Iterable[Any], most: int = 10) -> str:
@@ -39,6 +45,13 @@ def as_text(values: Iterable[Any]) -> list[str]:
     return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values]
 
 
+def deviation(numbers: NDArray[np.float64]) -> float:
+    """The standard deviation (divisor n), or 1 if all numbers are the same."""
+    # Scaled first, for the squares of very small or large numbers are lost.
+    spread = float(np.ptp(numbers))
+    return float((numbers / spread).std()) * spread if spread else 1.0
+
+
 def as_codes(values: pd.Series[Any], names: Sequence[str]) -> NDArray[np.int64]:
     """For each value the position of its name, -1 if it is missing or has none, (rows,)."""
     try:
@@ -54,6 +67,8 @@ def as_numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
     """Each value as a number, NaN if it is missing or isn't one, (rows,). Raises DataError if infinite."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
+    if pd.api.types.is_complex_dtype(values):
+        return np.full(len(values), np.nan)
     try:
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     except TypeError:  # lists, bytes, ...
@@ -62,7 +77,7 @@ def as_numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
     if infinite.any():
         row = int(np.argmax(infinite))
         raise DataError(
-            f"{place(values, row)}: {values.iloc[row]!r} is infinite or too large to compute with; correct "
+            f"{found(values, row)} is infinite or too large to compute with; correct "
             "it, or leave the cell empty to have it treated as missing"
         )
     return numbers
