@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal, Protocol
 
@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 
 from trainwright import keys, step
 from trainwright.data.dataset import Dataset
+from trainwright.data.facts import facts
 from trainwright.environment import environment
 from trainwright.errors import SettingError
-from trainwright.networks.sites import Sites
 from trainwright.recipe import Recipe
 from trainwright.run import Run
+from trainwright.sites import Sites
 from trainwright.step import Program, State
 from trainwright.strategies.early_stopping import EarlyStopping
 from trainwright.strategy import History, users
@@ -204,7 +205,7 @@ class Cohort:
         self.graphdef, state = build(first)
         self.width = width or cohort_width(count(state.params))
         self.program = Program(self.graphdef, data.task, data.outputs, cohort=self.width > 1)
-        self.structure = jax.tree.structure(first.recipe)
+        self.structure: Any = jax.tree.structure(first.recipe)
         self.data = data
         self.inputs, self.targets = jnp.asarray(data.inputs), jnp.asarray(data.targets)
         rows = data.splits.validation
@@ -264,19 +265,24 @@ class Cohort:
 
     def take(self, slot: Slot) -> Run:
         """Free a slot and hand over what its training left behind."""
-        kept = self.best if self.best is not None and slot.retrain == "no" else self.state
-        state = _get(kept, slot.number, self.program.cohort)
+        last = _get(self.state, slot.number, self.program.cohort)
+        best = last if self.best is None else _get(self.best, slot.number, self.program.cohort)
+        state = best if slot.retrain == "no" else last
         self.slots.remove(slot)
         recipe, data = slot.training.recipe, slot.training.data
         one = self.program._replace(cohort=False)
         predictions: dict[str, NDArray[Any]] = {}
-        for name, rows in (("validation", data.splits.validation), ("test", data.splits.test)):
-            predicted = step.predictions(one, _numbers(recipe), state, jnp.asarray(data.inputs[rows]))
-            predictions[name] = data.decoded(np.asarray(predicted))
-            predictions[f"{name}_targets"] = data.decoded_targets(rows)
+        # Retrained weights have seen the validation split: there, theta* speaks for the recipe.
+        for name, rows, by in (
+            ("validation", data.splits.validation, best),
+            ("test", data.splits.test, state),
+        ):
+            predicted = step.predictions(one, _numbers(recipe), by, jnp.asarray(data.inputs[rows]))
+            predictions[name] = data.decode(np.asarray(predicted))
+            predictions[f"{name}_targets"] = data.labels(rows)
         return Run(
             recipe=recipe.to_json(),
-            data=data.facts(),
+            data=facts(data),
             seed=slot.training.seed,
             status="diverged" if slot.diverged else "finished",
             steps=slot.total,
@@ -328,7 +334,7 @@ class Cohort:
         for slot in self.slots:
             if slot.ended:
                 continue
-            arrays = {}
+            arrays: dict[str, NDArray[Any]] = {}
             for name, states in (("state", self.state), ("best", self.best)):
                 if states is not None:
                     leaves = jax.tree.leaves(_arrays_of(_get(states, slot.number, self.program.cohort)))
@@ -388,7 +394,7 @@ def _restored(arrays: dict[str, NDArray[Any]], name: str, fresh: State) -> State
     if f"{name}/0" not in arrays:
         return fresh
     stored = [jnp.asarray(arrays[f"{name}/{number}"]) for number in range(len(leaves))]
-    return State(*jax.tree.unflatten(structure, stored), fresh.key)
+    return State(*(*jax.tree.unflatten(structure, stored), fresh.key))
 
 
 def _bytes(tree: Any) -> int:

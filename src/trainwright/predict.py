@@ -61,5 +61,5 @@ def average(predictions: jax.Array, task: Task) -> jax.Array:
 
 
 def _outputs(model: nnx.Module, x: jax.Array, task: Task, key: jax.Array | None) -> jax.Array:
-    outputs: jax.Array = model(x, key=key, training=False)  # type: ignore[operator]
+    outputs: jax.Array = model(x, key=key, training=False)
     return jax.nn.log_softmax(outputs) if task == "classification" else outputs

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import math
-import pkgutil
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from trainwright import networks, strategies
 from trainwright.errors import SettingError
+from trainwright.network import Network
 from trainwright.networks.mlp import Mlp
-from trainwright.networks.network import Network
 from trainwright.strategy import Strategy
-from trainwright.value import Value, parse, snake_case, value
+from trainwright.value import Value, value
 
 
 @value
@@ -41,7 +39,7 @@ class Recipe(Value):
     steps: Annotated[int, Field(ge=1)] | None = None
     """Weight updates; rounded up to a whole number of evaluation intervals."""
     evaluate_every: Annotated[int, Field(ge=1)] | None = None
-    """Steps between evaluations on the validation split (Algorithm 7.1's n); one pass over the data if not given."""
+    """Steps between evaluations on validation (Algorithm 7.1's n); if not given, one pass over the data."""
 
     def __post_init__(self) -> None:
         names = [strategy.name for strategy in self.strategies]
@@ -64,7 +62,7 @@ class Recipe(Value):
 
     def replace(self, **changes: Any) -> Recipe:
         """The same recipe but for these settings."""
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+        return dataclasses.replace(self, **changes)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Recipe:
@@ -72,33 +70,6 @@ class Recipe(Value):
         rest = {
             name: setting for name, setting in stored.items() if name not in ("name", "network", "strategies")
         }
-        network = find_network(stored["network"]["name"]).from_json(stored["network"])
+        network = networks.find(stored["network"]["name"]).from_json(stored["network"])
         chosen = tuple(strategies.find(one["name"]).from_json(one) for one in stored["strategies"])
         return cls(network, chosen, **rest)
-
-
-def find_network(name: str) -> type[Network]:
-    """The network of this name; `SettingError` if there is none."""
-    for module in pkgutil.iter_modules(networks.__path__):
-        for member in vars(importlib.import_module(f"{networks.__name__}.{module.name}")).values():
-            if (
-                isinstance(member, type)
-                and issubclass(member, Network)
-                and member is not Network
-                and snake_case(member.__name__) == name
-            ):
-                return member
-    raise SettingError(f"there is no network {name!r}")
-
-
-def read_network(text: str) -> Network:
-    """A network as written on the command line.
-
-    >>> read_network("mlp((100, 100))")
-    Mlp(hidden=(100, 100))
-    """
-    calls = parse(text)
-    if len(calls) != 1:
-        raise SettingError(f"one network is needed, not {text!r}: write for example 'mlp((64, 64))'")
-    name, arguments, given = calls[0]
-    return find_network(name)(*arguments, **given)

@@ -19,7 +19,7 @@ from trainwright.data.dataset import Task
 from trainwright.predict import predict
 from trainwright.recipe import Recipe
 from trainwright.strategies.cost import Cost
-from trainwright.strategy import users
+from trainwright.strategy import Params, users
 
 traces = 0  # how many programs were traced in this process: tests and timings read it
 
@@ -37,8 +37,8 @@ class Program(NamedTuple):
 class State(NamedTuple):
     """What the steps of one training change, with its length and its seed's key."""
 
-    params: nnx.State
-    rest: nnx.State
+    params: Params
+    rest: Params
     """Batch normalisation's statistics, and the numbers that layers hold."""
     before: tuple[Any, ...]
     after: tuple[Any, ...]
@@ -57,7 +57,7 @@ class Scores(NamedTuple):
 
 def begin(recipe: Recipe, model: nnx.Module, steps: int, key: jax.Array) -> tuple[Any, State]:
     """A model's graph and the state before its first step."""
-    graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+    graphdef, params, rest = _split(model)
     before, after = (
         tuple(t.init(params) for t in _transforms(recipe, hook)) for hook in ("gradient", "update")
     )
@@ -91,16 +91,16 @@ def step(
     for strategy in users(recipe.strategies, "targets"):
         y = strategy.targets(y)
 
-    def objective(params: nnx.State) -> tuple[jax.Array, tuple[jax.Array, nnx.State]]:
+    def objective(params: Params) -> tuple[jax.Array, tuple[jax.Array, Params]]:
         model = nnx.merge(program.graphdef, params, state.rest, copy=True)
-        outputs = model(x, key=key, training=True)  # type: ignore[operator]
+        outputs = model(x, key=key, training=True)
         cost = _loss(program, recipe, outputs, y).mean()
         penalty = sum(s.penalty(params) for s in users(recipe.strategies, "penalty"))
-        return cost + penalty, (cost, nnx.split(model, nnx.Param, ...)[2])
+        return cost + penalty, (cost, _split(model)[2])
 
     updates, (cost, rest) = jax.grad(objective, has_aux=True)(state.params)
     updates, before = _apply(recipe, "gradient", updates, state.before, state.params)
-    rate = recipe.learning_rate
+    rate: jax.Array | float = recipe.learning_rate
     for strategy in users(recipe.strategies, "rate"):
         rate = rate * strategy.rate(state.step, state.steps)
     updates = jax.tree.map(lambda g: -rate * g, updates)
@@ -160,17 +160,24 @@ def encode(program: Program, targets: jax.Array) -> jax.Array:
     return targets[:, None]
 
 
+def _split(model: nnx.Module) -> tuple[Any, Params, Params]:
+    """The model's graph, its parameters, and all else that it holds."""
+    graphdef, params, rest = nnx.split(model, nnx.Param, ...)  # type: ignore[misc]
+    return graphdef, params, rest
+
+
 def _settle(program: Program, recipe: Recipe, state: State, settling: jax.Array, inputs: jax.Array) -> State:
     model = nnx.merge(program.graphdef, state.params, state.rest, copy=True)
-    if not any([strategy.settle(model) for strategy in users(recipe.strategies, "settle")]):
+    wanted = [strategy.settle(model) for strategy in users(recipe.strategies, "settle")]
+    if not any(wanted):
         return state
 
-    def see(rest: nnx.State, rows: jax.Array) -> tuple[nnx.State, None]:
+    def see(rest: Params, rows: jax.Array) -> tuple[Params, None]:
         model = nnx.merge(program.graphdef, state.params, rest, copy=True)
-        model(inputs[rows], key=None, training=True)  # type: ignore[operator]
-        return nnx.split(model, nnx.Param, ...)[2], None
+        model(inputs[rows], key=None, training=True)
+        return _split(model)[2], None
 
-    rest, _ = jax.lax.scan(see, nnx.split(model, nnx.Param, ...)[2], settling)
+    rest, _ = jax.lax.scan(see, _split(model)[2], settling)
     return state._replace(rest=rest)
 
 
@@ -187,7 +194,7 @@ def _transforms(recipe: Recipe, hook: str) -> list[optax.GradientTransformation]
 
 
 def _apply(
-    recipe: Recipe, hook: str, updates: Any, states: tuple[Any, ...], params: nnx.State
+    recipe: Recipe, hook: str, updates: Any, states: tuple[Any, ...], params: Params
 ) -> tuple[Any, tuple[Any, ...]]:
     new = []
     for transform, state in zip(_transforms(recipe, hook), states, strict=True):

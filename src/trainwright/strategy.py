@@ -21,6 +21,7 @@ from trainwright.value import Value
 
 Kernel = NDArray[np.float32]
 History = dict[str, list[float]]
+Params = nnx.State[Any, Any]
 
 
 class Number(nnx.Variable[jax.Array]):
@@ -88,7 +89,7 @@ class Strategy(Value):
         return None
 
     def dense(self, site: Site) -> nnx.Module | None:
-        """The map from a hidden layer's input to what its activation is applied to, in place of an affine one."""
+        """What stands in place of a hidden layer's affine map, before its activation."""
         return None
 
     def activation(self, site: Site) -> Callable[[jax.Array], jax.Array] | None:
@@ -117,7 +118,7 @@ class Strategy(Value):
         """Each example's loss from the network's outputs and the targets, both (examples, outputs)."""
         return None
 
-    def penalty(self, params: nnx.State) -> jax.Array | float:
+    def penalty(self, params: Params) -> jax.Array | float:
         """What is added to the mean loss for the weights themselves."""
         return 0.0
 
@@ -133,7 +134,7 @@ class Strategy(Value):
         """What is done to the step after the learning rate has multiplied it."""
         return None
 
-    def project(self, params: nnx.State) -> nnx.State:
+    def project(self, params: Params) -> Params:
         """The weights after the step, moved back to where they may be."""
         return params
 
@@ -163,15 +164,15 @@ def users(strategies: Sequence[Strategy], hook: str) -> list[Strategy]:
     return [strategy for strategy in strategies if uses(strategy, hook)]
 
 
-def kernels(params: nnx.State) -> Iterator[jax.Array]:
+def kernels(params: Params) -> Iterator[jax.Array]:
     """The weights among the parameters: not biases, nor batch normalisation's scale and shift."""
     return (leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params) if _is_kernel(path))
 
 
-def map_kernels(function: Callable[[jax.Array], jax.Array], params: nnx.State) -> nnx.State:
+def map_kernels(function: Callable[[jax.Array], jax.Array], params: Params) -> Params:
     """The parameters with a function applied to each of the weights."""
     change = lambda path, leaf: function(leaf) if _is_kernel(path) else leaf  # noqa: E731
-    mapped: nnx.State = jax.tree_util.tree_map_with_path(change, params)
+    mapped: Params = jax.tree_util.tree_map_with_path(change, params)
     return mapped
 
 
@@ -182,5 +183,6 @@ def _is_kernel(path: tuple[Any, ...]) -> bool:
 class NothingToActOn(SettingError):
     """A strategy that would change nothing: in a comparison a silent no-op is a false result."""
 
-    def __init__(self, strategy: str, reason: str):
-        super().__init__(f"{strategy} has nothing to act on: {reason}")
+    def __str__(self) -> str:
+        strategy, reason = self.args
+        return f"{strategy} has nothing to act on: {reason}"

@@ -10,7 +10,19 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform, get_args, get_origin
+from collections.abc import Sequence
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+)
 
 import annotated_types
 import jax
@@ -60,7 +72,7 @@ def value(cls: Class) -> Class:
     A setting that is unknown, of the wrong kind or out of range raises `SettingError`, which names the
     field, the value and what is allowed.
     """
-    cls = checked_dataclass(frozen=True, config=_CONFIG)(cls)  # type: ignore[call-overload]
+    cls = cast(Class, checked_dataclass(frozen=True, config=_CONFIG)(cls))
     cls.name = snake_case(cls.__name__)  # type: ignore[attr-defined]
     check = cls.__init__  # type: ignore[misc]
 
@@ -91,7 +103,7 @@ def parse(text: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
         return [_call(node) for node in body.elts]  # type: ignore[attr-defined]
     except (SyntaxError, ValueError, AttributeError):
         raise SettingError(
-            f"cannot read {text!r}: write names with settings, such as 'dropout(hidden_rate=0.5), momentum(0.9)'"
+            f"cannot read {text!r}: write names with settings, as in 'dropout(hidden_rate=0.5), l2'"
         ) from None
 
 
@@ -113,22 +125,32 @@ def settings(cls: type) -> dict[str, FieldInfo]:
 
 def allowed(info: FieldInfo) -> str:
     """What a field accepts, in words: `a number in [0, 1)`, `one of 'train', 'test'`."""
-    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
-    if get_origin(info.annotation) is Literal:
-        return "one of " + ", ".join(map(repr, get_args(info.annotation)))
+    return _in_words(info.annotation, info.metadata)
+
+
+def _in_words(annotation: Any, limits: Sequence[Any]) -> str:
+    kinds = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(map(repr, kinds))
+    if get_origin(annotation) is Annotated:
+        return _in_words(kinds[0], kinds[1].metadata)
+    if get_origin(annotation) is tuple:
+        return "a list, each " + _in_words(kinds[0], limits)
+    if kinds:
+        return " or ".join("None" if kind is type(None) else _in_words(kind, limits) for kind in kinds)
     words = {float: "a number", int: "a whole number", bool: "True or False", str: "a text"}
-    text = " or ".join(words.get(kind, str(getattr(kind, "__name__", kind))) for kind in kinds)
+    text = words.get(annotation, str(getattr(annotation, "__name__", annotation)))
     low, high, left, right = "-∞", "∞", "(", ")"
-    for limit in info.metadata:
+    for limit in limits:
         match limit:
             case annotated_types.Ge(ge=bound):
-                low, left = f"{bound:g}", "["  # type: ignore[str-format]
+                low, left = f"{bound:g}", "["
             case annotated_types.Gt(gt=bound):
-                low, left = f"{bound:g}", "("  # type: ignore[str-format]
+                low, left = f"{bound:g}", "("
             case annotated_types.Le(le=bound):
-                high, right = f"{bound:g}", "]"  # type: ignore[str-format]
+                high, right = f"{bound:g}", "]"
             case annotated_types.Lt(lt=bound):
-                high, right = f"{bound:g}", ")"  # type: ignore[str-format]
+                high, right = f"{bound:g}", ")"
     return text + (f" in {left}{low}, {high}{right}" if (low, high) != ("-∞", "∞") else "")
 
 
@@ -137,6 +159,8 @@ def _explain(cls: Any, error: pydantic.ValidationError) -> str:
     lines = []
     for problem in error.errors():
         where, given = problem["loc"][0] if problem["loc"] else "", problem["input"]
+        if isinstance(where, int) and where < len(fields):  # given by its place
+            where = list(fields)[where]
         if where in fields:
             lines.append(f"{where} = {given!r} is not allowed: give {allowed(fields[str(where)])}")
         elif isinstance(where, int):
@@ -176,5 +200,6 @@ def _register(cls: Any) -> None:
 
 def _is_number(annotation: Any) -> bool:
     """Whether a field holds a number, or values that hold numbers themselves."""
-    kinds = get_args(annotation) or (annotation,)
-    return any(kind is float or (isinstance(kind, type) and issubclass(kind, Value)) for kind in kinds)
+    if parts := get_args(annotation):  # of an optional number, or of a tuple of values
+        return any(map(_is_number, parts))
+    return annotation is float or (isinstance(annotation, type) and issubclass(annotation, Value))

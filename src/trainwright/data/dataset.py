@@ -5,21 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Task = Literal["classification", "regression"]
+from trainwright.data.preparation import Preparation
+from trainwright.data.splits import Splits
+from trainwright.data.targets import Quantity, Task
 
-
-@dataclass(frozen=True, eq=False)
-class Splits:
-    """Which examples train, which choose and which judge: index arrays into the data, without overlap."""
-
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    test: NDArray[np.int64]
+__all__ = ["Dataset", "Splits", "Task"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +24,9 @@ class Dataset:
     `inputs`: float32, (examples, *shape): (examples, features) or (examples, height, width[, channels]).
     `targets`: int32 (examples,), the class's number; or, for regression, float32 (examples,),
     standardised on the training split.
+    `preparation`: how inputs and targets were made from the raw data; None for arrays that came prepared.
+    `source`: the file, folder or package that it was read from. `resample`: the seed of the split, None for
+    the fixed one. `notes`: what was decided about the data and is worth saying.
     """
 
     name: str
@@ -37,6 +35,10 @@ class Dataset:
     targets: NDArray[np.int32] | NDArray[np.float32]
     splits: Splits
     classes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
+    source: str = ""
+    resample: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -53,19 +55,24 @@ class Dataset:
         """SHA-256 over task, classes, inputs, targets and splits, in hexadecimal."""
         digest = hashlib.sha256(repr((self.task, self.classes, self.inputs.shape)).encode())
         for array in (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    def facts(self):
-        return {
-            "name": self.name,
-            "fingerprint": self.fingerprint,
-            "task": self.task,
-            "classes": list(self.classes),
-        }
+    def decode(self, predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A network's predictions (examples, outputs) in the target's own terms: log-probabilities as they
+        are; a regression's values (examples,) in the target's unit."""
+        if self.task == "classification":
+            return predicted
+        return self._in_unit(predicted[:, 0])
 
-    def decoded(self, predicted):
-        return predicted if self.task == "classification" else predicted[:, 0]
+    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.float32]:
+        """The targets of these examples in the target's own terms: class numbers, or values in its unit."""
+        if self.task == "classification":
+            return self.targets[rows].astype(np.int32)
+        return self._in_unit(self.targets[rows].astype(np.float32))
 
-    def decoded_targets(self, rows):
-        return self.targets[rows]
+    def _in_unit(self, standardised: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        target = self.preparation.target if self.preparation else None
+        return (target.decode(standardised) if isinstance(target, Quantity) else standardised).astype(
+            np.float32
+        )

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+from collections.abc import Callable
+from dataclasses import replace
 
-from trainwright.data.dataset import Dataset, Splits
+from trainwright.data.fetching import SETS, fetch
+from trainwright.data.idx import read_idx_source
+from trainwright.data.raw import Raw, from_arrays
+
+FASHION = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
 
 
-def digits() -> Dataset:
-    """1,797 handwritten digits of 8×8 pixels, split 60/20/20 (Alpaydin & Kaynak 1998)."""
+def digits() -> Raw:
+    """1,797 handwritten digits of 8×8 pixels from 0 to 16 (Alpaydin & Kaynak 1998)."""
+    # scikit-learn takes a second to import, and only this set needs it.
+    from sklearn.datasets import load_digits
+
     bunch = load_digits()
-    y = bunch.target.astype(np.int32)
-    rest, test = train_test_split(np.arange(len(y)), test_size=0.2, stratify=y, random_state=0)
-    train, validation = train_test_split(rest, test_size=0.25, stratify=y[rest], random_state=0)
-    images = (bunch.images / 16).astype(np.float32)
-    return Dataset(
-        "digits",
-        "classification",
-        images,
-        y,
-        Splits(np.sort(train), np.sort(validation), np.sort(test)),
-        tuple("0123456789"),
-    )
+    raw = from_arrays((bunch.images, bunch.target), "digits", "scikit-learn's sklearn.datasets.load_digits")
+    return replace(raw, highest=16.0, targets=raw.targets.astype("category"))
+
+
+def mnist() -> Raw:
+    """70,000 handwritten digits of 28×28 pixels, 10,000 of them for testing (LeCun et al. 1998)."""
+    folder = fetch(SETS["mnist"])
+    raw = from_arrays(read_idx_source(folder), "mnist", str(folder))
+    return replace(raw, targets=raw.targets.astype("category"))
+
+
+def fashion_mnist() -> Raw:
+    """70,000 pictures of clothes, of MNIST's size and split (Xiao, Rasul & Vollgraf 2017)."""
+    folder = fetch(SETS["fashion_mnist"])
+    raw = from_arrays(read_idx_source(folder), "fashion_mnist", str(folder))
+    return replace(raw, targets=raw.targets.astype("category").cat.rename_categories(list(FASHION)))
+
+
+NAMED: dict[str, Callable[[], Raw]] = {"digits": digits, "mnist": mnist, "fashion_mnist": fashion_mnist}

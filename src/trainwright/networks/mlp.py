@@ -9,8 +9,8 @@ import jax
 from flax import nnx
 from pydantic import Field
 
-from trainwright.networks.network import Chain, Network
-from trainwright.networks.sites import Sites
+from trainwright.network import Chain, Network, Part
+from trainwright.sites import Sites
 from trainwright.value import value
 
 
@@ -27,7 +27,7 @@ class Mlp(Network):
 
     def build(self, shape: tuple[int, ...], outputs: int, sites: Sites) -> nnx.Module:
         width = math.prod(shape)
-        parts = [flatten, *sites.layers(sites.site("input", "input", width, width))]
+        parts: list[Part] = [flatten, *sites.layers(sites.site("input", "input", width, width))]
         for number, units in enumerate(self.hidden, start=1):
             parts += sites.hidden(f"hidden{number}", width, units)
             width = units

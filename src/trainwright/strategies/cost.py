@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from trainwright.strategy import Strategy
+from trainwright.strategy import NothingToActOn, Strategy
 from trainwright.value import value
 
 
@@ -33,6 +33,9 @@ class Cost(Strategy):
 
     def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
         if self.function == "cross_entropy":
-            return optax.losses.softmax_cross_entropy(outputs, y)
+            if outputs.shape[-1] == 1:
+                raise NothingToActOn("cost('cross_entropy')", "a regression has no classes; use 'quadratic'")
+            loss: jax.Array = optax.losses.softmax_cross_entropy(outputs, y)
+            return loss
         predicted = jax.nn.softmax(outputs) if outputs.shape[-1] > 1 else outputs
         return jnp.sum(optax.losses.squared_error(predicted, y), axis=-1) / 2

@@ -9,10 +9,9 @@ from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from pydantic import Field
 
-from trainwright.strategy import NothingToActOn, Strategy, kernels
+from trainwright.strategy import NothingToActOn, Params, Strategy, kernels
 from trainwright.value import value
 
 
@@ -25,11 +24,11 @@ class L2(Strategy):
     """
 
     coefficient: Annotated[float, Field(ge=0)] = 1e-4
-    """Per squared unit of weight; each step shrinks a weight by learning rate times coefficient times itself."""
+    """Each step shrinks a weight by learning rate times coefficient times itself."""
 
     example: ClassVar = {"coefficient": 1e-2}
 
-    def penalty(self, params: nnx.State) -> jax.Array:
+    def penalty(self, params: Params) -> jax.Array:
         weights = list(kernels(params))
         if not weights:
             raise NothingToActOn("l2", "the network has no weights")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import jax
 from flax import nnx
 
-from trainwright.networks.sites import Sites
+from trainwright.sites import Sites
 from trainwright.strategy import Layer
 from trainwright.value import Value
 

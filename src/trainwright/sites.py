@@ -1,4 +1,4 @@
-"""Sites: what a network under construction asks of the strategies, and whether each had something to act on."""
+"""Sites: what a network under construction asks of the strategies, and whether each could act."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from trainwright import keys
 from trainwright.errors import SettingError
-from trainwright.strategy import Kernel, Layer, NothingToActOn, Strategy, uses, users
+from trainwright.strategies.initialization import he_normal
+from trainwright.strategy import Kernel, Layer, NothingToActOn, Strategy, users, uses
 
 Part = TypeVar("Part")
 
@@ -37,9 +38,8 @@ class Sites:
         self.acted: set[str] = set()
         for hook in ("dense", "activation", "initial_kernel", "loss"):
             if len(several := users(strategies, hook)) > 1:
-                raise SettingError(
-                    f"{' and '.join(s.name for s in several)} both decide the {hook.replace('_', ' ')}: keep one"
-                )
+                given = " and ".join(strategy.name for strategy in several)
+                raise SettingError(f"{given} both decide the {hook.replace('_', ' ')}: keep one")
 
     def site(
         self, name: str, stage: Literal["input", "before", "after", "output"], fan_in: int, units: int
@@ -91,8 +91,8 @@ class NetworkSite:
     def linear(self, units: int) -> nnx.Linear:
         """An affine map to `units` values, with the recipe's initial weights."""
         linear = nnx.Linear(self.fan_in, units, rngs=_NO_DRAWS, kernel_init=_empty, bias_init=_empty)
-        linear.kernel[...] = jnp.asarray(self.kernel(units))
-        linear.bias[...] = jnp.asarray(self.bias(units))
+        linear.kernel = nnx.Param(jnp.asarray(self.kernel(units)))
+        linear.bias = nnx.Param(jnp.asarray(self.bias(units)))
         return linear
 
     def kernel(self, units: int) -> Kernel:
@@ -115,11 +115,6 @@ class NetworkSite:
             if drawn is not None:
                 return drawn.astype(np.float32)
         return None
-
-
-def he_normal(rng: np.random.Generator, fan_in: int, units: int) -> Kernel:
-    """Normal weights of variance 2/fan_in (He et al. 2015, arXiv 1502.01852, equation 10)."""
-    return rng.standard_normal((fan_in, units), np.float32) * np.float32(np.sqrt(2 / fan_in))
 
 
 def _empty(key: jax.Array, shape: tuple[int, ...], dtype: object = None) -> jax.Array:

@@ -1,0 +1,250 @@
+"""The columns of a table: what each one is taken for and how it becomes numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trainwright.data.values import as_codes, as_numbers, as_text, place, row_name, some
+from trainwright.errors import DataError
+
+MOST_CATEGORIES = 50
+FEWEST_CATEGORIES = 10  # so many distinct texts are categories even in a small table
+MOSTLY = 0.8  # from this share on, a column of texts is taken for what they look like
+FARTHEST = 1e30  # standard deviations; beyond, float32 overflows
+ROW_NUMBERS = 20  # consecutive numbers from 0 or 1 on, that many, count the rows
+
+DATE = re.compile(
+    r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?\s*"
+)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number, standardised with the training split's mean and deviation.
+
+    A missing value becomes the mean; `indicator`: a second input is 1 where the value was missing.
+    """
+
+    name: str
+    mean: float
+    deviation: float
+    indicator: bool
+    kind: Literal["number"] = "number"
+
+    @property
+    def width(self) -> int:
+        return 1 + self.indicator
+
+    def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
+        numbers = as_numbers(column)
+        missing = np.isnan(numbers)
+        wrong = missing & column.notna().to_numpy()
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"{place(column, row)}: {column.iloc[row]!r} is not a number, as it was in training; "
+                "correct it or leave it empty"
+            )
+        standardised = (np.where(missing, self.mean, numbers) - self.mean) / self.deviation
+        far = np.abs(standardised) > FARTHEST
+        if far.any():
+            row = int(np.argmax(far))
+            raise DataError(
+                f"{place(column, row)}: {column.iloc[row]!r} is too far from all values in training (mean "
+                f"{self.mean:.4g}, standard deviation {self.deviation:.4g}); correct it or leave it empty"
+            )
+        parts = [standardised, missing] if self.indicator else [standardised]
+        return np.stack(parts, axis=1).astype(np.float32)
+
+    def treatment(self) -> str:
+        done = f"standardised (mean {self.mean:.4g}, standard deviation {self.deviation:.4g})"
+        return done + ("; missing: the mean, and an indicator" if self.indicator else "")
+
+
+@dataclass(frozen=True)
+class Category:
+    """One of a few texts, one-hot: one input per level, in alphabetical order.
+
+    A missing value has zeros everywhere; `indicator`: a last input is 1 where the value was missing.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    indicator: bool
+    kind: Literal["category"] = "category"
+
+    @property
+    def width(self) -> int:
+        return len(self.levels) + self.indicator
+
+    def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
+        new = self.unseen(column)
+        if unseen == "error" and new.any():
+            row = int(np.argmax(new))
+            raise DataError(
+                f"{place(column, row)}: {column.iloc[row]!r} was no category in training "
+                f"({some(self.levels)}); correct it, leave it empty if it is not known, or train with examples of it"
+            )
+        codes = as_codes(column, self.levels)
+        inputs = np.zeros((len(column), self.width), dtype=np.float32)
+        inputs[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1
+        if self.indicator:
+            inputs[:, -1] = column.isna()
+        return inputs
+
+    def unseen(self, column: pd.Series[Any]) -> NDArray[np.bool_]:
+        """Where the column holds a category that training has not seen, (rows,)."""
+        return (as_codes(column, self.levels) < 0) & column.notna().to_numpy()
+
+    def treatment(self) -> str:
+        levels = f"one-hot, {len(self.levels)} categories ({some(self.levels)})"
+        return levels + ("; missing: zeros, and an indicator" if self.indicator else "")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that can't be used, why, and what would make it usable."""
+
+    name: str
+    reason: str
+    remedy: str
+    kind: Literal["left out"] = "left out"
+
+    def treatment(self) -> str:
+        return f"{self.reason}; {self.remedy}"
+
+
+Column = Number | Category | LeftOut
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A table's columns in their order."""
+
+    columns: tuple[Column, ...]
+    kind: Literal["columns"] = "columns"
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        return [column for column in self.columns if isinstance(column, LeftOut)]
+
+    @property
+    def used(self) -> list[Number | Category]:
+        return [column for column in self.columns if not isinstance(column, LeftOut)]
+
+    def transform(self, table: pd.DataFrame, unseen: str = "error") -> NDArray[np.float32]:
+        """A table's rows as float32 inputs (rows, features). See `Preparation.transform`."""
+        absent = [column.name for column in self.used if column.name not in table.columns]
+        if absent:
+            raise DataError(
+                f"missing column {', '.join(map(repr, absent))}; found: {', '.join(table.columns)}"
+            )
+        inputs = np.empty((len(table), sum(column.width for column in self.used)), dtype=np.float32)
+        start = 0
+        for column in self.used:
+            inputs[:, start : start + column.width] = column.encode(table[column.name], unseen)
+            start += column.width
+        return inputs
+
+    def notes(self, table: pd.DataFrame) -> tuple[str, ...]:
+        """What happened to a table beyond what was prepared for: worth saying, not an error."""
+        found = []
+        extra = [str(name) for name in table.columns if name not in {column.name for column in self.columns}]
+        if extra:
+            found.append(f"not used, since not in training: {some(extra)}")
+        for column in self.used:
+            missing = int(table[column.name].isna().sum()) if column.name in table.columns else 0
+            if missing and not column.indicator:
+                instead = "the mean is used" if isinstance(column, Number) else "no category is set"
+                found.append(f"column {column.name!r}: {missing} missing, none in training; {instead}")
+            new = int(column.unseen(table[column.name]).sum()) if isinstance(column, Category) else 0
+            if new:
+                found.append(
+                    f"column {column.name!r}: {new} with a category not in training; no category is set"
+                )
+        return tuple(found)
+
+    def report(self) -> list[dict[str, str]]:
+        """One line per column."""
+        return [{"column": c.name, "kind": c.kind, "treatment": c.treatment()} for c in self.columns]
+
+
+def measure_columns(table: pd.DataFrame, train: NDArray[np.int64]) -> Columns:
+    """Decide for each column of a table what it is, by the rows `train` alone.
+
+    Raises DataError for an infinite value anywhere, or if no column can be used.
+    """
+    columns = Columns(tuple(_choose(table[name], train, alone=table.shape[1] == 1) for name in table.columns))
+    if not columns.used:
+        reasons = "; ".join(f"{column.name!r}: {column.treatment()}" for column in columns.columns)
+        raise DataError(f"no column can be used as input: {reasons or 'there is none beside the target'}")
+    return columns
+
+
+def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Column:
+    name = str(column.name)
+    present = column.iloc[train].dropna()
+    indicator = len(present) < len(train)
+    if present.empty:
+        return LeftOut(name, "empty in the training split", "fill it in")
+    if present.dtype.kind in "mM" or all(hasattr(v, "isoformat") for v in present):
+        return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
+    numbers = as_numbers(column)
+    strays = np.isnan(numbers) & column.notna().to_numpy()
+    if not strays.any():
+        return _choose_number(column, numbers, train, indicator, alone)
+    if strays.sum() <= (1 - MOSTLY) * column.notna().sum():
+        row = int(np.argmax(strays))
+        reason = f"text among its numbers ({column.iloc[row]!r} in {row_name(column, row)})"
+        return LeftOut(name, reason, "write numbers with a decimal point and leave unknown cells empty")
+    if not all(isinstance(v, str | int | float) for v in present.tolist()):
+        return LeftOut(name, f"holds {type(present.iloc[0]).__name__}s", "give it one number or text per row")
+    return _choose_text(name, present, indicator)
+
+
+def _choose_number(
+    column: pd.Series[Any],
+    numbers: NDArray[np.float64],
+    train: NDArray[np.int64],
+    indicator: bool,
+    alone: bool,
+) -> Number | LeftOut:
+    name = str(column.name)
+    if not alone and pd.api.types.is_integer_dtype(column) and _counts_rows(numbers):
+        return LeftOut(
+            name, "counts the rows", "if it means something, let it start at another number than 0 or 1"
+        )
+    known = numbers[train][~np.isnan(numbers[train])]
+    if np.ptp(known) == 0 and not indicator:
+        return LeftOut(
+            name, f"one value only ({known[0]:g}) in the training split", "remove it, or add examples"
+        )
+    return Number(name, float(known.mean()), float(known.std()) if np.ptp(known) else 1.0, indicator)
+
+
+def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Category | LeftOut:
+    levels = tuple(sorted(set(as_text(present.unique()))))
+    if sum(bool(DATE.fullmatch(level)) for level in levels) >= MOSTLY * len(levels):
+        return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
+    if len(levels) == 1 and not indicator:
+        return LeftOut(
+            name, f"one value only ({levels[0]!r}) in the training split", "remove it, or add examples"
+        )
+    if len(levels) > min(MOST_CATEGORIES, max(FEWEST_CATEGORIES, len(present) // 2)):
+        return LeftOut(
+            name,
+            f"free text or names: {len(levels)} distinct texts in {len(present)} rows",
+            f"group it into at most {MOST_CATEGORIES} categories, or turn it into numbers",
+        )
+    return Category(name, levels, indicator)
+
+
+def _counts_rows(numbers: NDArray[np.float64]) -> bool:
+    """A running number says nothing about a new example, but in a sorted file it gives the target away."""
+    return len(numbers) >= ROW_NUMBERS and numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())

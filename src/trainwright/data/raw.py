@@ -1,0 +1,142 @@
+"""Raw data: what a reader found, before it is split and prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trainwright.data.preparation import array_table
+from trainwright.data.values import some
+from trainwright.errors import DataError
+
+Inputs = pd.DataFrame | NDArray[Any]
+
+FEWEST = 10  # examples, below which splitting them says nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Inputs and targets as they were given, example by example.
+
+    `inputs`: a table, or an array (examples, *shape) of pixels. The table's and the targets' index says
+    where an example came from, in its source's terms ("line 7").
+    `own_test`: so many examples at the end are the source's own test set.
+    `highest`: the pixels' highest possible value, where it is known.
+    """
+
+    name: str
+    inputs: Inputs
+    targets: pd.Series[Any]
+    own_test: int = 0
+    highest: float | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        own = len(self.targets) - self.own_test
+        if own < FEWEST:
+            raise DataError(
+                f"{own} example{'s' * (own != 1)} to train and choose on, too few to split; "
+                f"add examples, at least {FEWEST} are needed"
+            )
+
+
+def from_arrays(arrays: Sequence[Any], name: str = "arrays", source: str = "") -> Raw:
+    """Raw data from (x, y), or from (x_train, y_train, x_test, y_test), whose test set is kept.
+
+    x: a data frame, or an array. Two dimensions are rows × columns, prepared column by column; bytes (uint8)
+    and arrays of more dimensions are pixels. y: (examples,) or (examples, 1).
+    """
+    if len(arrays) not in (2, 4):
+        raise DataError(f"{len(arrays)} arrays; give (x, y) or (x_train, y_train, x_test, y_test)")
+    inputs, targets = as_inputs(arrays[0]), _targets(arrays[1])
+    if len(inputs) != len(targets):
+        raise DataError(
+            f"x has {len(inputs)} examples but y has {len(targets)}; one target for each is needed"
+        )
+    if len(arrays) == 2:
+        return Raw(name, inputs, targets, source=source)
+    test_inputs, test_targets = as_inputs(arrays[2]), _targets(arrays[3])
+    if len(test_inputs) != len(test_targets):
+        raise DataError(f"x_test has {len(test_inputs)} examples but y_test has {len(test_targets)}")
+    if not len(test_targets):
+        raise DataError("x_test has no examples; give (x, y) alone to have a test split drawn")
+    joined = _join(inputs, test_inputs)
+    both = pd.concat([targets, test_targets], ignore_index=True)
+    return Raw(name, joined, both.rename_axis("row"), own_test=len(test_targets), source=source)
+
+
+def from_table(table: pd.DataFrame, target: str | None, name: str, source: str = "") -> Raw:
+    """Raw data from a table and the name of its target column.
+
+    Raises DataError if there is no such column, or two columns of one name.
+    """
+    table = _name_rows(table)
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"two columns are named {twice[0]!r}; rename one")
+    if target is None:
+        raise DataError(
+            f"which column is to be predicted? name it as target; columns: {some(table.columns, 20)}"
+        )
+    if target not in table.columns:
+        raise DataError(
+            f"no column {target!r} to predict{near(target, table.columns)}; "
+            f"columns: {some(table.columns, 20)}"
+        )
+    return Raw(name, table.drop(columns=target), table[target], source=source)
+
+
+def near(word: str, known: Sequence[Any] | pd.Index[Any]) -> str:
+    """`; did you mean 'age'?` if some known word is close."""
+    from difflib import get_close_matches
+
+    lowered = {str(k).lower(): str(k) for k in known}
+    matches = get_close_matches(word.lower(), lowered, n=1)
+    return f"; did you mean {lowered[matches[0]]!r}?" if matches else ""
+
+
+def as_inputs(x: Any) -> Inputs:
+    """A data frame as it is, bytes and arrays of more than two dimensions as pixels, others as a table."""
+    if isinstance(x, pd.DataFrame):
+        return _name_rows(x)
+    array = np.asarray(x)
+    if array.ndim == 0:
+        raise DataError("x is a single value; give an array, one row for each example")
+    if array.ndim > 2 or (array.dtype == np.uint8 and array.ndim == 2):
+        return array
+    return array_table(array).rename_axis("row")
+
+
+def _targets(y: Any) -> pd.Series[Any]:
+    if isinstance(y, pd.Series):
+        return y.rename("target" if y.name is None else str(y.name)).reset_index(drop=True).rename_axis("row")
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise DataError(
+            f"y has shape {array.shape}; one target for each example is needed, of shape (examples,)"
+            + ("; for one-hot rows give y.argmax(axis=1)" if array.ndim == 2 else "")
+        )
+    return pd.Series(array, name="target").infer_objects().rename_axis("row")
+
+
+def _name_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """With text as column names and a named index, so that a message can name a value's place."""
+    table = table.reset_index() if table.index.nlevels > 1 else table
+    return table.rename(columns=str).rename_axis(index=str(table.index.name or "row"))
+
+
+def _join(train: Inputs, test: Inputs) -> Inputs:
+    if isinstance(train, pd.DataFrame) and isinstance(test, pd.DataFrame):
+        if list(train.columns) != list(test.columns):
+            raise DataError(f"x_test has the columns {some(test.columns)}, x_train {some(train.columns)}")
+        return pd.concat([train, test], ignore_index=True).rename_axis("row")
+    if isinstance(train, pd.DataFrame) or isinstance(test, pd.DataFrame) or train.shape[1:] != test.shape[1:]:
+        raise DataError(f"x_train has shape {train.shape} but x_test {test.shape}")
+    return np.concatenate([train, test])

@@ -1,0 +1,91 @@
+"""Tables from files: CSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from trainwright.errors import DataError
+
+DELIMITERS = ",;\t|"
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A CSV file with a header line; comma, semicolon, tab or bar between the cells, as the header has.
+
+    The index, named "line", is each row's line number in the file. Raises DataError, with the line, for a
+    file that is empty, not UTF-8 or has a row with more or fewer cells than the header.
+    """
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"line {line}: byte 0x{content[error.start]:02X} is not UTF-8; save the file as UTF-8"
+        ) from error
+    first = text.lstrip().partition("\n")[0]
+    if not first:
+        raise DataError("the file is empty; a header line and at least ten rows are needed")
+    delimiter = max(DELIMITERS, key=first.count)
+    lines = _check_rows(path, text, delimiter)
+    try:
+        # Whole-file type inference: by chunks, one column could be numbers at first and text later.
+        table = pd.read_csv(
+            io.StringIO(text), sep=delimiter, index_col=False, skipinitialspace=True, low_memory=False
+        )
+    except (ValueError, OverflowError) as error:  # a ParserError is a ValueError
+        raise DataError(f"{error}") from error
+    if len(table) != len(lines):
+        raise DataError(f"{len(lines)} rows counted but {len(table)} read; check its quotation marks")
+    return table.set_axis(pd.Index(lines, name="line"))
+
+
+def _check_rows(path: Path, text: str, delimiter: str) -> list[int]:
+    """The line number of each row. pandas would fill short rows silently, so they are found here."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
+    header: list[str] = []
+    lines: list[int] = []
+    start = 1
+    try:
+        for cells in reader:
+            line, start = start, reader.line_num + 1
+            if len(cells) <= 1 and not "".join(cells).strip():
+                continue
+            if not header:
+                header = cells
+                twice = [name for name, times in Counter(filter(None, header)).items() if times > 1]
+                if twice:
+                    raise DataError(f"line {line}: two columns are named {twice[0]!r}; rename one")
+            elif len(cells) != len(header):
+                raise DataError(
+                    f"line {line}: {len(cells)} cells, but the header has {len(header)}; "
+                    f"correct it (quote a cell that contains {delimiter!r})"
+                )
+            else:
+                lines.append(line)
+    except csv.Error as error:
+        raise DataError(f"line {start}: {error}; check its quotation marks") from error
+    return lines
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """A Parquet file. The index, named "row", counts from 0. Raises DataError if it is damaged."""
+    import pyarrow
+
+    try:
+        table = pd.read_parquet(path)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"not a readable Parquet file ({_first_line(error)}); export it again") from error
+    named = [name for name in table.index.names if name is not None]
+    return table.reset_index(drop=not named).rename_axis("row")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".")

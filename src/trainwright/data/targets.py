@@ -1,0 +1,158 @@
+"""What is to be predicted: classes as numbers, or a quantity standardised on the training split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trainwright.data.values import as_codes, as_numbers, as_text, place, some
+from trainwright.errors import DataError, SettingError
+
+Task = Literal["classification", "regression"]
+
+MOST_CLASSES_GUESSED = 20  # whole numbers with more distinct values are taken for a quantity
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes' names in the order of their numbers."""
+
+    name: str
+    names: tuple[str, ...]
+    kind: Literal["classes"] = "classes"
+
+    def encode(self, values: pd.Series[Any]) -> NDArray[np.int32]:
+        """Each example's class number, (examples,). Raises DataError for a class that is not known."""
+        codes = as_codes(values, self.names)
+        if (codes < 0).any():
+            row = int(np.argmax(codes < 0))
+            raise DataError(
+                f"{place(values, row)}: {values.iloc[row]!r} was no class in training ({some(self.names)}); "
+                "correct it, or train with examples of it"
+            )
+        return codes.astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity's mean and standard deviation over the training split, in its own unit."""
+
+    name: str
+    mean: float
+    deviation: float
+    kind: Literal["quantity"] = "quantity"
+
+    def encode(self, values: pd.Series[Any]) -> NDArray[np.float32]:
+        """Standardised: (value - mean) / deviation, (examples,)."""
+        return ((_quantities(values) - self.mean) / self.deviation).astype(np.float32)
+
+    def decode(self, standardised: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Back in the quantity's own unit.
+
+        >>> Quantity("price", mean=100.0, deviation=20.0).decode(np.array([-1.0, 0.5])).tolist()
+        [80.0, 110.0]
+        """
+        return np.asarray(standardised, dtype=np.float64) * self.deviation + self.mean
+
+
+Target = Classes | Quantity
+
+
+def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[Task, str | None]:
+    """The task, and if nobody asked for one, how it was guessed.
+
+    Categories are classes, which is no guess. Numbers with a fraction or with more than 20 distinct values
+    are a quantity; anything else is classes.
+
+    Raises DataError if a value is missing, SettingError for an unknown task.
+    """
+    if values.isna().any():
+        row = int(np.argmax(values.isna()))
+        raise DataError(
+            f"{place(values, row)}: the target is missing ({int(values.isna().sum())} such rows; an empty "
+            "cell, NA, None and null count as missing); fill it in or remove the row"
+        )
+    if asked in ("classification", "regression"):
+        return asked, None  # type: ignore[return-value]  # narrowed by the tuple
+    if asked is not None:
+        raise SettingError(f"task={asked!r} is not known; choose 'classification' or 'regression'")
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return "classification", None
+    distinct = values.nunique()
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return "classification", f"task: classification, since {values.name!r} does not hold numbers"
+    numbers = values.to_numpy(dtype=np.float64)
+    if (numbers != np.floor(numbers)).any():
+        return "regression", f"task: regression, since {values.name!r} holds numbers with fractions"
+    if distinct > MOST_CLASSES_GUESSED:
+        return "regression", f"task: regression, since {values.name!r} has {distinct} distinct numbers"
+    return (
+        "classification",
+        f"task: classification, since {values.name!r} has {distinct} distinct whole numbers",
+    )
+
+
+def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
+    """The classes of a target, in their own order if they have one, else numbers ascending and text
+    alphabetically.
+
+    Raises DataError for one class only, or a class too rare to be in each split.
+    """
+    found = values.unique().tolist()
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        found = [category for category in values.cat.categories if category in set(found)]
+    else:
+        found = sorted(found, key=lambda v: (isinstance(v, str), v))
+    names = tuple(as_text(pd.Series(found, dtype=object)))
+    if len(set(names)) < len(names):
+        raise DataError(
+            f"column {values.name!r}: classes that read the same, as number and text; make them one"
+        )
+    if len(names) < 2:
+        raise DataError(
+            f"column {values.name!r}: one class only ({names[0]!r}), so there is nothing to tell apart; "
+            "add examples of another class"
+        )
+    classes = Classes(str(values.name), names)
+    trainable = classes.encode(values.iloc[: len(values) - own_test])
+    counts = np.bincount(trainable, minlength=len(names))
+    needed = 2 if own_test else 3
+    if counts.min() < needed:
+        rarest = int(np.argmin(counts))
+        many = f" ({int((counts < needed).sum())} of {len(names)} classes are so rare)"
+        number = pd.api.types.is_numeric_dtype(values)
+        raise DataError(
+            f"column {values.name!r}: the class {names[rarest]!r} has {counts[rarest]} example(s), but "
+            f"each split needs one, {needed} in all{many}; add examples, or merge or remove the class"
+            + ("; if the target is a quantity, set task='regression'" if number else "")
+        )
+    return classes
+
+
+def measure_quantity(values: pd.Series[Any], train: NDArray[np.int64]) -> Quantity:
+    """A quantity's mean and deviation over the rows `train`.
+
+    Raises DataError if it is not a number, not finite or has one value only.
+    """
+    quantities = _quantities(values)[train]
+    if np.ptp(quantities) == 0:
+        raise DataError(
+            f"column {values.name!r}: one value only in the training split, {quantities[0]:g}; "
+            "there is nothing to predict"
+        )
+    return Quantity(str(values.name), float(quantities.mean()), float(quantities.std()))
+
+
+def _quantities(values: pd.Series[Any]) -> NDArray[np.float64]:
+    numbers = as_numbers(values)
+    if np.isnan(numbers).any():
+        row = int(np.argmax(np.isnan(numbers)))
+        raise DataError(
+            f"{place(values, row)}: the target {values.iloc[row]!r} is not a number, as regression needs; "
+            "correct it, remove the row, or set task='classification'"
+        )
+    return numbers

@@ -1,0 +1,50 @@
+"""Finding things by the name of their file: a folder is the list of what there is.
+
+A new strategy or network is one new file in its folder; no list is kept anywhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from trainwright.errors import SettingError
+from trainwright.value import Value, parse
+
+Kind = TypeVar("Kind", bound=Value)
+
+
+@dataclass(frozen=True)
+class Registry(Generic[Kind]):
+    """The values of one kind: a package with one file for each, named as the value is."""
+
+    package: str
+    path: tuple[str, ...]
+    base: type[Kind]
+
+    @property
+    def kind(self) -> str:
+        """What these are called in messages: "strategy", "network"."""
+        return self.base.__name__.lower()
+
+    def names(self) -> list[str]:
+        """Every name, in alphabetical order."""
+        return sorted(module.name for module in pkgutil.iter_modules(self.path))
+
+    def find(self, name: str) -> type[Kind]:
+        """The class of this name; `SettingError` with the nearest names if there is none."""
+        if name in self.names():
+            importlib.import_module(f"{self.package}.{name}")
+        known = {cls.name: cls for cls in self.base.__subclasses__() if hasattr(cls, "name")}
+        if name in known:  # in its file, or a user's own class that is already imported
+            return known[name]
+        near = difflib.get_close_matches(name, self.names(), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(self.names())}"
+        raise SettingError(f"there is no {self.kind} {name!r}; {hint}")
+
+    def read(self, text: str) -> tuple[Kind, ...]:
+        """Values as written on the command line, such as `dropout(hidden_rate=0.5), momentum`."""
+        return tuple(self.find(name)(*arguments, **given) for name, arguments, given in parse(text))

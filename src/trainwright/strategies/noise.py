@@ -1,0 +1,55 @@
+"""Noise: Gaussian noise on the inputs and on the hidden units, drawn anew for every example and step.
+
+Source: Goodfellow, Bengio & Courville 2016, section 7.5; Sietsma & Dow 1991 for the inputs; Poole, Sohl-
+Dickstein & Ganguli 2014 (arXiv 1406.1831) for the hidden units.
+
+Predictions are made without noise, those of Monte-Carlo averaging included: the noise augments the data, it
+is no model of what the network does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import jax
+import jax.numpy as jnp
+from pydantic import Field
+
+from trainwright import keys
+from trainwright.strategy import Layer, Number, Site, Strategy
+from trainwright.value import value
+
+Deviation = Annotated[float, Field(ge=0)]
+
+
+@value
+class Noise(Strategy):
+    """Add Gaussian noise while training.
+
+    >>> Noise(input_deviation=0.3)
+    Noise(input_deviation=0.3, hidden_deviation=0.0)
+    """
+
+    input_deviation: Deviation = 0.1
+    """Standard deviation of what is added to each input, in the inputs' units; 0 leaves the inputs alone."""
+    hidden_deviation: Deviation = 0.0
+    """The same for each hidden unit, after its activation; 0 leaves hidden units alone."""
+
+    example: ClassVar = {"input_deviation": 0.3, "hidden_deviation": 0.1}
+
+    def layer(self, site: Site) -> Layer | None:
+        deviation = {"input": self.input_deviation, "after": self.hidden_deviation}.get(site.stage, 0.0)
+        return NoiseLayer(deviation, site.name) if deviation > 0 else None
+
+
+class NoiseLayer(Layer):
+    """Adds normal noise of this deviation when training with a key."""
+
+    def __init__(self, deviation: float, site: str):
+        self.deviation = Number(jnp.float32(deviation))
+        self.site = site
+
+    def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
+        if key is None or not training:
+            return x
+        return x + self.deviation[...] * jax.random.normal(keys.fold(key, "noise", self.site), x.shape)
