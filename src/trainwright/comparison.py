@@ -159,7 +159,7 @@ class _Spelling:
         self.percent = comparison.task == "classification"
         self.factor = 100 if self.percent else 1
         self.level = f"{100 * comparison.level:g} %"
-        # Two decimals of a percentage, three digits of an RMSE; more while the interval would read as nothing.
+        # Percentages have two decimals, an RMSE three digits; more where the interval would read as nothing.
         error = arm.error.mean
         least = 2 if self.percent or error <= 0 else 2 - floor(log10(error))
         shown = arm.difference.interval if arm.difference else arm.error
