@@ -12,7 +12,7 @@ from uuid import uuid4
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from trainwright.compare import Comparison, sentence
+from trainwright.comparison import Comparison, sentence
 from trainwright.errors import StoreError
 from trainwright.report import figures, quantities, recipes, tables, verdicts
 from trainwright.report.quantities import printable

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 
-from trainwright.compare import Comparison, Interval
+from trainwright.comparison import Comparison, Interval
 
 MISSING = "–"
 MINUS = "−"
