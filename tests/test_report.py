@@ -375,4 +375,10 @@ def test_unwritable_places_are_named(tmp_path: Path) -> None:
 def test_a_name_that_utf8_cannot_hold_is_written(tmp_path: Path) -> None:
     made = replace(MADE["one_seed"], data={"name": "odd\udc80.csv"})
     report.write(made, tmp_path / "report.html")
-    assert "odd" in (tmp_path / "report.html").read_text("utf-8")
+    assert "odd\N{REPLACEMENT CHARACTER}.csv" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_only_control_characters_are_replaced() -> None:
+    kept = "a\N{NO-BREAK SPACE}b\n层é\N{ZERO WIDTH NON-JOINER}"
+    assert quantities.printable(kept) == kept
+    assert not {"\x1b", "\x00", "\x9b", "\udc80"} & set(quantities.printable("\x1b \x00 \x9b \udc80"))

@@ -102,7 +102,7 @@ def curves(comparison: Comparison, width: int = WIDE) -> str:
             if curve := _validation(arm):
                 _curve(axes, curve, BLUE, alpha=1)
             else:
-                drawing.say("diverged: no curve", x + panel / 2, y + inner / 2, ha="center", fontsize=SMALL)
+                drawing.say("diverged: no curve", x + panel, y + 14, ha="right", fontsize=SMALL)
             _kept(axes, arm)
         drawing.say("training steps", left, drawing.height - 9, fontsize=SMALL)
         said = ", ".join(arm.name for arm in arms)
