@@ -15,7 +15,7 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from trainwright.compare import ArmResult, Comparison, Curve, Difference
+from trainwright.comparison import ArmResult, Comparison, Curve, Difference
 from trainwright.report import quantities, verdicts
 from trainwright.report.canvas import INK, canvas, lines
 
@@ -39,9 +39,10 @@ def effects(comparison: Comparison, width: int = WIDE) -> str:
     names = [lines(arm.name, 30 if beside else 42) for arm, _ in judged]
     rooms = [max(44, LINE * len(name) + 14) if beside else LINE * len(name) + 48 for name in names]
     left, right = (232, 200) if beside else (12, 12)
-    with canvas(width, sum(rooms) + 66) as drawing:
-        axes = drawing.panel(left, 6, width - left - right, sum(rooms))
-        axes.set_ylim(max(sum(rooms), 1), 0)
+    height = sum(rooms) or 1  # a study of the reference alone has no rows
+    with canvas(width, height + 66) as drawing:
+        axes = drawing.panel(left, 6, width - left - right, height)
+        axes.set_ylim(height, 0)
         reach = _reach([difference for _, difference in judged], comparison.delta) * unit.factor
         _effect_axis(axes, comparison.delta * unit.factor, reach)
         top = 0.0
@@ -101,7 +102,7 @@ def curves(comparison: Comparison, width: int = WIDE) -> str:
             if curve := _validation(arm):
                 _curve(axes, curve, BLUE, alpha=1)
             else:
-                drawing.say("diverged: no curve", x + panel / 2, y + inner / 2, ha="center", fontsize=SMALL)
+                drawing.say("diverged: no curve", x + panel, y + 14, ha="right", fontsize=SMALL)
             _kept(axes, arm)
         drawing.say("training steps", left, drawing.height - 9, fontsize=SMALL)
         said = ", ".join(arm.name for arm in arms)

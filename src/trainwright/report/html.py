@@ -12,7 +12,7 @@ from uuid import uuid4
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from trainwright.compare import Comparison, sentence
+from trainwright.comparison import Comparison, sentence
 from trainwright.errors import StoreError
 from trainwright.report import figures, quantities, recipes, tables, verdicts
 from trainwright.report.quantities import printable
@@ -33,7 +33,11 @@ def page(comparison: Comparison) -> str:
         headline=verdicts.headline(comparison),
         tally=verdicts.tally(comparison),
         sentences=[
-            (verdicts.word(arm), verdicts.SIGNS[verdicts.word(arm)], sentence(arm, comparison))
+            (
+                verdicts.word(arm),
+                verdicts.SIGNS[verdicts.word(arm)],
+                sentence(arm, comparison).replace(" %", "\N{NO-BREAK SPACE}%"),
+            )
             for arm in comparison.arms
         ],
         meanings=[(verdicts.SIGNS[word], word, text) for word, text in verdicts.meanings(comparison).items()],
@@ -57,8 +61,7 @@ def write(comparison: Comparison, path: Path) -> None:
 
     Raises `StoreError` when the disk is full or the folder cannot be written.
     """
-    # A name that came from the file system may hold characters that UTF-8 cannot.
-    content = page(comparison).encode("utf-8", errors="xmlcharrefreplace")
+    content = page(comparison).encode()
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import floor, isfinite, log10
+from unicodedata import category
 
-from trainwright.compare import Comparison, Interval
+from trainwright.comparison import Comparison, Interval
 
 MISSING = "–"
 MINUS = "−"
+CONTROL = ("Cc", "Cs", "Cn")  # control characters, halves of surrogate pairs, what is no character
 Pieces = tuple[str, str]
 
 
@@ -151,7 +153,9 @@ def printable(name: str) -> str:
     >>> printable("red\\x1b[31m")
     'red�[31m'
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return "".join(
+        c if c in "\n\t" or category(c) not in CONTROL else "\N{REPLACEMENT CHARACTER}" for c in name
+    )
 
 
 def _decimals(unit: Unit, width: float, *values: float) -> int:

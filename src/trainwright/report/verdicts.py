@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from trainwright.compare import ArmResult, Comparison
+from trainwright.comparison import ArmResult, Comparison
 from trainwright.report import quantities
 
 # A verdict is never told by its colour alone.
@@ -68,8 +68,8 @@ def meanings(comparison: Comparison) -> dict[str, str]:
     level, margin = quantities.level(comparison), quantities.margin(comparison)
     alpha = f"{100 * (1 - comparison.level):g} %"
     return {
-        "helps": f"The {comparison.metric} is lower than the reference's by more than chance explains: of studies without"
-        f" any effect, at most {alpha} would say helps or hurts of even one arm (Holm's method).",
+        "helps": f"The {comparison.metric} is lower than the reference's by more than chance explains:"
+        f" of studies without any effect, at most {alpha} would say helps or hurts of even one arm (Holm).",
         "hurts": f"The same, with a higher {comparison.metric}.",
         "no difference": f"The runs speak against a difference larger than {margin} in either direction;"
         " a smaller one may exist.",
