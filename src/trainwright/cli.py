@@ -51,7 +51,7 @@ Markdown = Annotated[bool, _option("Print the result as Markdown.", "--markdown"
 
 
 @app.command(
-    epilog="Example: trainwright study mnist --arm 'dropout(0.5), max_norm(3.5)' --arm batch_norm --seeds 3"
+    epilog="Example: trainwright study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3"
 )
 def study(
     source: Source,

@@ -23,6 +23,7 @@ from safetensors import numpy as safetensors
 from trainwright import plainjson, sealed
 from trainwright.data.dataset import Dataset
 from trainwright.data.preparation import Preparation
+from trainwright.data.targets import Quantity
 from trainwright.errors import DataError, StoreError
 from trainwright.predict import predict
 from trainwright.recipe import Recipe
@@ -120,12 +121,9 @@ class Model:
         Raises `DataError` as `Preparation.transform` does.
         """
         x = jnp.asarray(self.preparation.transform(raw, unseen=unseen))
-        task = self.preparation.task
-        predicted = np.asarray(predict(self.network(), self.recipe.strategies, x, task))
-        if task == "classification":
-            return np.exp(predicted)
-        values: NDArray[Any] = self.preparation.target.decode(predicted[:, 0])  # type: ignore[union-attr]
-        return values
+        predicted = np.asarray(predict(self.network(), self.recipe.strategies, x, self.preparation.task))
+        target = self.preparation.target
+        return target.decode(predicted[:, 0]) if isinstance(target, Quantity) else np.exp(predicted)
 
     def table(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> pd.DataFrame:
         """Predictions as a table: the likeliest class and each class's probability, or the value."""

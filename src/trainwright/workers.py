@@ -61,13 +61,15 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Any]:
                 try:
                     kind, content = cloudpickle.loads(worker.line.recv_bytes())
                 except (EOFError, ConnectionError):
-                    assert worker.task is not None
-                    deaths[worker.task] += 1
-                    if deaths[worker.task] > 1:
-                        raise WorkerDied(_obituary(worker)) from None
-                    waiting.append(worker.task)
+                    task, code = worker.task, worker.process.wait()
+                    assert task is not None
+                    deaths[task] += 1
+                    if deaths[task] > 1:
+                        raise WorkerDied(_obituary(code)) from None
+                    waiting.append(task)
+                    worker.line.close()
                     pool[pool.index(worker)] = worker = _start()
-                    kind = "done"
+                    kind, content = "done", None
                 if kind == "report":
                     yield content
                 elif kind == "error":
@@ -84,7 +86,7 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Any]:
 
 def _start() -> Worker:
     ours, theirs = socket.socketpair()
-    # The same import path: what the parent could import, such as a module beside its script, so can the worker.
+    # The same import path: a module beside the user's script, say, is found by the worker too.
     path = os.pathsep.join(part or os.getcwd() for part in sys.path)
     environment = os.environ | {"NPROC": "1", "PYTHONPATH": path}
     command = [sys.executable, "-m", "trainwright.workers", str(theirs.fileno())]
@@ -99,8 +101,7 @@ def _give(worker: Worker, tasks: Sequence[Task], waiting: list[int]) -> None:
         worker.line.send_bytes(cloudpickle.dumps(tasks[worker.task]))
 
 
-def _obituary(worker: Worker) -> str:
-    code = worker.process.wait()
+def _obituary(code: int) -> str:
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     return f"a worker process ended twice on the same task ({how}); if memory ran out, use fewer --workers"
 
