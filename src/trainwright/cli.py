@@ -50,9 +50,7 @@ Json = Annotated[bool, _option("Print the result as JSON.", "--json")]
 Markdown = Annotated[bool, _option("Print the result as Markdown.", "--markdown")]
 
 
-@app.command(
-    epilog="Example: trainwright study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3"
-)
+@app.command(epilog="Example: trainwright study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3")
 def study(
     source: Source,
     target: Target = None,
