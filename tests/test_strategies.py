@@ -235,8 +235,9 @@ def test_all_together_in_a_cohort_as_alone():
     both = [Training(recipe(*chosen, learning_rate=1e-3), DATA, seed) for seed in (0, 1)]
     side_by_side, alone = _side_by_side(*both)[1], next(fit_all(both[1:], width=1))[1]
     assert alone.status == "finished"
-    for key, array in alone.weights.items():
-        np.testing.assert_allclose(side_by_side.weights[key], array, rtol=1e-4, atol=1e-5, err_msg=key)
+    # Not the weights: a bias before a batch norm has rounding errors for a gradient, and Adam enlarges them.
+    for key in ("validation", "test"):
+        np.testing.assert_allclose(side_by_side.predictions[key], alone.predictions[key], rtol=1e-4)
 
 
 # Nothing to act on.
