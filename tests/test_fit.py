@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small import digits, recipe, table
@@ -19,12 +19,14 @@ DATA = digits()
 ROWS = np.array([3, 5, 8, 13, 21, 34, 55])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100), st.integers(1, 7), st.integers(0, 40), st.integers(1, 20))
 def test_the_batch_order_is_a_pure_function(seed, batch, first, steps):
     whole = order(seed, "order", ROWS, batch, 0, first + steps)
     assert np.array_equal(order(seed, "order", ROWS, batch, first, steps), whole[first:])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100))
 def test_each_pass_over_the_data_sees_every_example_once(seed):
     stream = order(seed, "order", ROWS, 2, 0, 14).ravel().reshape(4, 7)
