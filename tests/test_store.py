@@ -368,7 +368,7 @@ def test_killed_in_mid_write(tmp_path):
 
 
 def test_killed_after_the_rename(tmp_path):
-    process = python(HANG_ON, tmp_path, 7)  # 5 files, their directory, then the directory above it
+    process = python(HANG_ON, tmp_path, 6)  # 5 files, then the directory that they are in
     assert process.stdout.readline() == "hanging\n"
     kill(process)
     assert_same(Store(tmp_path).read(name_of(make_run(1)), weights=True), make_run(1))

@@ -2,88 +2,294 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from statistics import fmean, median
+from typing import Any
 
-Verdict = Literal["helps", "hurts", "no difference", "cannot tell"]
+import numpy as np
 
+from trainwright import paired
+from trainwright.comparison import (
+    ArmResult,
+    Comparison,
+    Curve,
+    Difference,
+    Interval,
+    Setting,
+    sentence,
+)
+from trainwright.errors import SettingError
+from trainwright.paired import Verdict
+from trainwright.run import Run
+from trainwright.score import Score, score
 
-@dataclass(frozen=True)
-class Interval:
-    """A mean and its confidence interval, in the unit of what was averaged."""
+__all__ = [
+    "ArmResult",
+    "ArmRuns",
+    "Comparison",
+    "Curve",
+    "Difference",
+    "Interval",
+    "Setting",
+    "Verdict",
+    "compare",
+    "curve",
+    "sentence",
+]
 
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Difference:
-    """An arm's test error minus the reference's, paired by seed; negative means that the arm is better."""
-
-    interval: Interval
-    p: float
-    p_holm: float
-    effect: float  # Cohen's d of the paired differences
-    verdict: Verdict
-    more_seeds: int | None  # about how many more seeds would decide; None when decided or out of reach
-    over_examples: Interval | None  # the same difference over the examples of a fixed test set
-    p_over_examples: float | None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A quantity along training: over seeds the mean and the band between low and high, per step."""
-
-    steps: tuple[int, ...]
-    mean: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One learning rate of an arm's grid and how it did on validation."""
-
-    learning_rate: float
-    validation_error: float  # mean over the seeds
-    diverged: int
+FEW_SEEDS = 6  # with fewer, tests that assume nothing of the distribution cannot reach 5 %
+CURVES = ("train_loss", "validation_loss", "validation_error")
 
 
 @dataclass(frozen=True)
-class ArmResult:
-    """What one arm reached at the learning rate chosen for it on validation."""
+class ArmRuns:
+    """An arm of a study: for each learning rate of its grid one run per seed, in the same order of seeds."""
 
     name: str
-    recipe: dict[str, Any]
-    learning_rate: float
-    at_edge: bool  # the chosen rate is the smallest or largest of a grid of two or more
-    grid: tuple[Setting, ...]
-    seeds: tuple[int, ...]
-    errors: tuple[float, ...]  # test error per seed
-    error: Interval
-    loss: Interval | None
-    diverged: int
-    difference: Difference | None  # None for the reference
-    best_steps: tuple[int, ...]  # per seed, the step of the weights that were kept
-    parameters: int
-    seconds: float  # median per training
-    milliseconds_per_step: float  # median
-    memory_bytes: int  # largest
-    curves: dict[str, Curve]  # train_loss, validation_loss, validation_error
+    runs: dict[float, tuple[Run, ...]]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A study's arms side by side."""
+class _Choice:
+    """An arm at the learning rate chosen for it."""
 
-    data: dict[str, Any]
-    task: Literal["classification", "regression"]
-    metric: str  # "test error" (a fraction) or "test RMSE" (in the target's unit)
-    level: float
-    delta: float  # differences smaller than this do not matter to the user; same unit as the errors
-    reference: str
-    arms: tuple[ArmResult, ...]
-    environment: dict[str, Any]
-    command: str
-    cautions: tuple[str, ...]
+    name: str
+    learning_rate: float
+    grid: tuple[Setting, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def at_edge(self) -> bool:
+        return len(self.grid) > 1 and self.learning_rate in (
+            self.grid[0].learning_rate,
+            self.grid[-1].learning_rate,
+        )
+
+
+def compare(
+    arms: Sequence[ArmRuns],
+    *,
+    reference: str,
+    delta: float | None = None,
+    level: float = 0.95,
+    resampled: bool = False,
+    command: str = "",
+) -> Comparison:
+    """Compare a study's arms with its reference, paired by seed.
+
+    Each arm's learning rate is the one of lowest mean validation error over the seeds (ties: lowest mean
+    validation loss, then the smaller rate); the test split is read for the chosen runs alone. A diverged run
+    counts as the best constant guess, see `trainwright.score.score`. Differences are judged as
+    `trainwright.paired.judge` says. `delta`, the smallest difference that matters, is a tenth of the
+    reference's mean test error unless given. `resampled` says that each seed has splits of its own.
+
+    Raises `SettingError` for arms that cannot be paired: other seeds, other data, another number of cores
+    (on CPU that alone gives other weights from the same seed) or another device.
+    """
+    _check(arms, reference, delta, level, resampled)
+    choices = [_choose(arm) for arm in arms]
+    scores = [[score(run, "test") for run in choice.runs] for choice in choices]
+    names = [arm.name for arm in arms]
+    base = names.index(reference)
+    data = choices[base].runs[0].data
+    overlap = data["examples"]["test"] / data["examples"]["train"] if resampled else 0.0
+    if delta is None:
+        delta = fmean(one.error for one in scores[base]) / 10
+    differences = _differences(scores, base, delta=delta, level=level, overlap=overlap)
+    classes = data["task"] == "classification"
+    return Comparison(
+        data=data,
+        task=data["task"],
+        metric="test error" if classes else "test RMSE",
+        level=level,
+        delta=delta,
+        reference=reference,
+        arms=tuple(_result(*one, level, overlap) for one in zip(choices, scores, differences, strict=True)),
+        environment=choices[base].runs[0].environment,
+        command=command,
+        cautions=tuple(_cautions(choices, scores)),
+        resampled=resampled,
+    )
+
+
+def _check(
+    arms: Sequence[ArmRuns], reference: str, delta: float | None, level: float, resampled: bool
+) -> None:
+    names = [arm.name for arm in arms]
+    if reference not in names:
+        raise SettingError(f"reference={reference!r} is not an arm: choose one of {', '.join(names)}")
+    if len(set(names)) < len(names):
+        raise SettingError(f"two arms have the same name among {', '.join(names)}: rename one")
+    if not 0.5 < level < 1:
+        raise SettingError(f"level={level} must lie between 0.5 and 1, such as 0.95")
+    if delta is not None and not 0 < delta < np.inf:
+        raise SettingError(f"delta={delta} must be a positive number: the smallest difference that matters")
+    first = next(iter(arms[names.index(reference)].runs.values()), ())
+    for arm in arms:
+        if not any(arm.runs.values()):
+            raise SettingError(f"arm {arm.name!r} has no runs: repeat the study")
+        for rate, runs in arm.runs.items():
+            place = f"arm {arm.name!r} at learning rate {rate:g}"
+            if [run.seed for run in runs] != [run.seed for run in first]:
+                raise SettingError(
+                    f"{place} has other seeds than {reference!r}: repeat the study for all arms"
+                )
+            for run, other in zip(runs, first, strict=True):
+                _check_pair(place, run, other if resampled else first[0])
+
+
+def _check_pair(place: str, run: Run, other: Run) -> None:
+    """Refuse a pair in which more than the arm differs."""
+    for what, mine, theirs in (
+        ("data", run.data["fingerprint"], other.data["fingerprint"]),
+        ("device", run.environment.get("device"), other.environment.get("device")),
+        ("number of cores (NPROC)", _cores(run), _cores(other)),
+    ):
+        if mine != theirs:
+            raise SettingError(
+                f"{place}, seed {run.seed}, cannot be paired: its {what} is {mine}, elsewhere {theirs}; "
+                "repeat the study in one place, into a new store"
+            )
+
+
+def _cores(run: Run) -> str:
+    """What fixes the order of sums on CPU: NPROC where it was set, else the machine's cores."""
+    fixed = run.environment.get("NPROC")
+    return str(run.environment.get("cores") if fixed in (None, "unset") else fixed)
+
+
+def _choose(arm: ArmRuns) -> _Choice:
+    """The learning rate of lowest validation error. Nothing of the test split is read."""
+    ranked, grid = [], []
+    for rate in sorted(arm.runs):
+        scores = [score(run, "validation") for run in arm.runs[rate]]
+        error, loss = fmean(one.error for one in scores), fmean(one.loss for one in scores)
+        grid.append(Setting(rate, error, sum(one.diverged for one in scores)))
+        # Equal means must tie although they were summed from other numbers: 12 digits are the same.
+        ranked.append((float(f"{error:.12g}"), float(f"{loss:.12g}"), rate))
+    rate = min(ranked)[-1]
+    return _Choice(arm.name, rate, tuple(grid), arm.runs[rate])
+
+
+def _differences(
+    scores: list[list[Score]], base: int, *, delta: float, level: float, overlap: float
+) -> list[Difference | None]:
+    """Each arm's difference to the arm `base`, which itself has none."""
+    errors = np.array([[one.error for one in arm] for arm in scores])
+    others = [arm for arm in range(len(scores)) if arm != base]
+    if not others:
+        return [None]
+    judged = paired.judge((errors[others] - errors[base]).T, delta=delta, level=level, overlap=overlap)
+    differences: list[Difference | None] = [None] * len(scores)
+    for arm, one in zip(others, judged, strict=True):
+        over = None if overlap else _over_examples(scores[arm], scores[base])
+        differences[arm] = Difference(
+            interval=_interval(one.estimate, level),
+            p=one.estimate.p(),
+            p_holm=one.p_holm,
+            effect=one.estimate.effect(),
+            verdict=one.verdict,
+            more_seeds=one.more_seeds,
+            over_examples=_interval(over, level) if over else None,
+            p_over_examples=over.p() if over else None,
+        )
+    return differences
+
+
+def _over_examples(arm: list[Score], reference: list[Score]) -> paired.Estimate | None:
+    """The difference over the examples, each one's error averaged over the seeds; not for regression."""
+    pairs = [
+        one.wrong.astype(float) - other.wrong
+        for one, other in zip(arm, reference, strict=True)
+        if one.wrong is not None and other.wrong is not None
+    ]
+    return paired.estimate(np.mean(pairs, axis=0)) if pairs else None
+
+
+def _interval(one: paired.Estimate, level: float) -> Interval:
+    return Interval(one.mean, *one.interval(level))
+
+
+def _result(
+    choice: _Choice, scores: list[Score], difference: Difference | None, level: float, overlap: float
+) -> ArmResult:
+    def averaged(values: list[float]) -> Interval:
+        return _interval(paired.estimate(np.array(values), overlap), level)
+
+    runs, errors = choice.runs, [one.error for one in scores]
+    return ArmResult(
+        name=choice.name,
+        recipe=runs[0].recipe,
+        learning_rate=choice.learning_rate,
+        at_edge=choice.at_edge,
+        grid=choice.grid,
+        seeds=tuple(run.seed for run in runs),
+        errors=tuple(errors),
+        error=averaged(errors),
+        loss=None if scores[0].wrong is None else averaged([one.loss for one in scores]),
+        diverged=sum(one.diverged for one in scores),
+        difference=difference,
+        best_steps=tuple(run.best_step for run in runs),
+        parameters=runs[0].parameters,
+        seconds=median(run.seconds for run in runs),
+        milliseconds_per_step=median(1000 * run.seconds / max(run.steps, 1) for run in runs),
+        memory_bytes=max(run.memory_bytes for run in runs),
+        curves={name: curve(runs, name, level) for name in CURVES if name in runs[0].history},
+    )
+
+
+def curve(runs: Sequence[Run], column: str, level: float) -> Curve:
+    """A column of the runs' histories along the steps: mean and t band over the seeds.
+
+    Runs that stopped early leave the average where they end; it goes on while half of the runs or more are
+    in it. Values that are not finite are left out. Where one run alone is left the band has no width.
+    """
+    steps = np.unique(np.concatenate([run.history["step"] for run in runs]))
+    values = np.full((len(runs), len(steps)), np.nan)
+    for row, run in zip(values, runs, strict=True):
+        row[np.searchsorted(steps, run.history["step"])] = run.history[column]
+    values[~np.isfinite(values)] = np.nan
+    count = np.isfinite(values).sum(axis=0)
+    enough = count >= max(1, len(runs) / 2)
+    values, count, steps = values[:, enough], count[enough], steps[enough]
+    mean = np.nanmean(values, axis=0)
+    spread = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / np.maximum(count - 1, 1))
+    half = (
+        np.array([paired.critical(n, level) if n > 1 else 0.0 for n in count.tolist()])
+        * spread
+        / np.sqrt(count)
+    )
+    return Curve(*(tuple(numbers.tolist()) for numbers in (steps, mean, mean - half, mean + half)))
+
+
+def _cautions(choices: Sequence[_Choice], scores: list[list[Score]]) -> Iterator[str]:
+    """What a reader should know before relying on the comparison."""
+    seeds = len(choices[0].runs)
+    if seeds < FEW_SEEDS:
+        yield (
+            f"fewer than {FEW_SEEDS} seeds ({seeds}): intervals and p-values rest on the assumption that "
+            "differences are normally distributed; add seeds"
+        )
+    edges = [f"{one.name} ({one.learning_rate:g})" for one in choices if one.at_edge]
+    if edges:
+        yield (
+            f"the smallest or largest learning rate tried was the best for {', '.join(edges)}: "
+            "widen the grid, a better one may lie beyond it"
+        )
+    diverged = [
+        f"{choice.name} ({count} of {seeds}, as error {max(one.error for one in arm if one.diverged):.3g})"
+        for choice, arm in zip(choices, scores, strict=True)
+        if (count := sum(one.diverged for one in arm))
+    ]
+    if diverged:
+        yield f"diverged trainings count as the best constant guess: {', '.join(diverged)}"
+    yield from _mixtures([run.environment for choice in choices for run in choice.runs])
+
+
+def _mixtures(environments: list[dict[str, Any]]) -> Iterator[str]:
+    """Versions that differ between the runs; cores do not matter where NPROC is the same."""
+    for key in sorted({key for one in environments for key in one} - {"NPROC", "cores", "device"}):
+        found = sorted({str(one.get(key)) for one in environments})
+        if len(found) > 1:
+            yield f"the runs differ in {key} ({', '.join(found)}): repeat the older ones"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
 
 import jax
@@ -27,3 +28,26 @@ def environment() -> dict[str, Any]:
         "NPROC": os.environ.get("NPROC", "unset"),
         "cores": os.cpu_count(),
     }
+
+
+def missing() -> list[str]:
+    """The packages that Trainwright needs and that are not installed here."""
+    absent = []
+    for requirement in requires("trainwright") or []:
+        name = re.split(r"[^\w-]", requirement)[0]
+        if "extra ==" not in requirement:
+            try:
+                version(name)
+            except PackageNotFoundError:
+                absent.append(name)
+    return absent
+
+
+def keep_compiled() -> None:
+    """Keep compiled programs in the cache folder, for this process and those that it starts: the same
+    structure is then compiled once on a machine. JAX's own variables take precedence."""
+    from trainwright.data.fetching import cache_folder
+
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])  # type: ignore[no-untyped-call]

@@ -265,14 +265,19 @@ class Cohort:
 
     def take(self, slot: Slot) -> Run:
         """Free a slot and hand over what its training left behind."""
-        kept = self.best if self.best is not None and slot.retrain == "no" else self.state
-        state = _get(kept, slot.number, self.program.cohort)
+        last = _get(self.state, slot.number, self.program.cohort)
+        best = last if self.best is None else _get(self.best, slot.number, self.program.cohort)
+        state = best if slot.retrain == "no" else last
         self.slots.remove(slot)
         recipe, data = slot.training.recipe, slot.training.data
         one = self.program._replace(cohort=False)
         predictions: dict[str, NDArray[Any]] = {}
-        for name, rows in (("validation", data.splits.validation), ("test", data.splits.test)):
-            predicted = step.predictions(one, _numbers(recipe), state, jnp.asarray(data.inputs[rows]))
+        # Retrained weights have seen the validation split: there, theta* speaks for the recipe.
+        for name, rows, by in (
+            ("validation", data.splits.validation, best),
+            ("test", data.splits.test, state),
+        ):
+            predicted = step.predictions(one, _numbers(recipe), by, jnp.asarray(data.inputs[rows]))
             predictions[name] = data.decode(np.asarray(predicted))
             predictions[f"{name}_targets"] = data.labels(rows)
         return Run(

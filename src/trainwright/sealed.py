@@ -39,8 +39,8 @@ def write(target: Path, files: Mapping[str, bytes], writing: Path) -> bool:
             _write_file(part / name, content)
         sums = {name: sha256(content) for name, content in files.items()}
         _write_file(part / "manifest.json", _manifest(sums, FORMAT))
-        _sync_folder(part)
         renamed = rename(part, target)
+    # Once for all names: a part's own names are not worth waiting for, as the manifest tells if one is lost.
     _sync_folder(target.parent)
     return renamed
 

@@ -183,5 +183,6 @@ def _is_kernel(path: tuple[Any, ...]) -> bool:
 class NothingToActOn(SettingError):
     """A strategy that would change nothing: in a comparison a silent no-op is a false result."""
 
-    def __init__(self, strategy: str, reason: str):
-        super().__init__(f"{strategy} has nothing to act on: {reason}")
+    def __str__(self) -> str:
+        strategy, reason = self.args
+        return f"{strategy} has nothing to act on: {reason}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,17 +11,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.data.targets import LARGEST, as_text, place
+from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, row_name, some
 from trainwright.errors import DataError
 
 MOST_CATEGORIES = 50
 FEWEST_CATEGORIES = 10  # so many distinct texts are categories even in a small table
 MOSTLY = 0.8  # from this share on, a column of texts is taken for what they look like
+FARTHEST = 1e30  # standard deviations; beyond, float32 overflows
 ROW_NUMBERS = 20  # consecutive numbers from 0 or 1 on, that many, count the rows
 
 DATE = re.compile(
     r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?\s*"
 )
+COMMA = re.compile(r"\s*[-+]?\d{1,3}(\.?\d{3})*,\d+\s*")
+DATES = ("dates or durations", "turn them into numbers, such as days since a day, month or weekday")
+
+
+Unseen = Literal["error", "zeros"]
+"""What a category not seen in training is: an error, or no category (zeros)."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +48,23 @@ class Number:
     def width(self) -> int:
         return 1 + self.indicator
 
-    def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
-        numbers = _numbers(column)
+    def encode(self, column: pd.Series[Any]) -> NDArray[np.float32]:
+        numbers = as_numbers(column)
         missing = np.isnan(numbers)
         wrong = missing & column.notna().to_numpy()
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} is not a number, as it was in training; "
-                "correct it or leave it empty"
+                f"{found(column, row)} is not a number, as it was in training; correct it or leave it empty"
             )
         standardised = (np.where(missing, self.mean, numbers) - self.mean) / self.deviation
+        far = np.abs(standardised) > FARTHEST
+        if far.any():
+            row = int(np.argmax(far))
+            raise DataError(
+                f"{found(column, row)} is too far from all values in training (mean "
+                f"{self.mean:.4g}, standard deviation {self.deviation:.4g}); correct it or leave it empty"
+            )
         parts = [standardised, missing] if self.indicator else [standardised]
         return np.stack(parts, axis=1).astype(np.float32)
 
@@ -75,32 +89,30 @@ class Category:
     def width(self) -> int:
         return len(self.levels) + self.indicator
 
-    def encode(self, column: pd.Series[Any], unseen: str) -> NDArray[np.float32]:
-        missing = column.isna().to_numpy()
+    def encode(self, column: pd.Series[Any]) -> NDArray[np.float32]:
+        codes = as_codes(column, self.levels)
+        inputs = np.zeros((len(column), self.width), dtype=np.float32)
+        inputs[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1
+        if self.indicator:
+            inputs[:, -1] = column.isna()
+        return inputs
+
+    def refuse_unseen(self, column: pd.Series[Any]) -> None:
+        """Raise DataError for a category that training has not seen."""
         new = self.unseen(column)
-        if unseen == "error" and new.any():
+        if new.any():
             row = int(np.argmax(new))
-            known = ", ".join(self.levels[:10]) + (", ..." if len(self.levels) > 10 else "")
             raise DataError(
-                f"{place(column, row)}: {column.iloc[row]!r} was no category in training ({known}); "
+                f"{found(column, row)} was no category in training ({some(self.levels)}); "
                 "correct it, leave it empty if it is not known, or train with examples of it"
             )
-        codes = pd.Index(self.levels).get_indexer(pd.Index(as_text(column)))
-        inputs = np.zeros((len(column), self.width), dtype=np.float32)
-        seen = ~missing & ~new
-        inputs[np.flatnonzero(seen), codes[seen]] = 1
-        if self.indicator:
-            inputs[:, -1] = missing
-        return inputs
 
     def unseen(self, column: pd.Series[Any]) -> NDArray[np.bool_]:
         """Where the column holds a category that training has not seen, (rows,)."""
-        codes = pd.Index(self.levels).get_indexer(pd.Index(as_text(column)))
-        return (codes < 0) & column.notna().to_numpy()
+        return (as_codes(column, self.levels) < 0) & column.notna().to_numpy()
 
     def treatment(self) -> str:
-        shown = ", ".join(self.levels[:5]) + (", ..." if len(self.levels) > 5 else "")
-        levels = f"one-hot, {len(self.levels)} categories ({shown})"
+        levels = f"one-hot, {len(self.levels)} categories ({some(self.levels)})"
         return levels + ("; missing: zeros, and an indicator" if self.indicator else "")
 
 
@@ -128,40 +140,45 @@ class Columns:
     kind: Literal["columns"] = "columns"
 
     @property
+    def left_out(self) -> list[LeftOut]:
+        return [column for column in self.columns if isinstance(column, LeftOut)]
+
+    @property
     def used(self) -> list[Number | Category]:
         return [column for column in self.columns if not isinstance(column, LeftOut)]
 
-    def transform(self, table: pd.DataFrame, unseen: str = "error") -> NDArray[np.float32]:
+    def transform(self, table: pd.DataFrame, unseen: Unseen = "error") -> NDArray[np.float32]:
         """A table's rows as float32 inputs (rows, features). See `Preparation.transform`."""
         absent = [column.name for column in self.used if column.name not in table.columns]
         if absent:
-            raise DataError(
-                f"missing column {', '.join(map(repr, absent))}; found: {', '.join(table.columns)}"
-            )
+            raise DataError(f"missing column {some(map(repr, absent))}; found: {some(table.columns, 20)}")
         inputs = np.empty((len(table), sum(column.width for column in self.used)), dtype=np.float32)
         start = 0
         for column in self.used:
-            inputs[:, start : start + column.width] = column.encode(table[column.name], unseen)
+            values = table[column.name]
+            if unseen == "error" and isinstance(column, Category):
+                column.refuse_unseen(values)
+            inputs[:, start : start + column.width] = column.encode(values)
             start += column.width
         return inputs
 
     def notes(self, table: pd.DataFrame) -> tuple[str, ...]:
         """What happened to a table beyond what was prepared for: worth saying, not an error."""
-        found = []
-        extra = [str(name) for name in table.columns if name not in {column.name for column in self.columns}]
-        if extra:
-            found.append(f"not used, since not in training: {', '.join(extra)}")
+        known = {column.name for column in self.columns}
+        extra = [name for name in table.columns if name not in known]
+        said = [f"not used, since not in training: {some(extra)}"] if extra else []
         for column in self.used:
-            missing = int(table[column.name].isna().sum()) if column.name in table.columns else 0
+            values = table[column.name]
+            missing = int(values.isna().sum())
             if missing and not column.indicator:
                 instead = "the mean is used" if isinstance(column, Number) else "no category is set"
-                found.append(f"column {column.name!r}: {missing} missing, none in training; {instead}")
-            new = int(column.unseen(table[column.name]).sum()) if isinstance(column, Category) else 0
+                said.append(f"column {column.name!r}: {missing} missing, none in training; {instead}")
+            new = int(column.unseen(values).sum()) if isinstance(column, Category) else 0
             if new:
-                found.append(
-                    f"column {column.name!r}: {new} with a category not in training; no category is set"
+                said.append(
+                    f"column {column.name!r}: {new} of a category not in training; no category is set"
                 )
-        return tuple(found)
+        return tuple(said)
 
     def report(self) -> list[dict[str, str]]:
         """One line per column."""
@@ -182,42 +199,55 @@ def measure_columns(table: pd.DataFrame, train: NDArray[np.int64]) -> Columns:
 
 def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Column:
     name = str(column.name)
-    training = column.iloc[train]
-    present = training.dropna()
-    indicator = len(present) < len(training)
+    present = column.iloc[train].dropna()
+    indicator = len(present) < len(train)
     if present.empty:
         return LeftOut(name, "empty in the training split", "fill it in")
-    if _is_dates(present):
-        return LeftOut(name, "dates", "turn them into numbers, such as days since a day, month or weekday")
-    if not all(isinstance(v, str | int | float | np.generic) for v in present.tolist()):
-        return LeftOut(name, f"holds {type(present.iloc[0]).__name__}s", "give it one number or text per row")
-    if _is_number(column):
-        numbers = _numbers(column)
-        _check_finite(column, numbers)
-        if not alone and _counts_rows(column, numbers):
-            return LeftOut(
-                name, "counts the rows", "if it means something, let it start at another number than 0 or 1"
-            )
-        known = numbers[train][~np.isnan(numbers[train])]
-        if np.ptp(known) == 0 and not indicator:
-            return LeftOut(
-                name, f"one value only ({known[0]:g}) in the training split", "remove it, or add examples"
-            )
-        return Number(name, float(known.mean()), float(known.std()) or 1.0, indicator)
+    if present.dtype.kind in "mM" or all(hasattr(v, "isoformat") for v in present):
+        return LeftOut(name, *DATES)
+    numbers = as_numbers(column)
+    strays = np.isnan(numbers) & column.notna().to_numpy()
+    if not strays.any():
+        return _choose_number(column, numbers, train, indicator, alone)
+    if strays.sum() <= (1 - MOSTLY) * column.notna().sum():
+        row = int(np.argmax(strays))
+        reason = f"text among its numbers ({column.iloc[row]!r} in {row_name(column, row)})"
+        return LeftOut(name, reason, "write numbers with a decimal point and leave unknown cells empty")
+    if not all(isinstance(v, str | int | float) for v in present.tolist()):
+        return LeftOut(
+            name,
+            f"holds values of type {type(present.iloc[0]).__name__}",
+            "give it one number or text per row",
+        )
     return _choose_text(name, present, indicator)
 
 
-def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Column:
-    levels = tuple(sorted(set(as_text(present))))
-    numeric = pd.to_numeric(present.astype(str), errors="coerce").notna().to_numpy()
-    if numeric.mean() >= MOSTLY:
-        row = int(np.argmin(numeric))
-        where = place(present, row).split(",")[0]
+def _choose_number(
+    column: pd.Series[Any],
+    numbers: NDArray[np.float64],
+    train: NDArray[np.int64],
+    indicator: bool,
+    alone: bool,
+) -> Number | LeftOut:
+    name = str(column.name)
+    if not alone and pd.api.types.is_integer_dtype(column) and _counts_rows(numbers):
         return LeftOut(
-            name,
-            f"text among its numbers ({present.iloc[row]!r} in {where})",
-            "write numbers with a decimal point and leave unknown cells empty",
+            name, "counts the rows", "if it means something, let it start at another number than 0 or 1"
         )
+    known = numbers[train][~np.isnan(numbers[train])]
+    if np.ptp(known) == 0 and not indicator:
+        return LeftOut(
+            name, f"one value only ({known[0]:g}) in the training split", "remove it, or add examples"
+        )
+    return Number(name, float(known.mean()), deviation(known), indicator)
+
+
+def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Category | LeftOut:
+    levels = tuple(sorted(set(as_text(present.unique()))))
+    if _mostly(DATE, levels):
+        return LeftOut(name, *DATES)
+    if _mostly(COMMA, levels):
+        return LeftOut(name, f"numbers with a decimal comma ({levels[0]!r})", "write a decimal point")
     if len(levels) == 1 and not indicator:
         return LeftOut(
             name, f"one value only ({levels[0]!r}) in the training split", "remove it, or add examples"
@@ -231,40 +261,10 @@ def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Column:
     return Category(name, levels, indicator)
 
 
-def _is_number(column: pd.Series[Any]) -> bool:
-    if pd.api.types.is_numeric_dtype(column):
-        return not pd.api.types.is_complex_dtype(column)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return False
-    return bool((pd.to_numeric(column, errors="coerce").notna() == column.notna()).all())
+def _mostly(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
+    return sum(bool(pattern.fullmatch(text)) for text in texts) >= MOSTLY * len(texts)
 
 
-def _is_dates(present: pd.Series[Any]) -> bool:
-    if present.dtype.kind in "mM":
-        return True
-    texts = [v for v in present.tolist() if isinstance(v, str)]
-    if len(texts) < len(present):
-        return all(hasattr(v, "isoformat") for v in present.tolist())
-    return sum(bool(DATE.fullmatch(v)) for v in texts) >= MOSTLY * len(texts)
-
-
-def _counts_rows(column: pd.Series[Any], numbers: NDArray[np.float64]) -> bool:
+def _counts_rows(numbers: NDArray[np.float64]) -> bool:
     """A running number says nothing about a new example, but in a sorted file it gives the target away."""
-    whole = pd.api.types.is_integer_dtype(column) and len(numbers) >= ROW_NUMBERS
-    return whole and numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
-
-
-def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(object)
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _check_finite(column: pd.Series[Any], numbers: NDArray[np.float64]) -> None:
-    bad = np.abs(numbers) >= LARGEST
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DataError(
-            f"{place(column, row)}: {column.iloc[row]!r} is infinite or beyond computing; "
-            "correct it, or leave the cell empty to have it treated as missing"
-        )
+    return len(numbers) >= ROW_NUMBERS and numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())

@@ -58,20 +58,6 @@ class Dataset:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    def facts(self):
-        return {
-            "name": self.name,
-            "fingerprint": self.fingerprint,
-            "task": self.task,
-            "classes": list(self.classes),
-        }
-
-    def decoded(self, predicted):
-        return predicted if self.task == "classification" else predicted[:, 0]
-
-    def decoded_targets(self, rows):
-        return self.targets[rows]
-
     def decode(self, predicted: NDArray[np.float32]) -> NDArray[np.float32]:
         """A network's predictions (examples, outputs) in the target's own terms: log-probabilities as they
         are; a regression's values (examples,) in the target's unit."""
@@ -82,8 +68,8 @@ class Dataset:
     def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.float32]:
         """The targets of these examples in the target's own terms: class numbers, or values in its unit."""
         if self.task == "classification":
-            return self.targets[rows]
-        return self._in_unit(self.targets[rows])
+            return self.targets[rows].astype(np.int32)
+        return self._in_unit(self.targets[rows].astype(np.float32))
 
     def _in_unit(self, standardised: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         target = self.preparation.target if self.preparation else None

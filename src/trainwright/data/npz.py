@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from trainwright.errors import DataError
 INPUTS = ("x", "X", "inputs", "images", "data")
 TARGETS = ("y", "Y", "targets", "target", "labels", "label")
 
+DAMAGE = (
+    ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
 
 def read_npz(path: Path) -> list[NDArray[Any]]:
     """(x, y) or (x_train, y_train, x_test, y_test) from an NPZ file.
@@ -22,46 +28,36 @@ def read_npz(path: Path) -> list[NDArray[Any]]:
     Raises DataError for a damaged file, one whose arrays have other names, and one that holds Python objects:
     reading those would run code from the file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError("one array alone; save inputs and targets: np.savez(path, x=x, y=y)")
-            return [_read(path, archive, name) for name in _names(path, archive.files)]
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        if "pickle" in str(error):
-            raise DataError("not an archive of plain arrays, or damaged; save it with np.savez") from error
-        raise DataError(f"not a readable NPZ file ({error}); save it again") from error
+    with _archive(path) as archive:
+        return [_read(archive, name) for name in _names(archive.files)]
 
 
 def read_npz_inputs(path: Path) -> NDArray[Any]:
     """The inputs alone, for predicting: the array named x (or as in training), or the only one there is."""
+    with _archive(path) as archive:
+        names = [name for name in INPUTS if name in archive.files] or archive.files
+        if len(names) != 1:
+            raise DataError(f"the arrays {', '.join(archive.files)}; name the inputs x")
+        return _read(archive, names[0])
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[Any]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = [name for name in INPUTS if name in archive.files] or archive.files
-            if len(names) != 1:
-                raise DataError(f"the arrays {', '.join(archive.files)}; name the inputs x")
-            return _read(path, archive, names[0])
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise DataError(f"not a readable NPZ file ({error}); save it again") from error
+        # Opened here, for NumPy leaves the file open when it is damaged.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise DataError("one array alone; save inputs and targets: np.savez(path, x=x, y=y)")
+            with loaded:
+                yield loaded
+    except DAMAGE as error:
+        # NumPy takes whatever it does not know for a pickle, and says so; that would mislead here.
+        reason = "it does not start as one" if "pickle" in str(error) else str(error) or type(error).__name__
+        raise DataError(f"not a readable NPZ file ({reason}); save it again with np.savez") from error
 
 
-def _names(path: Path, found: list[str]) -> list[str]:
+def _names(found: list[str]) -> list[str]:
     train = [_one_of(found, names, "_train") for names in (INPUTS, TARGETS)]
     test = [_one_of(found, names, "_test") for names in (INPUTS, TARGETS)]
     plain = [_one_of(found, names, "") for names in (INPUTS, TARGETS)]
@@ -77,7 +73,7 @@ def _one_of(found: list[str], names: tuple[str, ...], ending: str) -> str | None
     return next((name + ending for name in names if name + ending in found), None)
 
 
-def _read(path: Path, archive: Any, name: str) -> NDArray[Any]:
+def _read(archive: Any, name: str) -> NDArray[Any]:
     try:
         return np.asarray(archive[name])
     except ValueError as error:

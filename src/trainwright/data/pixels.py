@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright.data.targets import LARGEST
+from trainwright.data.values import LARGEST
 from trainwright.errors import DataError
 
 
@@ -63,18 +63,23 @@ def measure_pixels(images: NDArray[Any], train: NDArray[np.int64], highest: floa
     Fractions within -1...1 stay as they are; other numbers are standardised with one mean and one
     deviation over the training split. Raises DataError if a value is not finite.
     """
+    if not images.size:
+        raise DataError(f"inputs of shape {images.shape} hold no values")
     check_numbers(images)
-    low, high = float(images.min()), float(images.max())
+    training = images[train]
+    low, high = float(training.min()), float(training.max())
+    if low == high:
+        raise DataError(
+            f"the inputs have one value only, {low:g}, in the training split; nothing can be learnt"
+        )
     if highest is None and images.dtype.kind in "iu" and low >= 0 and 1 < high <= 255:
         highest = 255.0
     shift, scale = 0.0, 1.0
     if highest is not None:
         scale = 1 / highest
     elif low < -1 or high > 1:
-        training = images[train].astype(np.float64)
-        if np.ptp(training) == 0:
-            raise DataError(f"the inputs have one value only ({low:g}); there is nothing to learn from")
-        shift, scale = float(training.mean()), float(1 / training.std())
+        shift = float(training.mean(dtype=np.float64))
+        scale = float(1 / training.std(dtype=np.float64))
     return Pixels(images.shape[1:], shift, scale, low, high)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
-from trainwright.data.columns import Columns
+from trainwright.data.columns import Columns, Unseen
 from trainwright.data.pixels import Pixels
 from trainwright.data.targets import Classes, Quantity, Task
+from trainwright.data.values import some
 from trainwright.errors import DataError
 
 
@@ -37,9 +38,7 @@ class Preparation:
     def task(self) -> Task:
         return "classification" if isinstance(self.target, Classes) else "regression"
 
-    def transform(
-        self, raw: pd.DataFrame | NDArray[Any], *, unseen: Literal["error", "zeros"] = "error"
-    ) -> NDArray[np.float32]:
+    def transform(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Unseen = "error") -> NDArray[np.float32]:
         """New raw inputs as float32 inputs (examples, *shape).
 
         A table's columns are found by name and may stand in any order; others are ignored (`notes` says
@@ -53,19 +52,24 @@ class Preparation:
             if isinstance(raw, pd.DataFrame):
                 raise DataError(f"a table; the model was trained on arrays of shape {self.inputs.shape}")
             return self.inputs.transform(raw)
-        return self.inputs.transform(_table(raw), unseen)
+        table, columns = as_table(raw), self.inputs.columns
+        if not isinstance(raw, pd.DataFrame) and table.shape[1] != len(columns):
+            # Without names, a column too many could be any of them.
+            raise DataError(
+                f"an array of {table.shape[1]} columns; {len(columns)} are needed, as in training"
+            )
+        return self.inputs.transform(table, unseen)
 
     def notes(self, raw: pd.DataFrame | NDArray[Any]) -> tuple[str, ...]:
-        """What is worth saying about new raw inputs, such as columns that are not used."""
+        """What is worth saying about new raw inputs that `transform` takes, such as columns not used."""
         if isinstance(self.inputs, Pixels):
             return self.inputs.notes(np.asarray(raw))
-        return self.inputs.notes(_table(raw))
+        return self.inputs.notes(as_table(raw))
 
     def report(self) -> list[dict[str, str]]:
         """A line for each column, the target last: its name (`column`), its `kind` and its `treatment`."""
         if isinstance(self.target, Classes):
-            shown = ", ".join(self.target.names[:10]) + (", ..." if len(self.target.names) > 10 else "")
-            done = f"{len(self.target.names)} classes ({shown})"
+            done = f"{len(self.target.names)} classes ({some(self.target.names)})"
         else:
             done = (
                 f"standardised (mean {self.target.mean:.4g}, standard deviation {self.target.deviation:.4g})"
@@ -91,15 +95,23 @@ def _adapter() -> TypeAdapter[Preparation]:
     return TypeAdapter(Preparation)
 
 
-def _table(raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
-    return raw if isinstance(raw, pd.DataFrame) else array_table(np.asarray(raw))
+def as_table(raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
+    """A table with text as column names, each once, and a named index, so that messages can name a place.
 
-
-def array_table(array: NDArray[Any]) -> pd.DataFrame:
-    """An array (rows, columns), or (rows,), as a table with the columns x0, x1, ..."""
-    if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2:
-        raise DataError(f"an array of shape {array.shape}; rows × columns are needed")
-    table = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
-    return table.infer_objects() if array.dtype == object else table
+    An array (rows, columns), or (rows,), gets the columns x0, x1, ... Raises DataError for other arrays, or
+    if two columns have one name.
+    """
+    if isinstance(raw, pd.DataFrame):
+        table = raw.reset_index() if raw.index.nlevels > 1 else raw
+    else:
+        array = np.asarray(raw)
+        array = array[:, None] if array.ndim == 1 else array
+        if array.ndim != 2:
+            raise DataError(f"an array of shape {array.shape}; rows × columns are needed")
+        table = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+        table = table.infer_objects() if array.dtype == object else table
+    table = table.rename(columns=str).rename_axis(index=str(table.index.name or "row"))
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"two columns are named {twice[0]!r}; rename one")
+    return table

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.data.preparation import array_table
+from trainwright.data.preparation import as_table
+from trainwright.data.values import some
 from trainwright.errors import DataError
 
 Inputs = pd.DataFrame | NDArray[Any]
+
+FEWEST = 10  # examples, below which splitting them says nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +38,11 @@ class Raw:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.inputs) != len(self.targets):
+        own = len(self.targets) - self.own_test
+        if own < FEWEST:
             raise DataError(
-                f"{len(self.inputs)} inputs but {len(self.targets)} targets; one for each is needed"
+                f"{own} example{'s' * (own != 1)} to train and choose on, too few to split; "
+                f"add examples, at least {FEWEST} are needed"
             )
 
 
@@ -46,6 +52,10 @@ def from_arrays(arrays: Sequence[Any], name: str = "arrays", source: str = "") -
     x: a data frame, or an array. Two dimensions are rows × columns, prepared column by column; bytes (uint8)
     and arrays of more dimensions are pixels. y: (examples,) or (examples, 1).
     """
+    if not isinstance(arrays, tuple | list):
+        raise DataError(
+            f"a {type(arrays).__name__} is no source of data; give a name, a path, a table or arrays"
+        )
     if len(arrays) not in (2, 4):
         raise DataError(f"{len(arrays)} arrays; give (x, y) or (x_train, y_train, x_test, y_test)")
     inputs, targets = as_inputs(arrays[0]), _targets(arrays[1])
@@ -68,51 +78,43 @@ def from_arrays(arrays: Sequence[Any], name: str = "arrays", source: str = "") -
 def from_table(table: pd.DataFrame, target: str | None, name: str, source: str = "") -> Raw:
     """Raw data from a table and the name of its target column.
 
-    Raises DataError if there is no such column, two columns of one name, or no row.
+    Raises DataError if there is no such column, or two columns of one name.
     """
-    table = table.rename(columns=str).rename_axis(index=str(table.index.name or "row"))
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise DataError(f"two columns are named {twice[0]!r}; rename one")
+    table = as_table(table)
     if target is None:
         raise DataError(
-            f"which column is to be predicted? name it as target; columns: {_some(table.columns)}"
+            f"which column is to be predicted? name it as target; columns: {some(table.columns, 20)}"
         )
     if target not in table.columns:
         raise DataError(
-            f"no column {target!r} to predict{near(target, table.columns)}; columns: {_some(table.columns)}"
+            f"no column {target!r} to predict{near(target, table.columns)}; "
+            f"columns: {some(table.columns, 20)}"
         )
-    if table.empty:
-        raise DataError("no rows; at least ten are needed")
     return Raw(name, table.drop(columns=target), table[target], source=source)
 
 
 def near(word: str, known: Sequence[Any] | pd.Index[Any]) -> str:
     """`; did you mean 'age'?` if some known word is close."""
-    from difflib import get_close_matches
-
     lowered = {str(k).lower(): str(k) for k in known}
     matches = get_close_matches(word.lower(), lowered, n=1)
     return f"; did you mean {lowered[matches[0]]!r}?" if matches else ""
 
 
-def _some(names: Sequence[Any] | pd.Index[Any]) -> str:
-    return ", ".join(map(str, names[:20])) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
-
-
 def as_inputs(x: Any) -> Inputs:
     """A data frame as it is, bytes and arrays of more than two dimensions as pixels, others as a table."""
     if isinstance(x, pd.DataFrame):
-        return x.rename(columns=str).reset_index(drop=True).rename_axis("row")
+        return as_table(x)
     array = np.asarray(x)
     if array.ndim == 0:
         raise DataError("x is a single value; give an array, one row for each example")
     if array.ndim > 2 or (array.dtype == np.uint8 and array.ndim == 2):
         return array
-    return array_table(array).rename_axis("row")
+    return as_table(array)
 
 
 def _targets(y: Any) -> pd.Series[Any]:
+    if isinstance(y, pd.Series):
+        return y.rename("target" if y.name is None else str(y.name)).reset_index(drop=True).rename_axis("row")
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -121,14 +123,13 @@ def _targets(y: Any) -> pd.Series[Any]:
             f"y has shape {array.shape}; one target for each example is needed, of shape (examples,)"
             + ("; for one-hot rows give y.argmax(axis=1)" if array.ndim == 2 else "")
         )
-    name = str(y.name) if isinstance(y, pd.Series) and y.name is not None else "target"
-    return pd.Series(array, name=name).infer_objects().rename_axis("row")
+    return pd.Series(array, name="target").infer_objects().rename_axis("row")
 
 
 def _join(train: Inputs, test: Inputs) -> Inputs:
     if isinstance(train, pd.DataFrame) and isinstance(test, pd.DataFrame):
         if list(train.columns) != list(test.columns):
-            raise DataError(f"x_test has the columns {_some(test.columns)}, x_train {_some(train.columns)}")
+            raise DataError(f"x_test has the columns {some(test.columns)}, x_train {some(train.columns)}")
         return pd.concat([train, test], ignore_index=True).rename_axis("row")
     if isinstance(train, pd.DataFrame) or isinstance(test, pd.DataFrame) or train.shape[1:] != test.shape[1:]:
         raise DataError(f"x_train has shape {train.shape} but x_test {test.shape}")

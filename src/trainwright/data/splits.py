@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright.errors import DataError, SettingError
+from trainwright.errors import SettingError
 
 Indices = NDArray[np.int64]
 
 SHARE = 0.2  # of the examples, for validation and for test each
-FEWEST = 10  # examples, below which 60/20/20 says nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,8 @@ def split(groups: NDArray[np.integer[Any]], own_test: int = 0, seed: int | None 
     The order comes from the raw bits of a Philox generator, which NumPy promises never to change, so a
     split stays the same in every version.
 
-    Raises DataError with fewer than ten examples, SettingError for a negative seed.
+    Every group needs three examples, two with an own test set. Raises SettingError for a seed that is
+    negative or longer than 64 bits.
 
     >>> parts = split(np.repeat([0, 1], [80, 20]))
     >>> [len(part) for part in (parts.train, parts.validation, parts.test)]
@@ -45,13 +45,8 @@ def split(groups: NDArray[np.integer[Any]], own_test: int = 0, seed: int | None 
     4
     """
     examples = len(groups) - own_test
-    if examples < FEWEST:
-        raise DataError(
-            f"{examples} example{'s' * (examples != 1)} to train and choose on: too few to split, at least "
-            f"{FEWEST} are needed; add examples"
-        )
-    if seed is not None and seed < 0:
-        raise SettingError(f"resample={seed}: a seed is a whole number from 0 on")
+    if seed is not None and not 0 <= seed < 2**64:
+        raise SettingError(f"resample={seed}: a seed is a whole number from 0 to 2**64 - 1")
     key = np.array([0, 0] if seed is None else [1, seed], dtype=np.uint64)
     order = np.argsort(np.random.Philox(key=key).random_raw(examples), kind="stable")
     if own_test:

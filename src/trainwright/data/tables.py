@@ -35,7 +35,9 @@ def read_csv(path: Path) -> pd.DataFrame:
     lines = _check_rows(path, text, delimiter)
     try:
         # Whole-file type inference: by chunks, one column could be numbers at first and text later.
-        table = pd.read_csv(io.StringIO(text), sep=delimiter, index_col=False, low_memory=False)
+        table = pd.read_csv(
+            io.StringIO(text), sep=delimiter, index_col=False, skipinitialspace=True, low_memory=False
+        )
     except (ValueError, OverflowError) as error:  # a ParserError is a ValueError
         raise DataError(f"{error}") from error
     if len(table) != len(lines):
@@ -45,7 +47,9 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 def _check_rows(path: Path, text: str, delimiter: str) -> list[int]:
     """The line number of each row. pandas would fill short rows silently, so they are found here."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
     header: list[str] = []
     lines: list[int] = []
     start = 1

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, place, some
 from trainwright.errors import DataError, SettingError
 
 Task = Literal["classification", "regression"]
 
 MOST_CLASSES_GUESSED = 20  # whole numbers with more distinct values are taken for a quantity
-LARGEST = 1e100  # larger numbers are treated as infinite: their squares are
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,11 @@ class Classes:
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.int32]:
         """Each example's class number, (examples,). Raises DataError for a class that is not known."""
-        codes = pd.Index(self.names).get_indexer(pd.Index(as_text(values)))
+        codes = as_codes(values, self.names)
         if (codes < 0).any():
             row = int(np.argmax(codes < 0))
-            known = ", ".join(self.names[:10]) + (", ..." if len(self.names) > 10 else "")
             raise DataError(
-                f"{place(values, row)}: {values.iloc[row]!r} was no class in training ({known}); "
+                f"{found(values, row)} was no class in training ({some(self.names)}); "
                 "correct it, or train with examples of it"
             )
         return codes.astype(np.int32)
@@ -63,17 +63,6 @@ class Quantity:
 Target = Classes | Quantity
 
 
-def as_text(values: pd.Series[Any]) -> list[str]:
-    """Each value as it is named: whole numbers without a decimal point, so that 1.0 and 1 are one class."""
-    return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values.tolist()]
-
-
-def place(values: pd.Series[Any] | pd.DataFrame, row: int) -> str:
-    """Where a value came from, in its source's own terms: `line 7, column 'age'`."""
-    where = f"{values.index.name or 'row'} {values.index[row]}"
-    return where if isinstance(values, pd.DataFrame) else f"{where}, column {values.name!r}"
-
-
 def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[Task, str | None]:
     """The task, and if nobody asked for one, how it was guessed.
 
@@ -94,18 +83,15 @@ def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[Task, str | 
         raise SettingError(f"task={asked!r} is not known; choose 'classification' or 'regression'")
     if isinstance(values.dtype, pd.CategoricalDtype):
         return "classification", None
-    distinct = values.nunique()
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+    if not _holds_numbers(values) or pd.api.types.is_bool_dtype(values):
         return "classification", f"task: classification, since {values.name!r} does not hold numbers"
-    numbers = values.to_numpy(dtype=np.float64)
+    numbers = as_numbers(values)
     if (numbers != np.floor(numbers)).any():
         return "regression", f"task: regression, since {values.name!r} holds numbers with fractions"
+    distinct = len(np.unique(numbers))
     if distinct > MOST_CLASSES_GUESSED:
         return "regression", f"task: regression, since {values.name!r} has {distinct} distinct numbers"
-    return (
-        "classification",
-        f"task: classification, since {values.name!r} has {distinct} distinct whole numbers",
-    )
+    return "classification", f"task: classification, since {values.name!r} has {distinct} whole numbers"
 
 
 def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
@@ -114,12 +100,15 @@ def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
 
     Raises DataError for one class only, or a class too rare to be in each split.
     """
-    found = values.unique().tolist()
+    try:
+        present = values.unique().tolist()
+    except TypeError as error:
+        raise DataError(f"column {values.name!r}: holds lists or objects; give one class per row") from error
     if isinstance(values.dtype, pd.CategoricalDtype):
-        found = [category for category in values.cat.categories if category in set(found)]
+        present = [category for category in values.cat.categories if category in set(present)]
     else:
-        found = sorted(found, key=lambda v: (isinstance(v, str), v))
-    names = tuple(as_text(pd.Series(found, dtype=object)))
+        present = sorted(present, key=lambda v: (isinstance(v, str), v))
+    names = tuple(as_text(present))
     if len(set(names)) < len(names):
         raise DataError(
             f"column {values.name!r}: classes that read the same, as number and text; make them one"
@@ -136,11 +125,10 @@ def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
     if counts.min() < needed:
         rarest = int(np.argmin(counts))
         many = f" ({int((counts < needed).sum())} of {len(names)} classes are so rare)"
-        number = pd.api.types.is_numeric_dtype(values)
         raise DataError(
             f"column {values.name!r}: the class {names[rarest]!r} has {counts[rarest]} example(s), but "
             f"each split needs one, {needed} in all{many}; add examples, or merge or remove the class"
-            + ("; if the target is a quantity, set task='regression'" if number else "")
+            + ("; if the target is a quantity, set task='regression'" if _holds_numbers(values) else "")
         )
     return classes
 
@@ -156,16 +144,20 @@ def measure_quantity(values: pd.Series[Any], train: NDArray[np.int64]) -> Quanti
             f"column {values.name!r}: one value only in the training split, {quantities[0]:g}; "
             "there is nothing to predict"
         )
-    return Quantity(str(values.name), float(quantities.mean()), float(quantities.std()))
+    return Quantity(str(values.name), float(quantities.mean()), deviation(quantities))
+
+
+def _holds_numbers(values: pd.Series[Any]) -> bool:
+    """Numbers as such, also decimal ones; not texts that read as numbers, for those name classes."""
+    return pd.api.types.is_numeric_dtype(values) or all(isinstance(v, Number) for v in values)
 
 
 def _quantities(values: pd.Series[Any]) -> NDArray[np.float64]:
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = ~(np.abs(numbers) < LARGEST)
-    if bad.any():
-        row = int(np.argmax(bad))
+    numbers = as_numbers(values)
+    if np.isnan(numbers).any():
+        row = int(np.argmax(np.isnan(numbers)))
         raise DataError(
-            f"{place(values, row)}: the target {values.iloc[row]!r} is not a finite number, as regression "
-            "needs; correct it, remove the row, or set task='classification'"
+            f"{found(values, row)} is not a number, as regression needs; "
+            "correct it, remove the row, or set task='classification'"
         )
     return numbers

@@ -1,0 +1,12 @@
+"""A comparison, drawn: on the terminal, as Markdown, as one HTML file, as figures.
+
+Nothing is computed here but the spelling of numbers: every number comes from `trainwright.compare`, and
+all four ways write it alike. `quantities` and `verdicts` are the spelling, `tables` the cells.
+"""
+
+from trainwright.report.figures import costs, curves, effects
+from trainwright.report.html import page, write
+from trainwright.report.markdown import markdown
+from trainwright.report.terminal import cost_table, findings, table
+
+__all__ = ["cost_table", "costs", "curves", "effects", "findings", "markdown", "page", "table", "write"]

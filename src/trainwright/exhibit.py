@@ -1,0 +1,59 @@
+"""The contract of an exhibit: one figure or demonstration of the lecture, computed anew.
+
+An exhibit uses the package as any user would. It computes its numbers, draws them, and holds them against
+what the lecture or its source says, claim by claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from trainwright.defaults import Budget
+from trainwright.value import Value
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something that the lecture or its source says, beside what was seen."""
+
+    says: str
+    """The statement, as a sentence."""
+    source: str
+    """Where it stands: paper, section, figure."""
+    seen: str
+    """What was measured, as a sentence with its numbers; with n and interval where chance has a part."""
+    holds: bool
+    """Whether the two agree."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exhibited:
+    """What an exhibit shows."""
+
+    name: str
+    title: str
+    figure: Figure
+    tables: dict[str, pd.DataFrame]
+    """The numbers behind the figure, by caption; columns with their units."""
+    claims: tuple[Claim, ...]
+    notes: tuple[str, ...] = ()
+    """What was scaled down or done otherwise than in the source."""
+
+
+class Exhibit(Value):
+    """Base of all exhibits; one file each in `exhibits/`, found by its name."""
+
+    title: ClassVar[str]
+    """What is shown, in a line."""
+
+    def make(self, budget: Budget, store: Path) -> Exhibited:
+        """Compute and draw: `quick` within about half a minute on two cores, `full` in what it takes.
+
+        `store` is where trainings are kept: an exhibit that is made again finds them there.
+        """
+        raise NotImplementedError

@@ -1,0 +1,138 @@
+"""Model: a trained network that predicts from raw data, kept as a folder of safetensors and JSON.
+
+The folder holds `model.json` (recipe, the data's preparation, where it comes from), `model.safetensors` and
+`manifest.json` (their SHA-256). Loading it runs no code from it: the network is built from the names and
+settings in the JSON, and filled with numbers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from flax import nnx
+from numpy.typing import NDArray
+from safetensors import numpy as safetensors
+
+from trainwright import plainjson, sealed
+from trainwright.data.dataset import Dataset
+from trainwright.data.preparation import Preparation
+from trainwright.data.targets import Quantity
+from trainwright.errors import DataError, StoreError
+from trainwright.predict import predict
+from trainwright.recipe import Recipe
+from trainwright.run import Run
+from trainwright.sites import Sites
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network with its weights, and how raw data becomes its inputs."""
+
+    recipe: Recipe
+    preparation: Preparation
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    weights: dict[str, NDArray[Any]]
+    origin: dict[str, Any]
+    """The data's facts, the seed, the status and the environment of the run that it comes from."""
+
+    @classmethod
+    def of(cls, run: Run, data: Dataset) -> Model:
+        """The model that a run left. Raises `DataError` for data that has no preparation."""
+        if data.preparation is None:
+            raise DataError(
+                f"{data.name}: made of prepared arrays; load it with trainwright.load to keep a model"
+            )
+        origin = {
+            "data": run.data,
+            "seed": run.seed,
+            "status": run.status,
+            "steps": run.steps,
+            "best_step": run.best_step,
+            "environment": run.environment,
+        }
+        recipe = Recipe.from_json(run.recipe)
+        return cls(recipe, data.preparation, data.shape, data.classes, dict(run.weights), origin)
+
+    def save(self, folder: str | Path, *, replace: bool = False) -> None:
+        """Write the folder, whole or not at all.
+
+        Raises `StoreError` if it is there already, unless it is a model and may be replaced.
+        """
+        facts = {
+            "recipe": self.recipe.to_json(),
+            "preparation": self.preparation.to_json(),
+            "shape": list(self.shape),
+            "classes": list(self.classes),
+            "origin": self.origin,
+        }
+        weights = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
+        files = {
+            "model.json": plainjson.dumps(facts).encode() + b"\n",
+            "model.safetensors": safetensors.save(weights),
+        }
+        target = Path(folder)
+        with sealed.explained(target.parent):
+            if replace and (target / "model.json").is_file():
+                shutil.rmtree(target)
+            if not sealed.write(target, files, target.parent / f".{target.name}-writing"):
+                raise StoreError(f"{target} is there already: delete it or name another folder")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Model:
+        """Read a model's folder. Raises `StoreError` if it is none, is damaged, or needs what is not here."""
+        if not (Path(folder) / "manifest.json").is_file():
+            raise StoreError(
+                f"{folder} is not a model: it has no manifest.json; make one with trainwright fit"
+            )
+        facts = plainjson.loads(sealed.read(Path(folder), "model.json"))
+        return cls(
+            Recipe.from_json(facts["recipe"]),
+            Preparation.from_json(facts["preparation"]),
+            tuple(facts["shape"]),
+            tuple(facts["classes"]),
+            safetensors.load(sealed.read(Path(folder), "model.safetensors")),
+            facts["origin"],
+        )
+
+    def network(self) -> nnx.Module:
+        """The network with its weights, a `flax.nnx.Module`."""
+        sites = Sites(self.recipe.strategies, 0, self._no_marginals())
+        model = self.recipe.network.build(self.shape, len(self.classes) or 1, sites)
+        graphdef, state = nnx.split(model)
+        paths, structure = jax.tree_util.tree_flatten_with_path(state)
+        names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths]
+        if set(names) != set(self.weights):
+            raise StoreError("the model's weights do not fit its recipe")
+        return nnx.merge(
+            graphdef, jax.tree.unflatten(structure, [jnp.asarray(self.weights[n]) for n in names])
+        )
+
+    def predict(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> NDArray[Any]:
+        """Predictions for raw inputs: probabilities (examples, classes), or values in the target's unit.
+
+        Raises `DataError` as `Preparation.transform` does.
+        """
+        x = jnp.asarray(self.preparation.transform(raw, unseen=unseen))
+        predicted = np.asarray(predict(self.network(), self.recipe.strategies, x, self.preparation.task))
+        target = self.preparation.target
+        return target.decode(predicted[:, 0]) if isinstance(target, Quantity) else np.exp(predicted)
+
+    def table(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> pd.DataFrame:
+        """Predictions as a table: the likeliest class and each class's probability, or the value."""
+        predicted = self.predict(raw, unseen=unseen)
+        if self.preparation.task == "regression":
+            return pd.DataFrame({"prediction": predicted})
+        columns = {f"probability of {name}": predicted[:, i] for i, name in enumerate(self.classes)}
+        likeliest = np.asarray(self.classes)[predicted.argmax(axis=1)]
+        return pd.DataFrame({"prediction": likeliest, **columns})
+
+    def _no_marginals(self) -> NDArray[np.float64] | None:
+        return np.full(len(self.classes), 1 / len(self.classes)) if self.classes else None

@@ -1,0 +1,108 @@
+"""A comparison as one HTML file that opens offline and is complete without JavaScript."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from trainwright.comparison import Comparison, sentence
+from trainwright.errors import StoreError
+from trainwright.report import figures, quantities, recipes, tables, verdicts
+from trainwright.report.quantities import printable
+
+_SIZES = {"wide": figures.WIDE, "narrow": figures.NARROW}
+
+
+def page(comparison: Comparison) -> str:
+    """The whole report as HTML. Names from data are escaped; nothing in it refers to another file."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    environment.filters |= {"fact": _fact, "records": _records}
+    environment.tests |= {"listing": _is_listing}
+    template = environment.from_string(files(__package__).joinpath("report.html.j2").read_text("utf-8"))
+    return template.render(
+        comparison=comparison,
+        headline=verdicts.headline(comparison),
+        tally=verdicts.tally(comparison),
+        sentences=[
+            (
+                verdicts.word(arm),
+                verdicts.SIGNS[verdicts.word(arm)],
+                sentence(arm, comparison).replace(" %", "\N{NO-BREAK SPACE}%"),
+            )
+            for arm in comparison.arms
+        ],
+        meanings=[(verdicts.SIGNS[word], word, text) for word, text in verdicts.meanings(comparison).items()],
+        figures={
+            draw.__name__: [(size, Markup(draw(comparison, width))) for size, width in _SIZES.items()]
+            for draw in (figures.effects, figures.curves, figures.costs)
+        },
+        results=tables.results(comparison),
+        evidence=tables.evidence(comparison),
+        settings=tables.settings(comparison),
+        costs=tables.costs(comparison),
+        recipes=recipes.recipes(comparison),
+        level=quantities.level(comparison),
+        margin=quantities.margin(comparison),
+        compared=any(arm.difference for arm in comparison.arms),
+    )
+
+
+def write(comparison: Comparison, path: Path) -> None:
+    """Write the report to `path`, whole or not at all; a report that is there is replaced.
+
+    Raises `StoreError` when the disk is full or the folder cannot be written.
+    """
+    content = page(comparison).encode()
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The report {path} cannot be written: {error.strerror or error}."
+            " Free some space or name a file in a folder that you may write to."
+        ) from error
+
+
+def _shown(value: Any) -> Any:
+    """Text from data without control characters, which no page may hold; markup as it is."""
+    return printable(value) if type(value) is str else value
+
+
+def _records(value: Any) -> list[dict[str, Any]]:
+    """The rows of a value that reads best as a table: a list of mappings, or mappings by name."""
+    if isinstance(value, Mapping) and len(value) > 1:
+        value = [{"": name, **row} if isinstance(row, Mapping) else row for name, row in value.items()]
+    rows = list(value) if _is_listing(value) else []
+    return rows if rows and all(isinstance(row, Mapping) for row in rows) else []
+
+
+def _is_listing(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _fact(value: Any) -> str:
+    """One plain JSON value in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return quantities.MISSING
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    return quantities.significant(value, 6) if isinstance(value, float) else str(value)

@@ -1,0 +1,64 @@
+"""A comparison in Markdown, to paste into an issue, a README or a paper's appendix."""
+
+from __future__ import annotations
+
+import re
+
+from trainwright.comparison import Comparison, sentence
+from trainwright.report import tables, verdicts
+from trainwright.report.quantities import printable
+
+
+def markdown(comparison: Comparison) -> str:
+    """Headline, a sentence per arm, cautions, the tables of the terminal and the command to repeat it."""
+    parts = [f"## {_prose(verdicts.headline(comparison))}"]
+    if tally := verdicts.tally(comparison):
+        parts.append(_prose(tally))
+    parts.append("\n".join(f"- {_prose(sentence(arm, comparison))}" for arm in comparison.arms))
+    if comparison.cautions:
+        parts.append("\n".join(f"> **Caution:** {_prose(caution)}  " for caution in comparison.cautions))
+    for build in (tables.results, tables.evidence, tables.settings, tables.costs):
+        parts.append(_table(build(comparison)))
+    if comparison.command:
+        fence = _fence(comparison.command, 3)
+        parts.append(f"{fence}sh\n{comparison.command}\n{fence}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(table: tables.Table) -> str:
+    left = {"arm", "verdict"}
+    lines = [
+        _row([_prose(head) for head in table.heads]),
+        _row([":---" if head in left else "---:" for head in table.heads]),
+    ]
+    for row in table.rows:
+        lines.append(_row([_code(row.name), *(_prose(" ".join(filter(None, cell))) for cell in row.cells)]))
+    return f"### {_prose(table.title)}\n\n" + "\n".join(lines)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    """A name as a code span: no other Markdown or HTML in it takes effect."""
+    text = " ".join(printable(text).split()).replace("|", "\\|")
+    fence = _fence(text, 1)
+    edge = " " if "`" in text else ""
+    return f"{fence}{edge}{text}{edge}{fence}"
+
+
+def _fence(text: str, shortest: int) -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    return "`" * max(shortest, longest + 1)
+
+
+def _prose(text: str) -> str:
+    """Text in which only words and numbers are left to Markdown; underscores inside a word are harmless.
+
+    >>> _prose("hidden_rate <b> a|b *x*")
+    'hidden_rate \\\\<b> a\\\\|b \\\\*x\\\\*'
+    """
+    text = " ".join(printable(text).split())
+    # "]" only where a link would follow, so that intervals stay as they are.
+    return re.sub(r"[\\`*<|~$]|&(?=\w|#)|^[-+#>]|\](?=[(\[:])|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)

@@ -1,0 +1,108 @@
+"""A comparison on the terminal: tables that read well at 80 columns, in a pipe and without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from textwrap import wrap
+
+from rich import box
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from trainwright.comparison import Comparison, sentence
+from trainwright.report import tables, verdicts
+from trainwright.report.quantities import printable
+
+STYLES = {"helps": "green", "hurts": "red", "no difference": "", "cannot tell": "yellow", "reference": "dim"}
+ASCII = str.maketrans(
+    {"−": "-", "–": "-", "±": "+/-", "≈": "~", "✓": "+", "✗": "x", "•": "*", "▸": ">", "δ": "delta"}
+)
+Spell = Callable[[str], str]
+
+
+class Shown:
+    """A table that puts each interval under its number when the terminal is too narrow for one line."""
+
+    def __init__(self, table: tables.Table) -> None:
+        self.table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        spell = _spelling(options)
+        wide = _grid(self.table, " ", spell)
+        fits = Measurement.get(console, options.update(max_width=10_000), wide).maximum <= options.max_width
+        yield Text(spell(self.table.title), style="bold")
+        yield wide if fits else _grid(self.table, "\n", spell)
+
+
+class Findings:
+    """The headline, a sentence for each arm and the cautions."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        spell = _spelling(options)
+        yield Text(spell(verdicts.headline(self.comparison)), style="bold")
+        for arm in self.comparison.arms:
+            sign = verdicts.SIGNS[verdicts.word(arm)]
+            yield _item(spell(sign), spell(sentence(arm, self.comparison)), STYLES[verdicts.word(arm)])
+        for caution in self.comparison.cautions:
+            yield _item("!", spell(f"Caution: {caution}"), "yellow")
+
+
+def table(comparison: Comparison) -> Shown:
+    """One row per arm: learning rate, error, difference to the reference, verdict, seeds, diverged.
+
+    The same runs give the same table, however long they took: times are in `cost_table`.
+    """
+    return Shown(tables.results(comparison))
+
+
+def cost_table(comparison: Comparison) -> Shown:
+    """One row per arm: time, memory, steps to the kept weights, parameters."""
+    return Shown(tables.costs(comparison))
+
+
+def findings(comparison: Comparison) -> Findings:
+    """The headline, then one sentence per arm, then the cautions."""
+    return Findings(comparison)
+
+
+def _grid(table: tables.Table, joint: str, spell: Spell) -> Grid:
+    stacked = joint == "\n"
+    cells = [[joint.join(map(spell, filter(None, pieces))) for pieces in row.cells] for row in table.rows]
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, show_lines=stacked)
+    grid.add_column(table.heads[0], overflow="fold")
+    for index, head in enumerate(map(spell, table.heads[1:])):
+        title = _folded(head, [row[index] for row in cells]) if stacked else head
+        justify: JustifyMethod = "left" if head == "verdict" else "right"
+        # Only the seeds' detail is words, "(2 diverged)": it may take a line more.
+        words = stacked and head == "seeds"
+        grid.add_column(Text(title), justify=justify, no_wrap=not words, max_width=9 if words else None)
+    for row, texts in zip(table.rows, cells, strict=True):
+        styles = [STYLES[row.verdict] if head == "verdict" else "" for head in table.heads[1:]]
+        grid.add_row(Text(spell(row.name)), *map(Text, texts, styles))
+    return grid
+
+
+def _folded(head: str, column: list[str]) -> str:
+    """The head in lines no wider than what stands under it, unless a single word is."""
+    width = max((len(line) for text in column for line in text.split("\n")), default=1)
+    return "\n".join(wrap(head, max(width, 5), break_long_words=False))
+
+
+def _item(sign: str, text: str, style: str) -> Padding:
+    grid = Grid.grid(padding=(0, 1, 0, 0))
+    grid.add_row(Text(sign, style=style), Text(text))
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _spelling(options: ConsoleOptions) -> Spell:
+    """As written where the output can hold it; else signs in ASCII, and "?" for other characters."""
+    encoding = options.encoding
+    if encoding.lower().startswith("utf"):
+        return printable
+    return lambda text: printable(text).translate(ASCII).encode(encoding, errors="replace").decode(encoding)

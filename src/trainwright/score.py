@@ -1,0 +1,53 @@
+"""How good a run's predictions are on a split: error, loss, and which examples went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainwright.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """A run's score on one split."""
+
+    error: float
+    """Classification: the fraction of examples that went wrong. Regression: RMSE, in the target's unit."""
+    loss: float
+    """Classification: the mean negative log-probability of the right class. Regression: the error again."""
+    wrong: NDArray[np.bool_] | None
+    """Per example, whether the class is the wrong one; None for regression."""
+    diverged: bool
+
+
+def score(run: Run, split: Literal["validation", "test"]) -> Score:
+    """The score on a split; what a run predicts on any other is not read.
+
+    A diverged run (or one that predicts NaN) scores as the best guess that looks at no input: the commonest
+    class of the split, or the mean of the training targets. So diverging always counts, and what the
+    network was before it diverged does not.
+    """
+    targets = run.predictions[f"{split}_targets"]
+    predicted = run.predictions[split].astype(np.float64)
+    diverged = run.status == "diverged" or bool(np.isnan(predicted).any())
+    if run.data["task"] == "regression":
+        guess = _mean(run, targets) if diverged else predicted
+        error = float(np.sqrt(np.mean((guess - targets.astype(np.float64)) ** 2)))
+        return Score(error, error, None, diverged)
+    if diverged:
+        frequencies = np.bincount(targets) / len(targets)
+        wrong = targets != np.argmax(frequencies)
+        loss = -np.mean(np.log(frequencies[targets]))
+    else:
+        wrong = np.argmax(predicted, axis=1) != targets
+        loss = -np.mean(predicted[np.arange(len(targets)), targets])
+    return Score(float(np.mean(wrong)), float(loss), wrong, diverged)
+
+
+def _mean(run: Run, targets: NDArray[Any]) -> float:
+    """The mean of the training targets; of these where the data's facts do not say."""
+    return float(run.data["target"]["mean"] if "target" in run.data else np.mean(targets))

@@ -1,0 +1,154 @@
+"""What the command line shows besides a report: progress, facts, and the catalogue's cards.
+
+Progress goes to standard error: a bar on a terminal, a plain line now and then where there is none.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from trainwright.catalogue import Card
+    from trainwright.fit import Slot
+    from trainwright.study import Progress
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def console() -> Console:
+    """Where results are printed: standard output, as wide as a page when it is not a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+@contextmanager
+def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show a study's progress: how many of its runs are done, how many diverged, the time left."""
+    if quiet:
+        yield lambda progress: None
+        return
+    if not sys.stderr.isatty():
+        lines = _Lines()
+        yield lambda p: lines.say(
+            f"{p.done} of {p.runs} runs done{_diverged(p.diverged)}", p.fraction, last=p.done == p.runs
+        )
+        return
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("runs{task.fields[diverged]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=runs, diverged="")
+
+        def watch(progress: Progress) -> None:
+            bar.update(task, completed=progress.done, diverged=_diverged(progress.diverged))
+
+        yield watch
+
+
+@contextmanager
+def training_progress(quiet: bool) -> Iterator[Callable[[Slot], None]]:
+    """Show one training's progress: steps, losses and the validation error."""
+    if quiet:
+        yield lambda slot: None
+        return
+    lines = _Lines()
+
+    def describe(slot: Slot) -> str:
+        train, validation, error = (slot.history[name][-1] for name in list(slot.history)[1:])
+        return (
+            f"step {slot.step} of {slot.length}: training loss {train:.4f}, "
+            f"validation loss {validation:.4f}, error {error:.4f}"
+        )
+
+    if not sys.stderr.isatty():
+        yield lambda slot: lines.say(describe(slot), slot.step / slot.length, last=slot.ended)
+        return
+    with Bar(BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
+        task = bar.add_task("compiling", total=1.0)
+        yield lambda slot: bar.update(task, completed=slot.step / slot.length, description=describe(slot))
+
+
+def card_table(cards: Sequence[Card]) -> Table:
+    """The catalogue: each strategy's name and what one does with it."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("strategy", style="bold", no_wrap=True)
+    table.add_column("what it does")
+    for card in cards:
+        table.add_row(card.name, Text(card.summary))
+    return table
+
+
+def card_page(card: Card) -> Group:
+    """One strategy explained: what it changes, its settings, its source, deviations, an example."""
+    settings = Table(box=None, pad_edge=False)
+    for head in ("setting", "default", "allowed", "what it is"):
+        settings.add_column(head, overflow="fold")
+    for one in card.settings:
+        settings.add_row(Text(one.name, "bold"), *map(Text, (one.default, one.allowed, one.description)))
+    parts: list[Any] = [Text(card.name, "bold"), Text(card.summary), "", Text(card.changes), "", settings]
+    for head, text in (("Source", card.source), ("To mind", card.deviations)):
+        if text:
+            parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
+    example = f"trainwright study digits --arm {shlex.quote(card.example)}"
+    return Group(*parts, "", Text.assemble(("Example: ", "bold"), example))
+
+
+def facts_table(facts: dict[str, Any]) -> Table:
+    """Facts by name, nested ones indented, lists one to a line."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, fact in facts.items():
+        table.add_row(Text(str(name).replace("_", " ")), _fact(fact))
+    return table
+
+
+def _fact(fact: Any) -> Any:
+    if isinstance(fact, dict):
+        if all(not isinstance(part, dict | list) for part in fact.values()):
+            return Text(", ".join(f"{name} {part}" for name, part in fact.items()))
+        return facts_table(fact)
+    if isinstance(fact, list) and any(isinstance(part, dict) for part in fact):
+        return facts_table({str(part.get("column", number)): _rest(part) for number, part in enumerate(fact)})
+    return Text("\n".join(map(str, fact)) if isinstance(fact, list) else str(fact))
+
+
+def _rest(part: dict[str, Any]) -> str:
+    return ": ".join(str(value) for name, value in part.items() if name != "column")
+
+
+def _diverged(count: int) -> str:
+    return f", {count} diverged" if count else ""
+
+
+class _Lines:
+    """Plain lines, not too many: with the time gone and an estimate of what is left."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.last = self.start
+
+    def say(self, text: str, fraction: float, *, last: bool) -> None:
+        now = time.monotonic()
+        if not last and now - self.last < SECONDS_BETWEEN_LINES:
+            return
+        self.last = now
+        gone = now - self.start
+        left = f", about {gone / fraction - gone:.0f} s left" if 0.05 < fraction < 1 and not last else ""
+        print(f"{text} ({gone:.0f} s{left})", file=sys.stderr, flush=True)

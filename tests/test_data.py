@@ -1,0 +1,371 @@
+"""From a source to a Dataset: tasks, splits, preparation, facts."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from trainwright.data import DataSpec, Preparation, facts, load, read_inputs
+from trainwright.data.splits import split
+from trainwright.errors import DataError, SettingError
+
+
+def customers(rows: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "id": np.arange(1, rows + 1),
+            "age": np.where(rng.random(rows) < 0.1, np.nan, rng.normal(40, 10, rows)),
+            "city": rng.choice(["Bern", "Basel", "Genf"], rows),
+            "plan": np.where(rng.random(rows) < 0.2, None, rng.choice(["a", "b"], rows)),
+            "comment": [f"said {i}" for i in range(rows)],
+            "since": pd.date_range("2020-01-01", periods=rows).astype(str),
+            "country": "CH",
+            "mixed": ["n/k" if i == 7 else str(i / 3) for i in range(rows)],
+            "churned": rng.choice(["yes", "no"], rows, p=[0.3, 0.7]),
+        }
+    )
+
+
+def by_column(preparation: Preparation) -> dict[str, dict[str, str]]:
+    return {line["column"]: line for line in preparation.report()}
+
+
+# Splits
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.integers(3, 40), min_size=1, max_size=6).filter(lambda s: sum(s) >= 10),
+    seed=st.none() | st.integers(0, 2**32),
+)
+def test_splits_cover_everything_once_and_hold_every_class(sizes: list[int], seed: int | None) -> None:
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    parts = split(groups, seed=seed)
+    together = np.concatenate([parts.train, parts.validation, parts.test])
+    assert sorted(together) == list(range(len(groups)))
+    for part in (parts.train, parts.validation, parts.test):
+        assert set(groups[part]) == set(groups)
+        assert (np.diff(part) > 0).all()
+    for group, size in enumerate(sizes):
+        # Nobody gets more than the next whole number above their share.
+        assert (groups[parts.test] == group).sum() <= max(1, np.ceil(0.2 * size + 1))
+
+
+def test_split_sizes_are_exact_in_large_data_and_own_test_is_kept() -> None:
+    groups = np.random.default_rng(1).integers(10, size=7000)
+    parts = split(groups, own_test=1000)
+    assert [len(p) for p in (parts.train, parts.validation, parts.test)] == [5000, 1000, 1000]
+    assert parts.test.tolist() == list(range(6000, 7000))
+    again = split(groups, own_test=1000, seed=4)
+    assert again.test.tolist() == parts.test.tolist()
+    assert again.validation.tolist() != parts.validation.tolist()
+    share = np.bincount(groups[parts.validation]) / np.bincount(groups[:6000])
+    assert np.abs(share - 1 / 6).max() < 0.002
+
+
+def test_resampling_redraws_and_is_reproducible() -> None:
+    source = (X, np.tile([0, 1], 15))
+    default, one, two = (load(source, resample=seed) for seed in (None, 0, 1))
+    assert len({d.fingerprint for d in (default, one, two)}) == 3
+    assert load(source, resample=1).fingerprint == two.fingerprint
+    assert load(source).fingerprint == default.fingerprint
+    with pytest.raises(SettingError, match="resample=-1"):
+        load(source, resample=-1)
+
+
+# Preparation
+
+
+def test_each_column_is_treated_as_what_it_is() -> None:
+    data = load(customers(), target="churned")
+    lines = by_column(data.preparation)
+    assert {name: line["kind"] for name, line in lines.items()} == {
+        "id": "left out",
+        "age": "number",
+        "city": "category",
+        "plan": "category",
+        "comment": "left out",
+        "since": "left out",
+        "country": "left out",
+        "mixed": "left out",
+        "churned": "target",
+    }
+    assert "counts the rows" in lines["id"]["treatment"]
+    assert "indicator" in lines["age"]["treatment"]
+    assert "indicator" not in lines["city"]["treatment"]
+    assert "free text" in lines["comment"]["treatment"]
+    assert "dates" in lines["since"]["treatment"]
+    assert "one value only" in lines["country"]["treatment"]
+    assert "'n/k' in row 7" in lines["mixed"]["treatment"]
+    assert data.shape == (2 + 3 + 3,)
+    assert data.classes == ("no", "yes")
+    assert sum("left out" in note for note in data.notes) == 5
+
+
+@settings(max_examples=25, deadline=None)  # a deadline would fail on a busy machine
+@given(
+    x=hnp.arrays(np.float64, (40, 2), elements=st.floats(-1e6, 1e6, width=32)),
+    seed=st.integers(0, 5),
+)
+def test_numbers_are_standardised_on_training_rows_alone(x: np.ndarray, seed: int) -> None:
+    x[:, 0] += np.arange(40) * 1e3  # never constant
+    x[:, 1] += np.arange(40)[::-1] * 1e3
+    y = np.tile([0, 1], 20)
+    data = load((x, y), resample=seed)
+    train = data.splits.train
+    assert np.abs(data.inputs[train].mean(axis=0)).max() < 1e-4
+    assert np.abs(data.inputs[train].std(axis=0) - 1).max() < 1e-4
+    rest = np.setdiff1d(np.arange(40), train)
+    moved = x.copy()
+    moved[rest] += 1e5
+    np.testing.assert_array_equal(load((moved, y), resample=seed).inputs[train], data.inputs[train])
+
+
+def test_missing_values_become_the_mean_with_an_indicator() -> None:
+    x = np.arange(60, dtype=float).reshape(30, 2)
+    data = load((x, np.tile([0, 1], 15)))
+    hole = int(data.splits.train[3])
+    x[hole, 1] = np.nan
+    with_hole = load((x, np.tile([0, 1], 15)))
+    assert with_hole.shape == (3,)
+    assert with_hole.inputs[hole, 1:].tolist() == [0.0, 1.0]
+    assert with_hole.inputs[:, 2].sum() == 1
+
+
+def test_missing_outside_training_is_said() -> None:
+    x = np.arange(60, dtype=float).reshape(30, 2)
+    x[load((x, np.tile([0, 1], 15))).splits.test[0], 0] = np.nan
+    assert any("'x0': 1 missing, none in training" in n for n in load((x, np.tile([0, 1], 15))).notes)
+
+
+def test_new_data_are_prepared_by_column_name() -> None:
+    table = customers()
+    preparation = load(table, target="churned").preparation
+    expected = preparation.transform(table)
+    shuffled = table[["city", "plan", "age"]].assign(extra=1)
+    np.testing.assert_array_equal(preparation.transform(shuffled), expected)
+    assert any("extra" in note for note in preparation.notes(shuffled))
+    with pytest.raises(DataError, match="two columns are named 'age'"):
+        preparation.transform(pd.concat([table, table[["age"]]], axis=1))
+    with pytest.raises(DataError, match="missing column 'age'"):
+        preparation.transform(table.drop(columns="age"))
+    with pytest.raises(DataError, match=r"row 3, column 'age': 'old' is not a number"):
+        preparation.transform(
+            table.astype({"age": object}).assign(age=["old" if i == 3 else 1 for i in range(200)])
+        )
+    with pytest.raises(DataError, match=r"row 5, column 'age': inf is infinite"):
+        preparation.transform(table.assign(age=[np.inf if i == 5 else 1.0 for i in range(200)]))
+
+
+def test_an_array_has_as_many_columns_as_in_training() -> None:
+    preparation = load((X, np.tile([0, 1], 15))).preparation
+    np.testing.assert_array_equal(preparation.transform(X), load((X, np.tile([0, 1], 15))).inputs)
+    with pytest.raises(DataError, match="3 columns; 2 are needed"):
+        preparation.transform(np.ones((4, 3)))
+
+
+def test_numbers_as_column_names_are_text() -> None:
+    table = pd.DataFrame(X).assign(y=np.tile([0, 1], 15))
+    data = load(table, target="y")
+    np.testing.assert_array_equal(data.preparation.transform(pd.DataFrame(X)), data.inputs)
+
+
+def test_unseen_category_is_an_error_for_new_data_and_zeros_on_request() -> None:
+    table = customers()
+    preparation = load(table, target="churned").preparation
+    new = table.assign(city=["Zug" if i == 2 else "Bern" for i in range(200)])
+    with pytest.raises(DataError, match=r"row 2, column 'city': 'Zug' was no category .*Basel, Bern, Genf.*"):
+        preparation.transform(new)
+    inputs = preparation.transform(new, unseen="zeros")
+    assert inputs[2, 2:5].tolist() == [0, 0, 0]
+    assert inputs[3, 2:5].tolist() == [0, 1, 0]
+    assert any("'city': 1 of a category not in training" in note for note in preparation.notes(new))
+
+
+def test_category_only_outside_training_is_said_not_refused() -> None:
+    table = customers()
+    table.loc[load(table, target="churned").splits.test[0], "city"] = "Zug"
+    data = load(table, target="churned")
+    assert any("'city': 1 of a category not in training" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("source", ["table", "pixels", "regression"])
+def test_preparation_survives_json(source: str) -> None:
+    rng = np.random.default_rng(0)
+    data = {
+        "table": lambda: load(customers(), target="churned"),
+        "pixels": lambda: load((rng.random((30, 4, 4)) * 9, np.tile([0, 1, 2], 10))),
+        "regression": lambda: load((rng.random((30, 2)), rng.random(30))),
+    }[source]()
+    stored = json.loads(json.dumps(data.preparation.to_json()))
+    assert Preparation.from_json(stored) == data.preparation
+    stored["target"]["name"] = 3
+    with pytest.raises(DataError, match="target"):
+        Preparation.from_json(stored)
+
+
+def test_pixels_share_one_scale() -> None:
+    y = np.tile([0, 1], 20)
+    rng = np.random.default_rng(0)
+    as_bytes = rng.integers(256, size=(40, 5, 5)).astype(np.uint8)
+    np.testing.assert_allclose(load((as_bytes, y)).inputs, as_bytes / 255, rtol=1e-6)
+    np.testing.assert_allclose(load((as_bytes.astype(int), y)).inputs, as_bytes / 255, rtol=1e-6)
+    fractions = rng.random((40, 5, 5, 3))
+    np.testing.assert_allclose(load((fractions, y)).inputs, fractions, rtol=1e-6)
+    large = load((rng.normal(500, 30, (40, 5, 5)), y))
+    assert abs(large.inputs[large.splits.train].mean()) < 1e-4
+    assert abs(large.inputs[large.splits.train].std() - 1) < 1e-4
+    flat = load((as_bytes.reshape(40, 25), y))
+    assert flat.shape == (25,)
+    preparation = load((as_bytes, y)).preparation
+    assert preparation.notes(as_bytes) == ()
+    assert "same unit" in preparation.notes(as_bytes / 255)[0]
+    with pytest.raises(DataError, match="shape"):
+        preparation.transform(as_bytes[:, :4])
+    with pytest.raises(DataError, match=r"row 1, position \(0, 2\): nan"):
+        preparation.transform(np.where(np.arange(50).reshape(2, 5, 5) == 27, np.nan, 1.0))
+
+
+# Tasks and targets
+
+
+@pytest.mark.parametrize(
+    ("target", "task"),
+    [
+        (np.tile([0, 1], 30), "classification"),
+        (np.tile([0.0, 1.0], 30), "classification"),
+        (np.tile([True, False], 30), "classification"),
+        (np.tile(["a", "b"], 30), "classification"),
+        (np.arange(60), "regression"),
+        (np.tile([0.5, 1.5], 30), "regression"),
+    ],
+)
+def test_task_is_guessed_and_said(target: np.ndarray, task: str) -> None:
+    data = load((np.random.default_rng(0).random((60, 2)), target))
+    assert data.task == task
+    assert any(task in note for note in data.notes)
+
+
+def test_task_can_be_set() -> None:
+    x = np.random.default_rng(0).random((60, 2))
+    few = load((x, np.tile([1, 2, 3], 20)), task="regression")
+    assert few.targets.dtype == np.float32
+    assert few.outputs == 1
+    many = load((x, np.tile(np.arange(6), 10)), task="classification")
+    assert many.outputs == 6
+    with pytest.raises(SettingError, match="'ranking'"):
+        load((x, np.arange(60)), task="ranking")
+
+
+def test_regression_targets_return_to_their_unit() -> None:
+    y = np.random.default_rng(0).normal(300, 20, 60)
+    data = load((np.arange(120.0).reshape(60, 2), y))
+    assert abs(data.targets[data.splits.train].mean()) < 1e-5
+    assert abs(data.targets[data.splits.train].std() - 1) < 1e-5
+    np.testing.assert_allclose(data.preparation.target.decode(data.targets), y, rtol=1e-5)
+
+
+def test_numeric_classes_are_in_numeric_order() -> None:
+    data = load((np.random.default_rng(0).random((60, 2)), np.tile([10, 9, 2], 20)))
+    assert data.classes == ("2", "9", "10")
+    assert data.targets[:3].tolist() == [2, 1, 0]
+
+
+X = np.random.default_rng(0).random((30, 2))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[:2], [0, 1], "2 examples"),
+        (X, np.zeros(30, int), "one class only"),
+        (X, [0] * 28 + [1] * 2, "'1' has 2 example"),
+        (X, [0.5] * 29 + [np.nan], "row 29, column 'target': the target is missing"),
+        (X, [0.5, 1.5] * 14 + [0.1, np.inf], "row 29, column 'target': inf"),
+        (X, np.full(30, 0.5), "one value only"),
+        (X[:20], np.tile([0, 1], 15), "x has 20 examples but y has 30"),
+        (X, np.eye(3)[np.tile([0, 1, 2], 10)], "argmax"),
+        (
+            np.where(np.arange(60).reshape(30, 2) == 8, np.inf, X),
+            np.tile([0, 1], 15),
+            "row 4, column 'x0': inf",
+        ),
+        (np.ones((30, 2)), np.tile([0, 1], 15), "no column can be used"),
+        (np.empty((30, 0, 4)), np.tile([0, 1], 15), "hold no values"),
+        (np.array(3), [0], "single value"),
+        (X.astype(complex)[:, :, None], np.tile([0, 1], 15), "complex"),
+        ([], [], "0 examples"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Casting complex")
+def test_arrays_that_cannot_be_used_are_refused(x: np.ndarray, y: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load((x, y))
+
+
+def test_own_test_arrays_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    train, test = rng.random((40, 2)), rng.random((10, 2))
+    data = load((train, np.tile([0, 1], 20), test, np.tile([0, 1], 5)), resample=3)
+    assert data.splits.test.tolist() == list(range(40, 50))
+    assert len(data.splits.validation) == 10
+    images = rng.random((40, 2, 2))
+    with pytest.raises(DataError, match="shape"):
+        load((images, np.tile([0, 1], 20), test, np.tile([0, 1], 5)))
+    with pytest.raises(DataError, match="'2' has 0 example"):
+        load((train, np.tile([0, 1], 20), test, np.tile([0, 2], 5)))
+
+
+# What others rely on
+
+
+def test_dataset_and_spec_reach_another_process() -> None:
+    spec = pickle.loads(pickle.dumps(DataSpec((X, np.tile([0, 1], 15)), resample=2)))
+    assert spec.load().fingerprint == load((X, np.tile([0, 1], 15)), resample=2).fingerprint
+    data = load("digits")
+    assert pickle.loads(pickle.dumps(data)).fingerprint == data.fingerprint
+
+
+def test_spec_of_a_name_or_path_survives_json(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    customers().to_csv(path, index=False)
+    spec = DataSpec(path, target="churned", resample=1)
+    again = DataSpec.from_json(json.loads(json.dumps(spec.to_json())))
+    assert again.load().fingerprint == spec.load().fingerprint
+    assert DataSpec("digits").to_json()["source"] == "digits"
+    with pytest.raises(DataError, match="no name to store"):
+        DataSpec((X, X)).to_json()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: load("digits"), lambda: load((X, X[:, 0])), lambda: load(customers(), target="churned")]
+)
+def test_facts_are_plain_and_add_up(make) -> None:  # type: ignore[no-untyped-def]
+    data = make()
+    found = json.loads(json.dumps(facts(data)))
+    assert sum(found["examples"].values()) == len(data.inputs)
+    if data.task == "classification":
+        counted = sum(sum(counts.values()) for counts in found["class_counts"].values())
+        assert counted == len(data.inputs)
+    else:
+        assert found["target"]["name"] == "target"
+
+
+def test_digits() -> None:
+    data = load("digits")
+    assert data.inputs.shape == (1797, 8, 8)
+    assert data.inputs.dtype == np.float32
+    assert data.targets.dtype == np.int32
+    assert (data.inputs.min(), data.inputs.max()) == (0, 1)
+    assert data.classes == tuple("0123456789")
+    assert data.notes == ()
+    np.testing.assert_array_equal(data.preparation.transform(read_inputs("digits")), data.inputs)

@@ -1,0 +1,384 @@
+"""The report: the same numbers everywhere, nothing escapes from a name, one file, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from math import inf, nan
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+from rich.console import Console
+
+import comparisons
+from trainwright import report
+from trainwright.comparison import Comparison, Interval, sentence
+from trainwright.errors import StoreError
+from trainwright.report import figures, quantities, tables, verdicts
+
+MADE = {
+    name: getattr(comparisons, name)()
+    for name in ("nine_arms", "one_seed", "regression", "diverged", "hostile")
+}
+PAGES = {name: report.page(made) for name, made in MADE.items()}
+DRAWN = {
+    f"{name}-{index}": svg
+    for name, text in PAGES.items()
+    for index, svg in enumerate(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+}
+VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
+each = pytest.mark.parametrize("name", MADE)
+
+
+class Page(HTMLParser):
+    """A page's elements, ids and text; `broken` holds every end tag that closes the wrong element."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.broken: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, key, value or "") for key, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, key, value or "") for key, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.broken.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    @property
+    def ids(self) -> list[str]:
+        return [value for _, key, value in self.attributes if key == "id"]
+
+
+PARSED = {name: Page(text) for name, text in PAGES.items()}
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def shown(part: object, width: int = 200, encoding: str = "utf-8") -> str:
+    """What the terminal shows in so many columns."""
+    console = Console(width=width, force_terminal=False, color_system=None)
+    options = console.options.update(width=width)
+    options.encoding = encoding
+    return "".join(segment.text for segment in console.render(part, options))  # type: ignore[arg-type]
+
+
+def cells(made: Comparison) -> list[str]:
+    """Every number of the result and cost tables, piece by piece."""
+    rows = [row for build in (tables.results, tables.costs) for row in build(made).rows]
+    return [piece for row in rows for cell in row.cells for piece in cell if piece]
+
+
+# ---- the same in all three
+
+
+@each
+def test_terminal_markdown_and_page_hold_the_same_cells(name: str) -> None:
+    made = MADE[name]
+    terminal = words(shown(report.table(made)) + shown(report.cost_table(made)))
+    markdown, page = words(report.markdown(made)), words(PARSED[name].text)
+    for cell in cells(made):
+        assert cell in terminal
+        assert cell in markdown
+        assert cell in page
+
+
+@each
+def test_every_arm_has_its_sentence_everywhere(name: str) -> None:
+    made = MADE[name]
+    page = words(PARSED[name].text)
+    terminal = words(shown(report.findings(made), 1000))
+    markdown = words(re.sub(r"\\(\W|_)", r"\1", report.markdown(made)))
+    for arm in made.arms:
+        said = words(quantities.printable(sentence(arm, made)))
+        assert said in page
+        assert said in terminal
+        assert said in markdown
+    for caution in made.cautions:
+        assert caution in page
+        assert caution in terminal
+        assert caution in markdown
+
+
+@pytest.mark.parametrize("width", [80, 200])
+@each
+def test_terminal_fits_its_width_and_cuts_nothing_off(name: str, width: int) -> None:
+    made = MADE[name]
+    for part in (report.table(made), report.cost_table(made)):
+        text = shown(part, width)
+        assert "…" not in text
+        assert max(map(len, text.splitlines())) <= width
+    for row in tables.results(made).rows:
+        for piece in (piece for cell in row.cells for piece in cell if piece):
+            assert all(word in shown(report.table(made), width) for word in piece.split())
+
+
+def test_result_table_does_not_know_the_time() -> None:
+    made = MADE["nine_arms"]
+    slow = [
+        replace(arm, seconds=9e3, milliseconds_per_step=7.0, memory_bytes=1, best_steps=(3,))
+        for arm in made.arms
+    ]
+    other = replace(made, arms=tuple(slow))
+    assert shown(report.table(made), 80) == shown(report.table(other), 80)
+    assert shown(report.cost_table(made), 80) != shown(report.cost_table(other), 80)
+
+
+def test_terminal_obeys_neither_markup_nor_escapes_in_names() -> None:
+    made = MADE["hostile"]
+    text = shown(report.table(made)) + shown(report.findings(made))
+    assert "[red]a|b[/red]" in text
+    assert "\x1b" not in text
+    assert "\x00" not in text
+
+
+def test_terminal_without_unicode_keeps_numbers_and_verdicts() -> None:
+    text = shown(report.table(MADE["nine_arms"]), 200, "ascii")
+    assert text.isascii()
+    assert "-0.73 [-0.79, -0.67]" in text
+    assert "+ helps" in text
+
+
+def test_verdict_is_a_sign_and_a_word_without_colour() -> None:
+    for row in tables.results(MADE["nine_arms"]).rows:
+        assert (f"{verdicts.SIGNS[row.verdict]} {row.verdict}", "") in row.cells
+    assert len(set(verdicts.SIGNS.values())) == len(verdicts.SIGNS)
+
+
+def test_headline_counts_the_verdicts() -> None:
+    made = MADE["nine_arms"]
+    helping = sum(verdicts.word(arm) == "helps" for arm in made.arms)
+    assert helping > 1
+    assert verdicts.headline(made).startswith(f"{helping} of 8 arms help")
+    assert "cannot tell" in verdicts.headline(MADE["one_seed"]).lower()
+    alone = replace(made, arms=made.arms[:1])
+    assert "nothing to compare" in verdicts.headline(alone)
+    assert "nothing to compare" in report.page(alone)
+
+
+# ---- the page
+
+
+@each
+def test_page_is_well_formed_and_its_ids_are_unique(name: str) -> None:
+    page = PARSED[name]
+    assert page.broken == []
+    assert page.open == []
+    assert [one for one, count in Counter(page.ids).items() if count > 1] == []
+    assert all(page.tags[tag] for tag in ("h1", "main", "table", "figure", "svg"))
+
+
+@each
+def test_page_is_one_file_and_runs_no_script(name: str) -> None:
+    page = PARSED[name]
+    assert page.tags["script"] == page.tags["link"] == page.tags["img"] == page.tags["iframe"] == 0
+    for _, key, value in page.attributes:
+        assert not key.startswith("on")
+        if key in ("src", "href", "xlink:href", "srcset", "action", "data"):
+            assert value.startswith("#")
+    own = re.findall(r"url\(([^)]*)\)", PAGES[name])
+    assert all(target.startswith("#") for target in own)
+    assert "@import" not in PAGES[name]
+
+
+@each
+def test_every_reference_inside_the_page_finds_its_target(name: str) -> None:
+    page = PARSED[name]
+    named = re.findall(r'(?:url\(|href=")#([^)"]+)', PAGES[name])
+    named += [value for _, key, value in page.attributes if key == "aria-labelledby"]
+    assert named
+    assert set(named) <= set(page.ids)
+
+
+def test_names_are_text_in_the_page() -> None:
+    page = PARSED["hostile"]
+    assert page.text.count("<script>alert('x')</script>") >= 6  # heading, sentence, tables, classes, columns
+    assert "\x00" not in PAGES["hostile"]
+    assert "\x1b" not in PAGES["hostile"]
+
+
+def test_tables_name_their_rows_and_columns() -> None:
+    page = PARSED["nine_arms"]
+    assert all(("th", "scope", scope) in page.attributes for scope in ("row", "col"))
+    assert sum((tag, key) == ("th", "scope") for tag, key, _ in page.attributes) == page.tags["th"]
+    labels = [value for tag, key, value in page.attributes if (tag, key) == ("svg", "aria-label")]
+    assert len(labels) == page.tags["svg"]
+    assert all(labels)
+
+
+def test_page_shows_recipes_data_environment_and_command() -> None:
+    text = words(PARSED["regression"].text)
+    made = MADE["regression"]
+    assert "mlp(hidden=(64, 64), activation=relu)" in text
+    assert "left out: free text; replace it by categories or numbers" in text
+    assert made.environment["versions"]["jax"] in text
+    assert made.command in text
+    assert "dropout(input_rate=0.2, hidden_rate=0.5), max_norm(limit=3.5)" in words(PARSED["nine_arms"].text)
+
+
+def test_page_takes_any_json_facts() -> None:
+    odd = {"name": "x", "none": None, "empty": [], "deep": {"a": [{"b": [1, [2, 3]]}, {"c": {"d": True}}]}}
+    page = Page(report.page(replace(MADE["one_seed"], data=odd, environment={}, command="")))
+    assert page.broken == []
+    assert "yes" in page.text
+
+
+# ---- the figures
+
+
+@pytest.mark.parametrize("key", DRAWN)
+def test_figures_are_xml_without_dates(key: str) -> None:
+    ElementTree.fromstring(DRAWN[key])
+    assert "date" not in DRAWN[key].lower()
+
+
+def test_figures_are_the_same_in_another_process() -> None:
+    code = "import comparisons; from trainwright.report import figures; "
+    code += "import sys; sys.stdout.buffer.write(figures.effects(comparisons.nine_arms()).encode())"
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment)
+    assert other.stdout.decode() == figures.effects(MADE["nine_arms"])
+
+
+@pytest.mark.parametrize("key", DRAWN)
+def test_figure_text_is_legible_and_stays_inside(key: str) -> None:
+    root = ElementTree.fromstring(DRAWN[key])
+    width = float(root.attrib["viewBox"].split()[2])
+    for text in root.iter("{http://www.w3.org/2000/svg}text"):
+        style = text.get("style", "")
+        size = float(re.findall(r"font-size: ([\d.]+)", style)[0])
+        font = FontProperties(family="DejaVu Sans", weight="bold" if "font-weight" in style else "normal")
+        line = quantities.printable(text.text or " ").encode("ascii", "replace").decode()
+        length = TextPath((0, 0), line, size=size, prop=font).get_extents().width
+        x = float(text.get("x") or re.findall(r"[-\d.]+", text.get("transform", ""))[0])
+        anchor = re.findall(r"text-anchor: (\w+)", style)
+        start = x - length * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor[0] if anchor else "start"]
+        assert size >= figures.SMALL
+        assert start >= 0
+        assert start + length <= width
+
+
+def test_effects_write_verdict_and_numbers_beside_each_arm() -> None:
+    made = MADE["nine_arms"]
+    root = ElementTree.fromstring(figures.effects(made))
+    said = [text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    for arm in made.arms[1:]:
+        assert arm.difference
+        assert verdicts.signed_word(arm) in said
+        assert " ".join(quantities.difference(arm.difference.interval, quantities.PERCENT)) in said
+
+
+def test_a_wrecked_arm_does_not_squeeze_the_others() -> None:
+    ticks = [
+        abs(float(text.text.replace("−", "-")))
+        for text in ElementTree.fromstring(figures.effects(MADE["diverged"])).iter()
+        if text.text and re.fullmatch(r"[−+]?[\d.]+", text.text)
+    ]
+    assert 0 < max(ticks) < 5  # the others differ by less than two points, the wrecked one by 87
+
+
+# ---- how quantities are written
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 4))
+def test_number_reads_back(value: float, decimals: int) -> None:
+    text = quantities.number(value, decimals, signed=True)
+    read = float(text.replace("−", "-").replace(",", ""))
+    assert abs(read - value) <= 0.5 * 10**-decimals * (1 + 1e-9)
+    assert text[0] not in "−+" or read != 0
+
+
+@given(st.floats(1e-12, 1e12))
+def test_significant_keeps_three_digits(value: float) -> None:
+    read = float(quantities.significant(value).replace("−", "-").replace(",", ""))
+    assert abs(read - value) <= 0.00501 * value
+
+
+def test_errors_are_percent_or_three_digits_of_the_targets_unit() -> None:
+    found = Interval(0.0231, 0.02, 0.0262)
+    assert quantities.error(found, quantities.PERCENT) == ("2.31 %", "± 0.31 %")
+    assert quantities.error(Interval(12345.0, 12000.0, 12690.0), quantities.TARGET) == ("12,300", "± 300")
+    assert quantities.error(found, quantities.TARGET) == ("0.0231", "± 0.0031")
+
+
+@pytest.mark.parametrize("bound", [inf, nan])
+def test_no_interval_is_said_in_words(bound: float) -> None:
+    found = Interval(0.02, -bound, bound)
+    assert quantities.error(found, quantities.PERCENT)[1] == "(no interval)"
+    assert quantities.difference(found, quantities.PERCENT)[1] == "(no interval)"
+    assert "(no interval)" in words(PARSED["one_seed"].text)
+    assert "inf" not in words(shown(report.table(MADE["one_seed"])))
+
+
+# ---- writing
+
+
+def test_write_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.html"
+    for name in ("one_seed", "regression"):
+        report.write(MADE[name], path)
+        assert path.read_text("utf-8") == PAGES[name]
+    assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_full_disk_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"report\.html cannot be written: No space left"):
+        report.write(MADE["one_seed"], path)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_unwritable_places_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "report.html", tmp_path):
+        with pytest.raises(StoreError, match=re.escape(str(path))):
+            report.write(MADE["one_seed"], path)
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    assert [file.name for file in tmp_path.parent.iterdir() if file.suffix == ".tmp"] == []
+
+
+def test_a_name_that_utf8_cannot_hold_is_written(tmp_path: Path) -> None:
+    made = replace(MADE["one_seed"], data={"name": "odd\udc80.csv"})
+    report.write(made, tmp_path / "report.html")
+    assert "odd\N{REPLACEMENT CHARACTER}.csv" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_only_control_characters_are_replaced() -> None:
+    kept = "a\N{NO-BREAK SPACE}b\n层é\N{ZERO WIDTH NON-JOINER}"
+    assert quantities.printable(kept) == kept
+    assert not {"\x1b", "\x00", "\x9b", "\udc80"} & set(quantities.printable("\x1b \x00 \x9b \udc80"))

@@ -1,0 +1,236 @@
+"""A study's plan, its store, and its worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trainwright.data import DataSpec
+from trainwright.errors import SettingError
+from trainwright.networks.mlp import Mlp
+from trainwright.recipe import Recipe
+from trainwright.store import Store
+from trainwright.strategies import L2, Dropout, MaxNorm, Mirror
+from trainwright.study import Progress, Study
+from trainwright.workers import WorkerDied, run_tasks
+
+
+def small_data(examples: int = 90) -> DataSpec:
+    """Two classes of Gaussian points in the plane, as arrays."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(examples) % 2
+    points = rng.normal(size=(examples, 2)) + 1.5 * labels[:, None]
+    return DataSpec((points.astype(np.float32), labels))
+
+
+def small_study(**changes: Any) -> Study:
+    base = Recipe(Mlp((4,)), batch_size=16, epochs=3)
+    arms = {"plain": base, "dropout": base.replace(strategies=(Dropout(0.5),))}
+    return Study(**({"data": small_data(), "arms": arms, "seeds": 2, "rates": (0.1, 0.5)} | changes))
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, list[Progress]]:
+    study, folder = small_study(), tmp_path_factory.mktemp("study") / "store"
+    seen: list[Progress] = []
+    study.run(folder, workers=2, watch=seen.append)
+    return study, folder, seen
+
+
+def test_every_arm_has_a_run_for_each_rate_and_seed(studied: tuple[Study, Path, list[Progress]]) -> None:
+    study, folder, seen = studied
+    arms = study.run(folder)
+    assert [
+        (arm.name, {rate: [run.seed for run in runs] for rate, runs in arm.runs.items()}) for arm in arms
+    ] == [(name, {0.1: [0, 1], 0.5: [0, 1]}) for name in ("plain", "dropout")]
+    assert seen[-1].done == seen[-1].runs == 8
+    assert seen[-1].fraction == 1
+
+
+def test_workers_use_one_core_each(studied: tuple[Study, Path, list[Progress]]) -> None:
+    study, folder, _ = studied
+    for arm in study.run(folder):
+        assert all(run.environment["NPROC"] == "1" for runs in arm.runs.values() for run in runs)
+
+
+def test_a_study_repeated_trains_nothing(
+    studied: tuple[Study, Path, list[Progress]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, folder, _ = studied
+    monkeypatch.setattr("trainwright.study.run_tasks", None)  # any call would raise
+    assert len(study.run(folder)) == 2
+
+
+def test_an_extended_study_trains_only_what_is_new(studied: tuple[Study, Path, list[Progress]]) -> None:
+    folder = studied[1]
+    before = {path: path.stat().st_mtime_ns for path in (folder / "runs").iterdir()}
+    seen: list[Progress] = []
+    longer = small_study(seeds=3)
+    longer.run(folder, workers=1, watch=seen.append)
+    assert len(list((folder / "runs").iterdir())) == 12
+    assert all(path.stat().st_mtime_ns == then for path, then in before.items())
+    # The company in the cohort was another, the numbers are the same.
+    fresh = small_study(seeds=3, rates=(0.5,)).run(folder.parent / "fresh", workers=1)
+    stored = small_study(seeds=3, rates=(0.5,)).run(folder)
+    for one, other in zip(fresh, stored, strict=True):
+        for a, b in zip(one.runs[0.5], other.runs[0.5], strict=True):
+            assert np.array_equal(a.predictions["test"], b.predictions["test"])
+
+
+def test_a_damaged_run_is_done_again(studied: tuple[Study, Path, list[Progress]]) -> None:
+    study, folder, _ = studied
+    name = study.plan[0].digest
+    predictions = folder / "runs" / name / "predictions.npz"
+    whole = predictions.read_bytes()
+    predictions.write_bytes(whole[:-9] + b"x" + whole[-8:])
+    study.run(folder, workers=1)
+    assert predictions.read_bytes() == whole
+    assert list((folder / "damaged").iterdir())
+
+
+def test_best_model_is_chosen_on_validation_and_predicts(studied: tuple[Study, Path, list[Progress]]) -> None:
+    study, folder, _ = studied
+    comparison = study.compare(folder)
+    model = study.best_model(folder, comparison)
+    data = study.dataset()
+    probabilities = model.predict(study.data.source[0])  # type: ignore[index]
+    assert probabilities.shape == (90, 2)
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    best = min(one.validation_error for arm in comparison.arms for one in arm.grid)
+    chosen = probabilities[data.splits.validation].argmax(axis=1) != data.targets[data.splits.validation]
+    assert chosen.mean() <= best + 1e-9
+
+
+def test_splits_are_drawn_anew_when_asked(tmp_path: Path) -> None:
+    study = small_study(resample=True, rates=(), seeds=3)
+    assert len({one.training.data.fingerprint for one in study.plan}) == 3
+    comparison = study.compare(tmp_path / "store", workers=1)
+    assert comparison.resampled
+
+
+def test_settings_that_make_no_study_are_refused() -> None:
+    base = Recipe()
+    with pytest.raises(SettingError, match="seeds = 0"):
+        small_study(seeds=0)
+    with pytest.raises(SettingError, match="the same recipe"):
+        small_study(arms={"a": base, "b": base})
+    with pytest.raises(SettingError, match="'c' is not an arm"):
+        small_study(reference="c")
+    with pytest.raises(SettingError, match="no arms"):
+        small_study(arms={})
+
+
+def test_a_strategy_with_nothing_to_act_on_ends_the_study(tmp_path: Path) -> None:
+    arms = {"plain": Recipe(Mlp((4,))), "mirror": Recipe(Mlp((4,)), (Mirror(),))}
+    with pytest.raises(SettingError, match=r"mirror.* has nothing to act on"):
+        small_study(arms=arms).run(tmp_path / "store", workers=1)
+
+
+def test_a_user_s_own_arrays_and_arms_need_no_main_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import numpy as np\n"
+        "from trainwright import DataSpec, Mlp, Recipe, Study\n"
+        "from trainwright.strategies import L2\n"
+        "x = np.random.default_rng(0).normal(size=(60, 3)); y = (x[:, 0] > 0).astype(int)\n"
+        "base = Recipe(Mlp((4,)), epochs=2)\n"
+        "arms = {'plain': base, 'l2': base.replace(strategies=(L2(0.01),))}\n"
+        "print(Study(DataSpec((x, y)), arms, seeds=2).compare('store').arms[1].name)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "l2"), done.stderr
+
+
+SLOW = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_study import slow_study
+slow_study().run({store!r}, workers=1)
+"""
+
+
+def slow_study() -> Study:
+    """A few seconds of training for one worker, in many short runs."""
+    base = Recipe(Mlp((256, 256)), batch_size=8, epochs=8)  # large enough to train one by one
+    arms = {
+        "plain": base,
+        "max_norm": base.replace(strategies=(MaxNorm(2.0),)),
+        "l2": base.replace(strategies=(L2(),)),
+    }
+    return Study(small_data(600), arms, seeds=4, rates=(0.05, 0.1))
+
+
+def start_slow(store: Path) -> subprocess.Popen[bytes]:
+    script = SLOW.format(tests=str(Path(__file__).parent), store=str(store))
+    return subprocess.Popen([sys.executable, "-c", script])
+
+
+def wait_until(ready: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+def runs_in(store: Path) -> list[Path]:
+    return list((store / "runs").glob("*/manifest.json"))
+
+
+def assert_same_predictions(study: Study, one: Path, other: Path) -> None:
+    for planned in study.plan:
+        a, b = (Store(folder).read(planned.digest) for folder in (one, other))
+        assert np.array_equal(a.predictions["test"], b.predictions["test"])
+
+
+def test_killed_and_repeated_equals_uninterrupted_and_shared_by_two(tmp_path: Path) -> None:
+    study = slow_study()
+    killed = start_slow(tmp_path / "killed")
+    wait_until(lambda: len(runs_in(tmp_path / "killed")) >= 2)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    kept = {path: path.stat().st_mtime_ns for path in runs_in(tmp_path / "killed")}
+    assert 2 <= len(kept) < len(study.plan)
+    study.run(tmp_path / "killed", workers=1)
+    assert all(path.stat().st_mtime_ns == then for path, then in kept.items())
+
+    both = [start_slow(tmp_path / "shared") for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert len(runs_in(tmp_path / "shared")) == len(study.plan)
+    assert not (tmp_path / "shared" / "damaged").exists()
+    assert_same_predictions(study, tmp_path / "killed", tmp_path / "shared")
+
+
+def die_once(flag: Path, report: Callable[[Any], None]) -> None:
+    if not flag.exists():
+        flag.touch()
+        os._exit(9)
+    report("alive")
+
+
+def die(report: Callable[[Any], None]) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_task_whose_worker_dies_is_given_out_again_once(tmp_path: Path) -> None:
+    flag = tmp_path / "died"
+    assert list(run_tasks([lambda report: die_once(flag, report)], workers=1)) == ["alive"]
+    with pytest.raises(WorkerDied, match="SIGKILL"):
+        list(run_tasks([die], workers=1))
+
+
+def test_an_error_in_a_task_reaches_the_parent() -> None:
+    def task(report: Callable[[Any], None]) -> None:
+        raise SettingError("l2: no")
+
+    with pytest.raises(SettingError, match="l2: no"):
+        list(run_tasks([task], workers=1))
