@@ -58,7 +58,7 @@ def study(
     arm: Annotated[
         list[str] | None,
         _option(
-            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'; may be given many times."
+            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'. May be repeated."
             " If it is not: the lecture's, one at a time."
         ),
     ] = None,
