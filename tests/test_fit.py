@@ -70,8 +70,7 @@ def assert_same(first, second):
             np.testing.assert_array_equal(one[key], other[key], f"{kept} {key}")
 
 
-@pytest.mark.parametrize("retrain", ["no", "anew", "onward"])
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize(("retrain", "width"), [("no", 2), ("anew", 2), ("onward", 1)])
 def test_a_run_resumed_at_any_evaluation_is_one_uninterrupted(retrain, width):
     chosen = (Dropout(0.2), BatchNorm(), Momentum(0.9), EarlyStopping(patience=2, retrain=retrain))
     trainings = [
