@@ -62,8 +62,8 @@ def study(
     arm: Annotated[
         list[str] | None,
         _option(
-            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'. May be given many times;"
-            " if it is not: the lecture's strategies, one at a time."
+            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'; may be given many times."
+            " If it is not: the lecture's, one at a time."
         ),
     ] = None,
     base: Annotated[str, _option("Strategies that every arm has, such as 'momentum(0.9)'.")] = "",
