@@ -64,6 +64,7 @@ def test_page_escapes_names_and_fetches_nothing(two: None, tmp_path: Path) -> No
     page = (tmp_path / "index.html").read_text("utf-8")
     assert "<script" not in page
     assert "<b>" not in page
+    assert page.count("<svg") == 1  # as a drawing, not as text
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert links
     assert all(link.startswith("#") for link in links)

@@ -225,7 +225,7 @@ def _drawing(shown: Exhibited) -> Markup:
     body = text[text.index("<svg") :]
     opening, drawing = body[: body.index(">")], body[body.index(">") :]
     label = Markup(' role="img" aria-label="{}"').format(shown.title)
-    return Markup(opening + label + unique_ids(drawing, shown.name))
+    return Markup(opening + str(label) + unique_ids(drawing, shown.name))
 
 
 def _tables(shown: Exhibited) -> Iterator[tuple[str, list[str], list[list[str]]]]:

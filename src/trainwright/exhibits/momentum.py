@@ -188,7 +188,7 @@ def _path_claims(paths: dict[str, Floats]) -> tuple[Claim, ...]:
 
 def _step_claims(steps: pd.DataFrame) -> tuple[Claim, ...]:
     slopes = {name: slope(steps["κ"], steps[name]) for name in NAMES}
-    # Of t = (√κ/2)(L + log(ct)), L = log(1/tolerance): the slope ½ / (1 − 1/(L + log(ct))) is < ½ / (1 − 1/L).
+    # Of t = (√κ/2)(L + log(ct)), L = log(1/tolerance): slope ½ / (1 − 1/(L + log(ct))) < ½ / (1 − 1/L).
     highest = 0.5 / (1 - 1 / math.log(1 / TOLERANCE))
     off = {name: int((steps[name] - steps[f"{name}, theory"]).abs().max()) for name in NAMES[:2]}
     said = f"for κ from {steps['κ'].min():.0f} to {steps['κ'].max():,.0f}"
