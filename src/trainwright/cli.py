@@ -47,6 +47,10 @@ BatchSize = Annotated[int | None, _option("Examples per step.")]
 Epochs = Annotated[int | None, _option("Passes over the training split.")]
 Quiet = Annotated[bool, _option("Print errors only.", "--quiet", "-q")]
 Json = Annotated[bool, _option("Print the result as JSON.", "--json")]
+ExhibitBudget = Annotated[str, _option("quick (half a minute each) or full (the lecture's size).")]
+ExhibitStore = Annotated[
+    Path | None, _option("The folder where the exhibits' trainings are kept. Default: in the cache.")
+]
 Markdown = Annotated[bool, _option("Print the result as Markdown.", "--markdown")]
 
 
@@ -247,6 +251,72 @@ def list_strategies(
         print(json.dumps([asdict(card) for card in cards], indent=1))
     else:
         console().print(card_page(cards[0]) if name else card_table(cards))
+
+
+@app.command(name="exhibits", epilog="Example: trainwright exhibits --all --out gallery")
+def list_exhibits(
+    all_: Annotated[bool, _option("Make every exhibit, and one page of them all.", "--all")] = False,
+    out: Annotated[Path | None, _option("The folder for the page and its pictures.")] = None,
+    budget: ExhibitBudget = "quick",
+    store: ExhibitStore = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the exhibits, the lecture's figures and demonstrations; or make them all."""
+    from trainwright import exhibits
+    from trainwright.terminal import console, exhibit_table
+
+    if all_ != (out is not None):
+        raise SettingError("exhibits: give --all and --out FOLDER together, or neither to list them")
+    if out is None:
+        titles = {name: exhibits.find(name).title for name in exhibits.names()}
+        print(json.dumps(titles, indent=1)) if as_json else console().print(exhibit_table(titles))
+        return
+    from trainwright import gallery
+    from trainwright.environment import keep_compiled
+
+    keep_compiled()
+    made = gallery.write(
+        out,
+        _budget(budget),
+        store or gallery.default_store(),
+        _command(),
+        lambda line: None if quiet else print(line, file=sys.stderr, flush=True),
+    )
+    if as_json:
+        print(json.dumps([gallery.as_json(one) for one in made], indent=1))
+    elif not quiet:
+        print(f"{out / 'index.html'}")
+    sys.exit(gallery.worst(made))
+
+
+@app.command(name="exhibit", epilog="Example: trainwright exhibit momentum --out pictures")
+def make_exhibit(
+    name: Annotated[str, typer.Argument(help="The exhibit; `trainwright exhibits` lists them.")],
+    out: Annotated[Path, _option("The folder for NAME.svg and NAME.png.")] = Path("exhibits"),
+    budget: ExhibitBudget = "quick",
+    store: ExhibitStore = None,
+    markdown: Markdown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute and draw one of the lecture's figures, and hold it against what the lecture says."""
+    from trainwright import gallery
+    from trainwright.environment import keep_compiled
+    from trainwright.terminal import console, exhibit_page
+
+    exhibit = gallery.read(name)
+    gallery.prepare(out)
+    keep_compiled()
+    shown = gallery.show(exhibit, _budget(budget), store or gallery.default_store())
+    paths = gallery.write_pictures(shown, out)
+    if as_json:
+        print(json.dumps(gallery.as_json(shown) | {"pictures": list(map(str, paths))}, indent=1))
+    elif markdown:
+        print(gallery.markdown(shown, paths[0].name))
+    elif not quiet:
+        console().print(exhibit_page(shown))
+        print(f"\nPictures: {'   '.join(map(str, paths))}")
 
 
 @app.command(epilog="Example: trainwright data customers.csv --target churned")

@@ -20,10 +20,12 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from trainwright.catalogue import Card
+    from trainwright.exhibit import Exhibited
     from trainwright.fit import Slot
     from trainwright.study import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
+ROWS = 16  # of an exhibit's table; --json has them all
 
 
 def console() -> Console:
@@ -107,6 +109,42 @@ def card_page(card: Card) -> Group:
             parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
     example = f"trainwright study digits --arm {shlex.quote(card.example)}"
     return Group(*parts, "", Text.assemble(("Example: ", "bold"), example))
+
+
+def exhibit_table(titles: dict[str, str]) -> Table:
+    """The exhibits: each one's name and title."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("exhibit", style="bold", no_wrap=True)
+    table.add_column("what it shows")
+    for name, title in titles.items():
+        table.add_row(name, Text(title))
+    return table
+
+
+def exhibit_page(shown: Exhibited) -> Group:
+    """An exhibit's claims beside what was seen, its notes, and the head of each table."""
+    from trainwright.exhibit import sign, spelled
+
+    parts: list[Any] = [Text(shown.title, "bold")]
+    for claim in shown.claims:
+        style = "bold green" if claim.holds else "bold red"
+        said = Table.grid(padding=(0, 1, 0, 0))
+        said.add_row(Text(sign(claim), style), Text(f"{claim.says} ({claim.source})"))
+        said.add_row("", Text(claim.seen, "dim"))
+        parts += ["", said]
+    for note in shown.notes:
+        parts += ["", Text.assemble(("To mind: ", "bold"), note)]
+    for caption, numbers in shown.tables.items():
+        heads, rows = spelled(numbers)
+        table = Table(title=Text(caption), title_justify="left", box=None, pad_edge=False)
+        for head in heads:
+            table.add_column(Text(head), justify="right", overflow="fold")
+        for row in rows[:ROWS]:
+            table.add_row(*map(Text, row))
+        parts += ["", table]
+        if len(rows) > ROWS:
+            parts.append(Text(f"... and {len(rows) - ROWS} more rows: see --json", "dim"))
+    return Group(*parts)
 
 
 def facts_table(facts: dict[str, Any]) -> Table:
