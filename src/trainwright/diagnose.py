@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,14 @@ class Diagnosis:
     end: Reading
     symptoms: tuple[Symptom, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain values: the symptoms, and each moment's readings; None for what is not a number."""
+        return {
+            "symptoms": [vars(symptom) for symptom in self.symptoms],
+            "start": _plain(self.start),
+            "end": _plain(self.end),
+        }
+
 
 def diagnose(run: Run, data: Dataset) -> Diagnosis:
     """Read the instruments on a run of this data, and name the symptoms.
@@ -72,13 +81,14 @@ def diagnose(run: Run, data: Dataset) -> Diagnosis:
 
 def _symptoms(run: Run, start: Reading, end: Reading) -> Iterator[Symptom]:
     yield from _first_loss(start, run)
+    yield from _equal_units(start)
     if run.status == "diverged":
         yield _diverged(run)
     moments = [("before the first step", start)]
     if run.status != "diverged":
         moments.append(("after training", end))
         yield from _overfitted(run)
-    for look in (_equal_units, _uneven_gradient, _saturated, _dead, _step_size):
+    for look in (_uneven_gradient, _saturated, _dead, _step_size):
         # What is there from the start is said once.
         found = next((symptom for when, reading in moments for symptom in look(reading, when)), None)
         if found:
@@ -126,13 +136,13 @@ def _overfitted(run: Run) -> Iterator[Symptom]:
         )
 
 
-def _equal_units(reading: Reading, when: str) -> Iterator[Symptom]:
-    for layer, gradient in reading.gradients.items():
+def _equal_units(start: Reading) -> Iterator[Symptom]:
+    for layer, gradient in start.gradients.items():
         units = gradient.reshape(-1, gradient.shape[-1])
         if layer != "output" and units.shape[1] > 1 and np.ptp(units, axis=1).max() == 0:
             yield Symptom(
                 "symmetry",
-                f"All units of {layer} have the same gradient {when}: they stay copies of one another.",
+                f"All units of {layer} have the same first gradient: they stay copies of one another.",
                 "initialization('glorot_uniform')",
             )
             return
@@ -202,17 +212,10 @@ def _step_size(reading: Reading, when: str) -> Iterator[Symptom]:
         )
 
 
-def as_json(found: Diagnosis) -> dict[str, Any]:
-    """A diagnosis as plain values."""
-    return {
-        "symptoms": [vars(symptom) for symptom in found.symptoms],
-        **{
-            moment: {
-                "loss": reading.loss,
-                "log_loss": reading.log_loss,
-                "guess": reading.guess,
-                "layers": reading.layers.reset_index().to_dict("records"),
-            }
-            for moment, reading in (("start", found.start), ("end", found.end))
-        },
-    }
+def _plain(reading: Reading) -> dict[str, Any]:
+    layers = [
+        {name: one if isinstance(one, str) or isfinite(one) else None for name, one in row.items()}
+        for row in reading.layers.reset_index().to_dict("records")
+    ]
+    totals = {name: getattr(reading, name) for name in ("loss", "log_loss", "guess")}
+    return {name: one if isfinite(one) else None for name, one in totals.items()} | {"layers": layers}
