@@ -132,17 +132,21 @@ def fit(
     batch_size: BatchSize = None,
     epochs: Epochs = None,
     seed: Annotated[int, _option("Decides weights, batches and masks.", min=0)] = 0,
+    diagnose: Annotated[
+        bool, _option("Look into the layers: what ails the training, and what treats it.", "--diagnose")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train one network and keep it as a model."""
     from trainwright import defaults, strategies
+    from trainwright import diagnose as diagnosed
     from trainwright.data import load
     from trainwright.environment import keep_compiled
     from trainwright.fit import fit as train
     from trainwright.model import Model
     from trainwright.score import score
-    from trainwright.terminal import console, facts_table, training_progress
+    from trainwright.terminal import console, diagnosis_page, facts_table, training_progress
 
     if out.exists():
         raise StoreError(f"{out} is there already: delete it, or name another folder with --out")
@@ -152,6 +156,9 @@ def fit(
     keep_compiled()
     with training_progress(quiet or as_json) as watch:
         run = train(recipe, data, seed, watch=watch)
+    found = diagnosed(run, data) if diagnose else None
+    if found and not as_json and not quiet:
+        console().print(diagnosis_page(found))
     if run.status == "diverged":
         raise SettingError(
             f"the training diverged at step {run.steps}: the loss is no longer finite;"
@@ -167,7 +174,7 @@ def fit(
         "test error": score(run, "test").error,
     }
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(result | ({"diagnosis": found.to_json()} if found else {})))
     elif not quiet:
         console().print(facts_table(result))
 

@@ -20,8 +20,10 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from trainwright.catalogue import Card
+    from trainwright.diagnose import Diagnosis
     from trainwright.exhibit import Exhibited
     from trainwright.fit import Slot
+    from trainwright.instruments import Reading
     from trainwright.study import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -145,6 +147,47 @@ def exhibit_page(shown: Exhibited) -> Group:
         if len(rows) > ROWS:
             parts.append(Text(f"... and {len(rows) - ROWS} more rows: see --json", "dim"))
     return Group(*parts)
+
+
+def diagnosis_page(found: Diagnosis) -> Group:
+    """What the instruments read, before the first step and after training, and what it means."""
+    parts: list[Any] = []
+    for moment, reading in (("before the first step", found.start), ("after training", found.end)):
+        losses = f"log-loss {reading.log_loss:.4g}, without looking at the input {reading.guess:.4g}"
+        parts += [Text.assemble((moment.capitalize(), "bold"), f": {losses}"), _layers_table(reading), ""]
+    for symptom in found.symptoms:
+        parts += [
+            Text.assemble((f"{symptom.name}: ", "bold"), symptom.says),
+            Text(f"  try {symptom.treatment}"),
+        ]
+    return Group(*parts, *([] if found.symptoms else [Text("No symptoms.")]), "")
+
+
+def _layers_table(reading: Reading) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("layer", style="bold")
+    heads = {
+        "gradient": "|gradient|",
+        "update": "step/weights",
+        "p15": "input p15",
+        "p50": "p50",
+        "p85": "p85",
+        "active": "active",
+        "dead": "dead units",
+        "saturated": "saturated",
+    }
+    for head in heads.values():
+        table.add_column(head, justify="right")
+    for layer, row in reading.layers[list(heads)].iterrows():
+        shares = {"active", "dead", "saturated"}
+        table.add_row(
+            str(layer),
+            *(
+                "" if value != value else f"{value:.0%}" if name in shares else f"{value:.3g}"
+                for name, value in row.items()
+            ),
+        )
+    return table
 
 
 def facts_table(facts: dict[str, Any]) -> Table:
