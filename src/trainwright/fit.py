@@ -150,6 +150,8 @@ class Slot:
         self.retrain: Literal["no", "anew", "onward"] = "no"
         self.target_loss = -math.inf
         self.seconds, self.timed = 0.0, 0
+        self.weights: Callable[[], dict[str, NDArray[Any]]] = dict
+        """The weights and statistics as they are now, by path: for who watches a training."""
 
     def record(self, train_loss: float, loss: float, error: float) -> None:
         """Take note of an evaluation, and decide whether it was the last."""
@@ -234,6 +236,7 @@ class Cohort:
             vars(slot).update(notes)
             if slot.retrain != "no":
                 slot.rows = _all_rows(training.data)
+        slot.weights = lambda: named_arrays(_get(self.state, slot.number, self.program.cohort))
         self.slots.append(slot)
         self._put(slot, state)
         self.recipe = _set(self.recipe, _numbers(training.recipe), slot.number, self.program.cohort)
@@ -269,6 +272,7 @@ class Cohort:
         best = last if self.best is None else _get(self.best, slot.number, self.program.cohort)
         state = best if slot.retrain == "no" else last
         self.slots.remove(slot)
+        slot.weights = dict  # a slot that someone keeps should not keep the cohort's arrays
         recipe, data = slot.training.recipe, slot.training.data
         one = self.program._replace(cohort=False)
         predictions: dict[str, NDArray[Any]] = {}
