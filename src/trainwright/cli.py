@@ -50,9 +50,7 @@ Json = Annotated[bool, _option("Print the result as JSON.", "--json")]
 Markdown = Annotated[bool, _option("Print the result as Markdown.", "--markdown")]
 
 
-@app.command(
-    epilog="Example: trainwright study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3"
-)
+@app.command(epilog="Example: trainwright study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3")
 def study(
     source: Source,
     target: Target = None,
@@ -60,8 +58,8 @@ def study(
     arm: Annotated[
         list[str] | None,
         _option(
-            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'. May be given many times;"
-            " if it is not: the lecture's strategies, one at a time."
+            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'; may be given many times."
+            " If it is not: the lecture's, one at a time."
         ),
     ] = None,
     base: Annotated[str, _option("Strategies that every arm has, such as 'momentum(0.9)'.")] = "",

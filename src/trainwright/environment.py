@@ -44,10 +44,16 @@ def missing() -> list[str]:
 
 
 def keep_compiled() -> None:
-    """Keep compiled programs in the cache folder, for this process and those that it starts: the same
-    structure is then compiled once on a machine. JAX's own variables take precedence."""
+    """Keep compiled programs in the cache folder: the same structure is then compiled once on a machine.
+
+    Small programs are kept too: loading all of a study's takes a third of the time of compiling them. A
+    program compiled for one number of cores is not used on another, for its results would differ. JAX's own
+    variables take precedence.
+    """
     from trainwright.data.fetching import cache_folder
 
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
-    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])  # type: ignore[no-untyped-call]
+    cores = os.environ.get("NPROC", str(os.cpu_count()))
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled" / f"{cores}-cores"))
+    seconds = os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    jax.config.update("jax_compilation_cache_dir", folder)  # type: ignore[no-untyped-call]
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", float(seconds))  # type: ignore[no-untyped-call]

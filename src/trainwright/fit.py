@@ -125,9 +125,10 @@ def _permutation(seed: int, purpose: str, epoch: int, examples: int) -> NDArray[
 def cohort_width(parameters: int) -> int:
     """How many networks of this size train fastest side by side on one CPU core; see `benchmarks/`.
 
-    Small networks share the cost of each operation's start; larger ones only compete for the cache.
+    Small networks share the cost of each operation's start; larger ones only compete for the cache. Wider
+    cohorts of small ones would gain another tenth, and lose it to slots that wait for the last to end.
     """
-    return 32 if parameters <= 30_000 else 8 if parameters <= 150_000 else 1
+    return 8 if parameters <= 30_000 else 4 if parameters <= 150_000 else 1
 
 
 class Slot:
@@ -209,14 +210,15 @@ class Cohort:
         self.program = Program(self.graphdef, data.task, data.outputs, cohort=self.width > 1)
         self.structure: Any = jax.tree.structure(first.recipe)
         self.data = data
+        self.about = {"data": facts(data), "environment": environment()}  # the same for every run
         self.inputs, self.targets = jnp.asarray(data.inputs), jnp.asarray(data.targets)
         rows = data.splits.validation
         self.validation = jnp.asarray(data.inputs[rows]), jnp.asarray(data.targets[rows])
+        self.held_out = jnp.asarray(data.inputs[np.concatenate([rows, data.splits.test])])
         self.slots: list[Slot] = []
         self.state = self._fill(state)
         self.best = self._fill(state) if _stops(first.recipe) else None
         self.recipe = self._fill(_numbers(first.recipe))
-        self.orders = np.zeros(0)
 
     @property
     def free(self) -> list[int]:
@@ -274,19 +276,11 @@ class Cohort:
         self.slots.remove(slot)
         slot.weights = dict  # a slot that someone keeps should not keep the cohort's arrays
         recipe, data = slot.training.recipe, slot.training.data
-        one = self.program._replace(cohort=False)
-        predictions: dict[str, NDArray[Any]] = {}
-        # Retrained weights have seen the validation split: there, theta* speaks for the recipe.
-        for name, rows, by in (
-            ("validation", data.splits.validation, best),
-            ("test", data.splits.test, state),
-        ):
-            predicted = step.predictions(one, _numbers(recipe), by, jnp.asarray(data.inputs[rows]))
-            predictions[name] = data.decode(np.asarray(predicted))
-            predictions[f"{name}_targets"] = data.labels(rows)
+        validation, test = self._predictions(recipe, state)
+        if slot.retrain != "no":  # retrained weights have seen the validation split: there, theta* speaks
+            validation, _ = self._predictions(recipe, best)
         return Run(
             recipe=recipe.to_json(),
-            data=facts(data),
             seed=slot.training.seed,
             status="diverged" if slot.diverged else "finished",
             steps=slot.total,
@@ -294,11 +288,22 @@ class Cohort:
             parameters=count(state.params),
             seconds=slot.seconds / max(slot.timed, 1) * slot.total,
             memory_bytes=_bytes(state) * (2 if self.best is not None else 1),
-            environment=environment(),
             history={name: np.asarray(column) for name, column in slot.history.items()},
-            predictions=predictions,
+            predictions={
+                "validation": validation,
+                "validation_targets": data.labels(data.splits.validation),
+                "test": test,
+                "test_targets": data.labels(data.splits.test),
+            },
             weights=named_arrays(state),
+            **self.about,
         )
+
+    def _predictions(self, recipe: Recipe, state: State) -> list[NDArray[Any]]:
+        """One training's predictions on the validation and on the test split."""
+        one = self.program._replace(cohort=False)
+        predicted = np.asarray(step.predictions(one, _numbers(recipe), state, self.held_out))
+        return np.split(self.data.decode(predicted), [len(self.data.splits.validation)])
 
     def _keep_best(self, improved: list[Slot]) -> None:
         if improved and self.best is not None:
@@ -381,7 +386,7 @@ def named_arrays(state: State) -> dict[str, NDArray[Any]]:
 
 
 def _numbers(recipe: Recipe) -> Recipe:
-    numbers: Recipe = jax.tree.map(jnp.float32, recipe)
+    numbers: Recipe = jax.tree.map(np.float32, recipe)
     return numbers
 
 
@@ -411,7 +416,9 @@ def _set(stacked: Any, one: Any, number: int, cohort: bool) -> Any:
     return jax.tree.map(lambda all_, new: all_.at[number].set(new), stacked, one) if cohort else one
 
 
+@partial(jax.jit, static_argnums=2)
 def _get(stacked: Any, number: int, cohort: bool) -> Any:
+    """One slot of a cohort's tree; the tree itself when there is but one slot."""
     return jax.tree.map(lambda leaf: leaf[number], stacked) if cohort else stacked
 
 

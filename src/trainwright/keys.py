@@ -11,10 +11,13 @@ inside the compiled step (masks, noise) use JAX's threefry, folded from the same
 from __future__ import annotations
 
 import hashlib
+import math
 import zlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.extend.random import threefry_2x32
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
@@ -35,4 +38,21 @@ def step_key(seed: int) -> jax.Array:
 
 def fold(key: jax.Array, *names: str) -> jax.Array:
     """The key for one purpose within a step, such as `fold(key, "dropout", "hidden1")`."""
-    return jax.random.fold_in(key, zlib.crc32("/".join(names).encode()))
+    return jax.random.fold_in(key, _number(names))
+
+
+def bits(key: jax.Array, shape: tuple[int, ...], *names: str) -> jax.Array:
+    """Sixteen random bits (uint16) for each value of an array, for one purpose within a step.
+
+    One threefry of the counters (value, purpose) gives 64 bits a block and all are used; `fold` and then
+    `jax.random.bits` would make two threefries, each to be compiled, and keep 16 bits of each block.
+    """
+    size = math.prod(shape)
+    blocks = -(-size // 4)
+    counters = jnp.concatenate([jnp.arange(blocks, dtype=jnp.uint32), jnp.full(blocks, _number(names))])
+    words = threefry_2x32(tuple(jax.random.key_data(key)), counters)
+    return jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:size].reshape(shape)
+
+
+def _number(names: tuple[str, ...]) -> np.uint32:
+    return np.uint32(zlib.crc32("/".join(names).encode()))

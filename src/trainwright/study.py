@@ -26,6 +26,7 @@ from trainwright import store as stores
 from trainwright.compare import ArmRuns, Comparison, compare
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
+from trainwright.environment import keep_compiled
 from trainwright.errors import SettingError
 from trainwright.fit import Slot, Training, build, cohort_width, count, fit_all
 from trainwright.model import Model
@@ -291,6 +292,7 @@ def _shared(path: Path) -> Dataset:
 
 def _work(folder: Path, shared: Path, group: Light, report: Report) -> None:
     """Train those of a group that are neither in the store nor claimed by another process."""
+    keep_compiled()
     store = Store(folder)
     digests, claims = {}, {}
     for recipe, seed, digest in group:

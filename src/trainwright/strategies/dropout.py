@@ -61,6 +61,6 @@ class DropoutLayer(Layer):
         retain = 1 - self.rate[...]
         if key is None:
             return x * retain if self.scaling == "test" else x
-        bits = jax.random.bits(keys.fold(key, "dropout", self.site), x.shape, jnp.uint16)
+        bits = keys.bits(key, x.shape, "dropout", self.site)
         kept = bits >= (self.rate[...] * 65536).astype(jnp.uint16)
         return jnp.where(kept, x / retain if self.scaling == "train" else x, 0)

@@ -43,9 +43,10 @@ class RateSchedule(Strategy):
     example: ClassVar = {"shape": "cosine", "final": 0.01}
 
     def rate(self, step: jax.Array, steps: jax.Array) -> jax.Array:
-        warm = self.warmup * steps
-        rise = jnp.minimum((step + 1) / (warm + 1), 1)
-        t = jnp.clip((step - warm) / (steps - warm), 0, 1)
+        done, length = jnp.float32(step), jnp.float32(steps)
+        warm = self.warmup * length
+        rise = jnp.minimum((done + 1) / (warm + 1), 1)
+        t = jnp.clip((done - warm) / (length - warm), 0, 1)
         return (self.start + (1 - self.start) * rise) * self._fall(t)
 
     def _fall(self, t: jax.Array) -> jax.Array:

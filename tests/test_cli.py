@@ -1,0 +1,182 @@
+"""The command line, as its users meet it: what is printed, what is written, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trainwright.cli import main
+
+SHORT = ["--epochs", "2", "--network", "mlp((8,))"]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """The exit code of `trainwright ARGUMENTS`, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["trainwright", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def customers(tmp_path: Path) -> Path:
+    """A table with numbers, a category, gaps, and a column that cannot be used."""
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 80, 120).astype(float)
+    plan = rng.choice(["basic", "plus", "<script>alert(1)</script>"], 120)
+    churned = np.where((age > 45) ^ (rng.random(120) < 0.1), "yes", "no")
+    age[::17] = np.nan
+    table = pd.DataFrame({"age": age, "plan": plan, "country": "NL", "churned": churned})
+    path = tmp_path / "customers.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_fit_and_predict_a_table(
+    customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = tmp_path / "model", tmp_path / "predictions.csv"
+    fit = ["fit", customers, "--target", "churned", "--with", "momentum(0.9), l2", "--out", model, *SHORT]
+    assert run(monkeypatch, *fit, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["parameters"] > 0
+    assert run(monkeypatch, "predict", model, customers, "--out", out) == 0
+    predictions = pd.read_csv(out)
+    assert list(predictions) == ["prediction", "probability of no", "probability of yes"]
+    assert np.allclose(predictions.iloc[:, 1:].sum(axis=1), 1, atol=1e-5)
+    assert len(predictions) == 120
+    assert "churned" in capsys.readouterr().err  # a column that the model does not use
+
+    # The same columns, found by name and checked by name.
+    shuffled = pd.read_csv(customers)[["plan", "churned", "age", "country"]]
+    shuffled.to_csv(tmp_path / "shuffled.csv", index=False)
+    assert run(monkeypatch, "predict", model, tmp_path / "shuffled.csv", "--out", tmp_path / "again.csv") == 0
+    assert (tmp_path / "again.csv").read_bytes() == out.read_bytes()
+    shuffled.drop(columns="age").to_csv(tmp_path / "without.csv", index=False)
+    capsys.readouterr()
+    assert run(monkeypatch, "predict", model, tmp_path / "without.csv") == 3
+    assert "age" in capsys.readouterr().err
+
+    # A model is never written over.
+    assert run(monkeypatch, *fit) == 4
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_study_ends_in_tables_a_report_and_a_model(
+    customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["study", customers, "--target", "churned", "--arm", "dropout(0.5)", "--arm", "l2(0.1)"]
+    words += ["--seeds", "2", "--rates", "0.1", "--workers", "1", "--out", out, *SHORT]
+    assert run(monkeypatch, *words) == 0
+    first = capsys.readouterr()
+    assert "dropout(0.5)" in first.out
+    assert "6 of 6 runs done" in first.err
+    page = (out / "report.html").read_text("utf-8")
+    assert "<script>alert" not in page
+    assert "country" in page
+    assert run(monkeypatch, "predict", out / "best-model", customers, "--out", tmp_path / "p.csv") == 0
+
+    capsys.readouterr()
+    assert run(monkeypatch, *words, "--markdown") == 0
+    again = capsys.readouterr()
+    assert "runs done" not in again.err  # nothing was trained
+    (out / "report.html").unlink()
+    assert run(monkeypatch, "report", out, "--markdown") == 0
+    assert capsys.readouterr().out == again.out
+    assert (out / "report.html").read_text("utf-8").startswith("<!doctype html>")
+    assert run(monkeypatch, "report", out, "--json") == 0
+    assert [arm["name"] for arm in json.loads(capsys.readouterr().out)["arms"]] == [
+        "plain",
+        "dropout(0.5)",
+        "l2(0.1)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["study", "digits", "--arm", "dropuot"], 2, "did you mean dropout"),
+        (
+            ["study", "digits", "--arm", "dropout(1.5)"],
+            2,
+            "hidden_rate = 1.5 is not allowed: give a number in [0, 1)",
+        ),
+        (["study", "digits", "--arm", "dropout(0.5"], 2, "cannot read"),
+        (["study", "digits", "--arm", "__import__('os').system('true')"], 2, "cannot read"),
+        (["study", "digits", "--rates", "fast"], 2, "--rates"),
+        (["study", "digits", "--rates=-1"], 2, "learning_rate = -1.0"),
+        (["study", "digits", "--budget", "huge"], 2, "--budget"),
+        (["study", "digits", "--network", "mlp((0,))"], 2, "mlp: hidden"),
+        (["study", "digits", "--arm", "l2", "--arm", "l2()"], 2, "the same recipe"),
+        (["study", "nowhere.csv", "--target", "y"], 3, "nowhere.csv"),
+        (["fit", "digits", "--out", "model", "--rate", "1e30"], 2, "diverged"),
+        (["predict", "nowhere", "digits"], 4, "not a model"),
+        (["report", "nowhere"], 4, "nowhere"),
+        (["strategies", "batchnorm"], 2, "batch_norm"),
+        (["data", "nowhere.npz"], 3, "nowhere.npz"),
+    ],
+)
+def test_a_mistake_is_named_without_a_trace(
+    words: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *words) == code
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert "Traceback" not in shown.err
+    assert shown.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_catalogue_and_the_doctor_speak(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "strategies") == 0
+    assert "batch_norm" in capsys.readouterr().out
+    assert run(monkeypatch, "strategies", "dropout") == 0
+    page = capsys.readouterr().out
+    assert all(word in page for word in ("hidden_rate", "[0, 1)", "Srivastava", "dropout(hidden_rate=0.5"))
+    assert run(monkeypatch, "data", "digits", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["examples"]["train"] == 1079
+    assert run(monkeypatch, "doctor", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["missing"] == "nothing"
+
+
+@pytest.mark.parametrize("command", ["", "study", "fit", "predict", "report", "strategies", "data", "doctor"])
+def test_help_has_an_example(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *filter(None, [command]), "--help") == 0
+    text = capsys.readouterr().out
+    assert ("Exit codes" if not command else "Example" if command != "doctor" else "NPROC") in text
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
+    words = ["study", "digits", "--arm", "l2", "--epochs", "400", "--rates", "0.1,0.2", "--workers", "1"]
+    command = [sys.executable, "-c", "from trainwright.cli import main; main()", *words]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    end = time.monotonic() + 120
+    while not list(tmp_path.glob("study-digits/store/claims/*.lock")):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "of 40 runs are kept in study-digits/store; the same command goes on from there" in shown
+    assert "Traceback" not in shown
