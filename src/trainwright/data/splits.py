@@ -50,16 +50,16 @@ def split(
     >>> int((parts.test >= 80).sum())
     4
     """
-    examples = len(groups) - own_test
+    own = len(groups) - own_test
     if seed is not None and not 0 <= seed < 2**64:
         raise SettingError(f"resample={seed}: a seed is a whole number from 0 to 2**64 - 1")
     key = np.array([0, 0] if seed is None else [1, seed], dtype=np.uint64)
-    order = np.argsort(np.random.Philox(key=key).random_raw(examples), kind="stable")
+    order = np.argsort(np.random.Philox(key=key).random_raw(own), kind="stable")
     if own_test:
-        test = np.arange(examples, len(groups))
-        held_out = min(own_test, examples // 4)
+        test = np.arange(own, len(groups))
+        held_out = min(own_test, own // 4)
     else:
-        held_out = round(SHARE * examples)
+        held_out = round(SHARE * own)
         order, test = _draw(order, groups, held_out)
     train, validation = _draw(order, groups, held_out)
     if examples is not None:
