@@ -274,6 +274,7 @@ class Cohort:
         best = last if self.best is None else _get(self.best, slot.number, self.program.cohort)
         state = best if slot.retrain == "no" else last
         self.slots.remove(slot)
+        slot.weights = dict  # a slot that someone keeps should not keep the cohort's arrays
         recipe, data = slot.training.recipe, slot.training.data
         validation, test = self._predictions(recipe, state)
         if slot.retrain != "no":  # retrained weights have seen the validation split: there, theta* speaks
