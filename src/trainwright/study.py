@@ -23,17 +23,19 @@ import jax
 from numpy.typing import NDArray
 
 from trainwright import store as stores
+from trainwright.cohort import cohort_width
 from trainwright.compare import ArmRuns, Comparison, compare
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.environment import keep_compiled
 from trainwright.errors import SettingError
-from trainwright.fit import Slot, Training, build, cohort_width, count, fit_all
+from trainwright.fit import fit_all
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.run import Run
 from trainwright.score import score
 from trainwright.store import DamagedRun, Store
+from trainwright.training import Slot, Training, build, count
 from trainwright.workers import Report, run_tasks
 
 CHECKPOINT_SECONDS = 30.0
