@@ -7,8 +7,9 @@ import pytest
 from flax import nnx
 
 from small import digits, recipe
-from trainwright import fit, training
+from trainwright import training
 from trainwright.errors import SettingError
+from trainwright.fit import fit
 from trainwright.network import Chain
 from trainwright.strategies import BatchNorm
 from trainwright.strategies.batch_norm import BatchNormLayer
@@ -96,7 +97,7 @@ def test_a_batch_of_one_is_refused():
 
 def test_a_run_keeps_its_population_s_statistics():
     data = digits()
-    run = fit.fit(recipe(BatchNorm()), data, seed=3)
+    run = fit(recipe(BatchNorm()), data, seed=3)
     weights = {path.removesuffix("/value").rpartition("parts/")[2]: a for path, a in run.weights.items()}
     kernel, bias = weights["1/kernel"], weights["1/bias"]
     order = training.order(3, "settle", data.splits.train, 12, 0, 3)
