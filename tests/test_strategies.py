@@ -18,7 +18,8 @@ import pytest
 from flax import nnx
 
 from small import digits, example, recipe, table
-from trainwright import catalogue, cohort, step, strategies, training
+from trainwright import catalogue, step, strategies
+from trainwright.cohort import named_arrays
 from trainwright.errors import SettingError
 from trainwright.fit import fit, fit_all
 from trainwright.networks.mlp import Mlp
@@ -39,7 +40,7 @@ from trainwright.strategies import (
     Shift,
 )
 from trainwright.strategy import NothingToActOn, Strategy, uses
-from trainwright.training import Training, build
+from trainwright.training import Slot, Training, build, order
 from trainwright.value import allowed, settings
 
 DATA = digits()
@@ -181,8 +182,8 @@ def test_it_leaves_the_rest_alone(name):
     plain, mine = (Training(recipe(*chosen), DATA, 5) for chosen in ((), (example(name),)))
     before, after = (build(training)[1] for training in (plain, mine))
     assert jnp.array_equal(jax.random.key_data(before.key), jax.random.key_data(after.key))
-    slots = [training.Slot(one, 0) for one in (plain, mine)]
-    batches = [training.order(5, "order", slot.rows, slot.batch, 0, slot.length) for slot in slots]
+    slots = [Slot(training, 0) for training in (plain, mine)]
+    batches = [order(5, "order", slot.rows, slot.batch, 0, slot.length) for slot in slots]
     assert np.array_equal(*batches)
     if not any(uses(example(name), hook) for hook in ("initial_kernel", "initial_bias")):
         for first, second in zip(affine(before), affine(after), strict=True):
@@ -191,7 +192,7 @@ def test_it_leaves_the_rest_alone(name):
 
 def affine(state: step.State) -> list[np.ndarray]:
     """The weights and biases of a network's affine maps, from the input on."""
-    arrays = cohort.named_arrays(state).items()
+    arrays = named_arrays(state).items()
     return [array for path, array in arrays if path.rpartition("/")[2] in ("kernel", "bias")]
 
 
@@ -217,15 +218,15 @@ def assert_same_numbers(first: Run, second: Run) -> None:
 @pytest.mark.parametrize(("name", "other"), list(itertools.combinations(NAMES, 2)))
 def test_it_makes_a_finite_step_with_any_other(name, other):
     state = one_step(example(name), example(other))
-    for array in cohort.named_arrays(state).values():
+    for array in named_arrays(state).values():
         assert np.isfinite(array).all()
 
 
 def one_step(*chosen: Strategy) -> step.State:
-    one = Training(recipe(*chosen), DATA, 0)
-    graphdef, state = build(one)
+    training = Training(recipe(*chosen), DATA, 0)
+    graphdef, state = build(training)
     program = Program(graphdef, DATA.task, DATA.outputs, cohort=False)
-    numbers = jax.tree.map(jnp.float32, one.recipe)
+    numbers = jax.tree.map(jnp.float32, training.recipe)
     x, y = jnp.asarray(DATA.inputs[:12]), step.encode(program, jnp.asarray(DATA.targets[:12]))
     state, loss = step.step(program, numbers, state, x, y)
     assert jnp.isfinite(loss)
@@ -260,7 +261,7 @@ def test_all_together_in_a_cohort_as_alone():
         (BatchNorm(), DATA, ()),
         (Activation(), DATA, ()),
     ],
-    ids=str,
+    ids=lambda part: getattr(part, "task", str(part)),
 )
 def test_a_strategy_without_effect_is_an_error(strategy, data, hidden):
     with pytest.raises(NothingToActOn, match=f"^{strategy.name}.* has nothing to act on: "):
