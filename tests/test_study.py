@@ -133,6 +133,7 @@ def test_a_strategy_with_nothing_to_act_on_ends_the_study(tmp_path: Path) -> Non
     arms = {"plain": Recipe(Mlp((4,))), "mirror": Recipe(Mlp((4,)), (Mirror(),))}
     with pytest.raises(SettingError, match=r"mirror.* has nothing to act on"):
         small_study(arms=arms).run(tmp_path / "store", workers=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_user_s_own_arrays_and_arms_need_no_main_guard(tmp_path: Path) -> None:

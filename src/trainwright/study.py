@@ -35,7 +35,7 @@ from trainwright.recipe import Recipe
 from trainwright.run import Run
 from trainwright.score import score
 from trainwright.store import DamagedRun, Store
-from trainwright.training import Slot, Training, build, count
+from trainwright.training import Slot, Training, rehearse
 from trainwright.workers import Report, run_tasks
 
 CHECKPOINT_SECONDS = 30.0
@@ -236,7 +236,7 @@ def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
     share = math.ceil(len(missing) / (4 * workers))
     tasks = []
     for group in programs.values():
-        width = cohort_width(count(build(group[0].training)[1].params))
+        width = cohort_width(rehearse(group[0].training))
         size = min(max(width, share), LARGEST_TASK)
         parts = math.ceil(len(group) / size)
         tasks += [group[part::parts] for part in range(parts)]

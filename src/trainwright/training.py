@@ -44,6 +44,25 @@ def build(training: Training) -> tuple[Any, State]:
     return step.begin(recipe, model, recipe.length(len(data.splits.train)), keys.step_key(training.seed))
 
 
+def rehearse(training: Training) -> int:
+    """Build the network and show each strategy the shapes that it will see; how many numbers are trained.
+
+    Raises what the strategies have to say against this network and data, before anything is compiled.
+    """
+    recipe, data = training.recipe, training.data
+    state = build(training)[1]
+    batch = recipe.batch(len(data.splits.train))
+    x = jax.ShapeDtypeStruct((batch, *data.shape), np.float32)  # type: ignore[no-untyped-call]
+    y = jax.ShapeDtypeStruct((batch, data.outputs), np.float32)  # type: ignore[no-untyped-call]
+    for strategy in recipe.strategies:
+        jax.eval_shape(strategy.augment, x, state.key)
+        jax.eval_shape(strategy.targets, y)
+        jax.eval_shape(strategy.loss, y, y)
+        jax.eval_shape(strategy.penalty, state.params)
+        jax.eval_shape(strategy.project, state.params)
+    return count(state.params)
+
+
 def count(params: Any) -> int:
     """How many numbers are trained."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
