@@ -16,6 +16,7 @@ from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Dropout
 from trainwright.training import Training
+from trainwright.training import Training
 
 
 def dataset(job: Job) -> Dataset:
