@@ -16,7 +16,6 @@ from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Dropout
 from trainwright.training import Training
-from trainwright.training import Training
 
 
 def dataset(job: Job) -> Dataset:
