@@ -34,7 +34,8 @@ def test_contributing_s_strategy_works(tmp_path: Path) -> None:
     use = (
         "from shrink import Shrink\n"
         "from trainwright import Mlp, Recipe, fit, load\n"
-        "runs = [fit(Recipe(Mlp((4,)), chosen, epochs=1), load('digits')) for chosen in ((), (Shrink(0.9),))]\n"
+        "both = ((), (Shrink(0.9),))\n"
+        "runs = [fit(Recipe(Mlp((4,)), chosen, epochs=1), load('digits')) for chosen in both]\n"
         "one, other = (sum(abs(w).sum() for w in run.weights.values()) for run in runs)\n"
         "assert other < one\n"
         "from trainwright import strategies\n"

@@ -230,14 +230,18 @@ def _train(
 def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
     """Groups of one program and one data set: large enough to fill a cohort, small enough to share out."""
     programs: dict[Any, list[Planned]] = {}
+    graphs: dict[Any, tuple[Any, int]] = {}
     for one in missing:
         recipe, data = one.training.recipe, one.training.data
-        programs.setdefault((jax.tree.structure(recipe), data.fingerprint), []).append(one)
+        kind = recipe.replace(learning_rate=1.0), data.fingerprint  # no network depends on the rate
+        if kind not in graphs:
+            graphs[kind] = rehearse(one.training)
+        program = jax.tree.structure(recipe), graphs[kind], data.fingerprint
+        programs.setdefault(program, []).append(one)
     share = math.ceil(len(missing) / (4 * workers))
     tasks = []
-    for group in programs.values():
-        width = cohort_width(rehearse(group[0].training))
-        size = min(max(width, share), LARGEST_TASK)
+    for (_, (_, parameters), _), group in programs.items():
+        size = min(max(cohort_width(parameters), share), LARGEST_TASK)
         parts = math.ceil(len(group) / size)
         tasks += [group[part::parts] for part in range(parts)]
     return sorted(tasks, key=len, reverse=True)

@@ -44,13 +44,15 @@ def build(training: Training) -> tuple[Any, State]:
     return step.begin(recipe, model, recipe.length(len(data.splits.train)), keys.step_key(training.seed))
 
 
-def rehearse(training: Training) -> int:
-    """Build the network and show each strategy the shapes that it will see; how many numbers are trained.
+def rehearse(training: Training) -> tuple[Any, int]:
+    """Build the network and show each strategy the shapes that it will see.
+
+    Returns the network's graph, and how many numbers are trained.
 
     Raises what the strategies have to say against this network and data, before anything is compiled.
     """
     recipe, data = training.recipe, training.data
-    state = build(training)[1]
+    graphdef, state = build(training)
     batch = recipe.batch(len(data.splits.train))
     x = jax.ShapeDtypeStruct((batch, *data.shape), np.float32)  # type: ignore[no-untyped-call]
     y = jax.ShapeDtypeStruct((batch, data.outputs), np.float32)  # type: ignore[no-untyped-call]
@@ -60,7 +62,7 @@ def rehearse(training: Training) -> int:
         jax.eval_shape(strategy.loss, y, y)
         jax.eval_shape(strategy.penalty, state.params)
         jax.eval_shape(strategy.project, state.params)
-    return count(state.params)
+    return graphdef, count(state.params)
 
 
 def count(params: Any) -> int:
