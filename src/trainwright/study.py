@@ -230,7 +230,9 @@ def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
     programs: dict[Any, list[Planned]] = {}
     for one in missing:
         recipe, data = one.training.recipe, one.training.data
-        programs.setdefault((jax.tree.structure(recipe), data.fingerprint), []).append(one)
+        # A rate of zero leaves its layer out, so zeros belong to the structure.
+        zeros = tuple(number == 0 for number in jax.tree.leaves(recipe))
+        programs.setdefault((jax.tree.structure(recipe), zeros, data.fingerprint), []).append(one)
     share = math.ceil(len(missing) / (4 * workers))
     tasks = []
     for group in programs.values():
