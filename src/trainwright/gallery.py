@@ -35,6 +35,8 @@ STYLE: dict[Any, Any] = {
     "figure.figsize": (7.6, 4.2),  # inches; a page is 760 CSS pixels wide
     "figure.dpi": 100,
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
     "figure.facecolor": "white",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
