@@ -1,7 +1,8 @@
-"""Depth: the numbers are made as said, the control has as many weights, and two layers beat one."""
+"""Depth: the numbers are made as said, the control has as many weights, and layers beat one at fair rates."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from trainwright.study import Study
 
 @pytest.fixture(scope="module")
 def study() -> Study:
+    """One layer, three, and one as large as four: only the latter two are trained at both rates' cost."""
     whole = study_of("quick")
-    networks = (Mlp((256,)), Mlp((256, 256)), same_size(Mlp((256, 256)), 16 * 32, 100))
-    arms = {name(one): whole.arms[name(one)].replace(steps=400, evaluate_every=400) for one in networks}
-    return Study(whole.data, arms, seeds=2)
+    networks = (Mlp((128,)), Mlp((128,) * 3), same_size(Mlp((128,) * 4), 16 * 32, 100))
+    arms = {name(one): whole.arms[name(one)].replace(evaluate_every=1500) for one in networks}
+    return Study(whole.data, arms, seeds=1, rates=whole.rates)
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +51,29 @@ def test_numbers_are_their_two_digits_side_by_side() -> None:
         assert found
 
 
-def test_the_control_has_as_many_weights(study: Study, measured: Measured) -> None:
-    deep, wide = measured.deep[1].parameters, measured.wide[1].parameters
-    assert abs(deep - wide) <= (16 * 32 + 1 + 100) / 2  # half a unit's weights
-    assert deep == (513 * 256) + (257 * 256) + (257 * 100)
+@pytest.mark.parametrize("depth", [2, 4, 6])
+def test_the_control_has_as_many_weights(depth: int) -> None:
+    def parameters(*widths: int) -> int:
+        return sum((m + 1) * n for m, n in pairwise(widths))
+
+    (units,) = same_size(Mlp((128,) * depth), 512, 100).hidden
+    missing = parameters(512, *(128,) * depth, 100) - parameters(512, units, 100)
+    assert abs(missing) <= (512 + 1 + 100) / 2  # half a unit's
 
 
-def test_two_layers_beat_one_of_any_width(measured: Measured) -> None:
-    """2,000 test numbers: a standard error of a difference is at most √(2 · 0.25 / 2,000) = 1.6 points."""
-    worst = max(measured.deep[1].errors)
-    assert worst < min(measured.deep[0].errors) - 3 * 0.016
-    assert worst < min(measured.wide[1].errors) - 3 * 0.016
+def test_every_network_has_the_rate_that_validates_best(measured: Measured) -> None:
+    for arm in (*measured.deep, *measured.wide[1:]):
+        assert [one.learning_rate for one in arm.grid] == [0.003, 0.01]
+        best = min(arm.grid, key=lambda one: one.validation_error)
+        assert arm.learning_rate == best.learning_rate
+
+
+def test_three_layers_beat_one_of_more_weights(measured: Measured) -> None:
+    """At the same steps, each at its own rate. The two read the same 4,000 numbers, so the variance of the
+    difference of their errors is at most the sum of both variances, (1/4 + 1/4) / 4,000."""
+    deep, wide = measured.deep[1], measured.wide[1]
+    assert wide.parameters > deep.parameters
+    assert deep.errors[0] < wide.errors[0] - 3 * np.sqrt(0.5 / 4000)
 
 
 def test_every_statement_has_its_numbers_and_the_picture_its_panels(
