@@ -4,8 +4,8 @@ Every n steps the network is scored on validation data. While the loss falls, th
 counter j says how many evaluations in a row have brought no improvement. When j reaches the patience p,
 training ends and the copy, θ*, of step i* is handed over. The number of steps thus is a hyperparameter that
 costs one training to choose. The validation examples that this takes can be given back: Algorithm 7.2 trains
-anew on all data for i* steps, Algorithm 7.3 goes on from θ* with all data until the validation loss is as low as the
-training loss was at θ*.
+anew on all data for i* steps, Algorithm 7.3 goes on from θ* with all data until the validation loss is as low
+as the training loss was at θ*.
 
 Left: one training, with the trace of Algorithm 7.1; the dotted line is the same training without it. Right:
 the test loss of the four ways over all seeds, and how many updates each made.
