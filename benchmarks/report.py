@@ -28,7 +28,8 @@ def markdown(result: dict[str, Any]) -> str:
         lines.append(f"| {goal['what']} | {goal['ratio']:.2f} | {goal['goal']} | {verdict} |")
     for job in result["jobs"]:
         lines += _job(job)
-    lines += ["", "## Start-up (median seconds)", "", "| | s |", "|---|---|"]
+    if result["startup"]:
+        lines += ["", "## Start-up (median seconds)", "", "| | s |", "|---|---|"]
     lines += [f"| {name} | {seconds:.2f} |" for name, seconds in result["startup"].items()]
     return "\n".join(lines) + "\n"
 

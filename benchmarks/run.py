@@ -1,6 +1,6 @@
 """The benchmark: interleaved turns of all contestants on each job, and what comes of them.
 
-    python benchmarks/run.py [--quick] [--jobs S M digits] [--peers .venv-peers/bin/python]
+    python benchmarks/run.py [--quick] [--parts S M digits startup] [--peers .venv-peers/bin/python]
 
 Writes results/benchmark.md and .json (benchmark-quick for --quick). Only ratios within one run count: the
 host drifts. A turn in which other processes (or the hypervisor) used more than a twentieth of the machine's
@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import gemm
 from jobs import JOBS, Job
@@ -122,7 +123,7 @@ def started(job: Job, peers: Path) -> Iterator[list[Contestant]]:
             one.stop()
 
 
-def measure(job: Job, peers: Path, rounds: int) -> dict[str, object]:
+def measure(job: Job, peers: Path, rounds: int) -> dict[str, Any]:
     """Medians and ratios of one job."""
     with started(job, peers) as all_:
         for number in range(rounds):
@@ -135,7 +136,7 @@ def measure(job: Job, peers: Path, rounds: int) -> dict[str, object]:
         seconds = one.clean()
         typical = statistics.median(seconds)
         networks = one.count * (job.networks if one.name == "Trainwright, study" else 1)
-        row: dict[str, object] = {
+        row: dict[str, Any] = {
             "turns": len(one.turns),
             "disturbed": sum(share > DISTURBED for _, share in one.turns),
             "spread": (max(seconds) - min(seconds)) / typical,
@@ -151,16 +152,16 @@ def measure(job: Job, peers: Path, rounds: int) -> dict[str, object]:
     return {"job": job.name, "rows": rows, "goals": goals(job, rows)}
 
 
-def goals(job: Job, rows: dict[str, dict[str, object]]) -> list[dict[str, object]]:
+def goals(job: Job, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """The design's goals for the job, each with the ratio measured."""
 
     def ratio(what: str, of: str, against: str) -> float:
-        return float(rows[of][what]) / float(rows[against][what])  # type: ignore[arg-type]
+        return float(rows[of][what] / rows[against][what])
 
     one, study = "Trainwright, one training", "Trainwright, study"
     if job.name == "S":
         alone = ("PyTorch", "Keras on JAX", "Keras on JAX, no progress bar")
-        best = min(alone, key=lambda name: rows[name]["ms_per_step"])  # type: ignore[arg-type,return-value]
+        best = min(alone, key=lambda name: rows[name]["ms_per_step"])
         found = [
             (f"one training's time per step / {best}", ratio("ms_per_step", one, best), 0.7, "at most"),
             (
@@ -192,7 +193,7 @@ def goals(job: Job, rows: dict[str, dict[str, object]]) -> list[dict[str, object
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="3 rounds instead of 7")
-    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
+    parser.add_argument("--parts", nargs="+", choices=[*JOBS, "startup"], default=[*JOBS, "startup"])
     parser.add_argument("--peers", type=Path, default=HERE.parent / ".venv-peers/bin/python")
     options = parser.parse_args()
     if not options.peers.exists():
@@ -200,19 +201,25 @@ def main() -> None:
             f"no peers in {options.peers}: `make bench` sets them up, or name their python by --peers"
         )
     rounds = 3 if options.quick else 7
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "command": shlex.join(["python", *sys.argv]),
         "machine": {"processor": _processor(), "cores": CORES, "platform": platform.platform()},
         "python": platform.python_version(),
         "rounds": rounds,
         "load_at_start": os.getloadavg()[0],
-        "jobs": [measure(JOBS[name], options.peers, rounds) for name in options.jobs],
-        "startup": startup(options.peers, 3 if options.quick else 5),
+        "jobs": [],
+        "startup": {},
     }
     stem = HERE / "results" / ("benchmark-quick" if options.quick else "benchmark")
-    stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    stem.with_suffix(".md").write_text(markdown(result))
+    stem.parent.mkdir(exist_ok=True)
+    for part in options.parts:  # written after each part: an interrupted benchmark leaves what it has
+        if part == "startup":
+            result["startup"] = startup(options.peers, 3 if options.quick else 5)
+        else:
+            result["jobs"].append(measure(JOBS[part], options.peers, rounds))
+        stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+        stem.with_suffix(".md").write_text(markdown(result))
     print(markdown(result))
 
 

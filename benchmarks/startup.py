@@ -1,4 +1,4 @@
-"""Start-up times: the command line's help, imports, and first runs, with compiled programs kept and without."""
+"""Start-up times: the command line's help, imports, and first runs with compiled programs kept and not."""
 
 from __future__ import annotations
 

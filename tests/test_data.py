@@ -379,5 +379,5 @@ def test_fewer_training_examples_leave_validation_and_test_alone():
     assert np.array_equal(few.splits.test, whole.splits.test)
     assert few.fingerprint != whole.fingerprint
     for wrong in (9, 10_000):
-        with pytest.raises(SettingError, match="from 10 .one for each class. to 1078"):
+        with pytest.raises(SettingError, match=r"from 10 .one for each class. to 1079"):
             load("digits", examples=wrong)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from small import digits, recipe, table
 from trainwright import step
 from trainwright.errors import SettingError
-from trainwright.fit import Training, fit, fit_all, order
+from trainwright.fit import fit, fit_all
 from trainwright.networks.mlp import Mlp
 from trainwright.strategies import L2, BatchNorm, Dropout, EarlyStopping, Momentum
+from trainwright.training import Training, order
 
 DATA = digits()
 ROWS = np.array([3, 5, 8, 13, 21, 34, 55])

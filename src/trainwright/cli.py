@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from trainwright.defaults import Budget
     from trainwright.study import Study
 
-EXIT_CODES = """Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name;
-3 data that is missing or malformed; 4 a store, model or report that cannot be read or written;
-5 something optional that is not installed; 130 interrupted by Ctrl-C."""
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name; "
+    "3 data that is missing or malformed; 4 a store, model or report that cannot be read or written; "
+    "5 something optional that is not installed; 130 interrupted by Ctrl-C."
+)
 
 app = typer.Typer(
     name="trainwright",
@@ -92,8 +94,7 @@ def study(
 ) -> None:
     """Compare training strategies: which helps, by how much, and how sure that is.
 
-    Every run is kept. A study that was interrupted goes on from there; one with more seeds or arms costs only
-    what is new.
+    Every run is kept: a study repeated goes on, and extended trains what is new.
     """
     from trainwright import defaults, strategies
     from trainwright.data import DataSpec

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from trainwright.catalogue import Card
     from trainwright.diagnose import Diagnosis
     from trainwright.exhibit import Exhibited
-    from trainwright.fit import Slot
     from trainwright.instruments import Reading
     from trainwright.study import Progress
+    from trainwright.training import Slot
 
 SECONDS_BETWEEN_LINES = 10.0
 ROWS = 16  # of an exhibit's table; --json has them all

@@ -41,12 +41,13 @@ from trainwright.comparison import Comparison, sentence
 from trainwright.data import Dataset, DataSpec, load
 from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited
-from trainwright.fit import Training, build, fit
+from trainwright.fit import fit
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.step import Program, evaluate, stretch
 from trainwright.study import Study
+from trainwright.training import Training, build
 from trainwright.value import value
 
 Floats = NDArray[np.float64]
