@@ -33,16 +33,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trainwright import keys, paired
+from trainwright.cohort import named_arrays
 from trainwright.data import Dataset, load
 from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited
-from trainwright.fit import Training, build, fit, named_arrays
+from trainwright.fit import fit
 from trainwright.instruments import Reading, examine
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.run import Run
 from trainwright.strategies.activation import Activation
 from trainwright.strategies.initialization import Initialization as Strategy
+from trainwright.training import Training, build
 from trainwright.value import value
 
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.4"
