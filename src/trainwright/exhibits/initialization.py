@@ -324,5 +324,5 @@ def _draw_losses(axes: Axes, losses: pd.DataFrame) -> None:
     axes.set_xticks(range(2), list(places.values()))
     axes.set(ylabel="first loss, nats", title="The first loss, unequal classes", xlim=(-0.5, 1.5))
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.45 * (high - low))  # room for the legend
+    axes.set_ylim(low, high + 0.7 * (high - low))  # room for the legend
     axes.legend(loc="upper left")
