@@ -134,8 +134,8 @@ def _claim(spirals: dict[str, list[Learned]]) -> Claim:
         "CS224d 2016, notebook on vanishing gradients",
         f"First layer's gradient over the second's: {share['sigmoid'].mean():.2f} with sigmoid and"
         f" {share['ReLU'].mean():.2f} with ReLU; training accuracy {accuracy['sigmoid'].mean():.1%} and"
-        f" {accuracy['ReLU'].mean():.1%}: {gain.mean:.1f} points more ({low:.1f} to {high:.1f}, 95 % interval,"
-        f" n = {gain.count} seeds).",
+        f" {accuracy['ReLU'].mean():.1%}: {gain.mean:.1f} points more ({low:.1f} to {high:.1f}, 95 %"
+        f" interval, n = {gain.count} seeds).",
         bool(share["sigmoid"].mean() < share["ReLU"].mean()) and low > 0,
     )
 
