@@ -117,6 +117,14 @@ def test_splits_are_drawn_anew_when_asked(tmp_path: Path) -> None:
     assert comparison.resampled
 
 
+def test_a_number_that_adds_a_layer_makes_another_program(tmp_path: Path) -> None:
+    base = Recipe(Mlp((4,)), batch_size=16, epochs=1)
+    arms = {str(one): base.replace(strategies=(one,)) for one in (Dropout(0.5), Dropout(0.5, input_rate=0.2))}
+    runs = small_study(arms=arms, rates=(), seeds=1).run(tmp_path / "store", workers=1)
+    one, other = (next(iter(arm.runs.values()))[0] for arm in runs)
+    assert not np.array_equal(one.predictions["test"], other.predictions["test"])
+
+
 def test_settings_that_make_no_study_are_refused() -> None:
     base = Recipe()
     with pytest.raises(SettingError, match="seeds = 0"):
@@ -133,6 +141,7 @@ def test_a_strategy_with_nothing_to_act_on_ends_the_study(tmp_path: Path) -> Non
     arms = {"plain": Recipe(Mlp((4,))), "mirror": Recipe(Mlp((4,)), (Mirror(),))}
     with pytest.raises(SettingError, match=r"mirror.* has nothing to act on"):
         small_study(arms=arms).run(tmp_path / "store", workers=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_user_s_own_arrays_and_arms_need_no_main_guard(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 The names below are imported when first used; nothing inside the package imports from here.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from trainwright.data import Dataset as Dataset
     from trainwright.data import DataSpec as DataSpec
     from trainwright.data import load as load
+    from trainwright.diagnose import diagnose as diagnose
     from trainwright.fit import fit as fit
     from trainwright.model import Model as Model
     from trainwright.networks.mlp import Mlp as Mlp
@@ -31,6 +34,7 @@ _HOMES = {
     "Strategy": "strategy",
     "Study": "study",
     "compare": "compare",
+    "diagnose": "diagnose",
     "fit": "fit",
     "load": "data",
 }
@@ -44,3 +48,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*_HOMES, "__version__"]
+
+
+class _Package(ModuleType):
+    """`trainwright.fit` is the function, although importing the module of that name would put it there."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from trainwright.defaults import Budget
     from trainwright.study import Study
 
-EXIT_CODES = """Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name;
-3 data that is missing or malformed; 4 a store, model or report that cannot be read or written;
-5 something optional that is not installed; 130 interrupted by Ctrl-C."""
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name; "
+    "3 data that is missing or malformed; 4 a store, model or report that cannot be read or written; "
+    "5 something optional that is not installed; 130 interrupted by Ctrl-C."
+)
 
 app = typer.Typer(
     name="trainwright",
@@ -47,6 +49,10 @@ BatchSize = Annotated[int | None, _option("Examples per step.")]
 Epochs = Annotated[int | None, _option("Passes over the training split.")]
 Quiet = Annotated[bool, _option("Print errors only.", "--quiet", "-q")]
 Json = Annotated[bool, _option("Print the result as JSON.", "--json")]
+ExhibitBudget = Annotated[str, _option("quick (half a minute each) or full (the lecture's size).")]
+ExhibitStore = Annotated[
+    Path | None, _option("The folder where the exhibits' trainings are kept. Default: in the cache.")
+]
 Markdown = Annotated[bool, _option("Print the result as Markdown.", "--markdown")]
 
 
@@ -58,7 +64,7 @@ def study(
     arm: Annotated[
         list[str] | None,
         _option(
-            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'; may be given many times."
+            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'. May be repeated."
             " If it is not: the lecture's, one at a time."
         ),
     ] = None,
@@ -88,8 +94,7 @@ def study(
 ) -> None:
     """Compare training strategies: which helps, by how much, and how sure that is.
 
-    Every run is kept. A study that was interrupted goes on from there; one with more seeds or arms costs only
-    what is new.
+    Every run is kept: a study repeated goes on, and extended trains what is new.
     """
     from trainwright import defaults, strategies
     from trainwright.data import DataSpec
@@ -128,17 +133,21 @@ def fit(
     batch_size: BatchSize = None,
     epochs: Epochs = None,
     seed: Annotated[int, _option("Decides weights, batches and masks.", min=0)] = 0,
+    diagnose: Annotated[
+        bool, _option("Look into the layers: what ails the training, and what treats it.", "--diagnose")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Train one network and keep it as a model."""
     from trainwright import defaults, strategies
+    from trainwright import diagnose as diagnosed
     from trainwright.data import load
     from trainwright.environment import keep_compiled
     from trainwright.fit import fit as train
     from trainwright.model import Model
     from trainwright.score import score
-    from trainwright.terminal import console, facts_table, training_progress
+    from trainwright.terminal import console, diagnosis_page, facts_table, training_progress
 
     if out.exists():
         raise StoreError(f"{out} is there already: delete it, or name another folder with --out")
@@ -148,6 +157,9 @@ def fit(
     keep_compiled()
     with training_progress(quiet or as_json) as watch:
         run = train(recipe, data, seed, watch=watch)
+    found = diagnosed(run, data) if diagnose else None
+    if found and not as_json and not quiet:
+        console().print(diagnosis_page(found))
     if run.status == "diverged":
         raise SettingError(
             f"the training diverged at step {run.steps}: the loss is no longer finite;"
@@ -163,7 +175,7 @@ def fit(
         "test error": score(run, "test").error,
     }
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(result | ({"diagnosis": found.to_json()} if found else {})))
     elif not quiet:
         console().print(facts_table(result))
 
@@ -247,6 +259,72 @@ def list_strategies(
         print(json.dumps([asdict(card) for card in cards], indent=1))
     else:
         console().print(card_page(cards[0]) if name else card_table(cards))
+
+
+@app.command(name="exhibits", epilog="Example: trainwright exhibits --all --out gallery")
+def list_exhibits(
+    all_: Annotated[bool, _option("Make every exhibit, and one page of them all.", "--all")] = False,
+    out: Annotated[Path | None, _option("The folder for the page and its pictures.")] = None,
+    budget: ExhibitBudget = "quick",
+    store: ExhibitStore = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the exhibits, the lecture's figures and demonstrations; or make them all."""
+    from trainwright import exhibits
+    from trainwright.terminal import console, exhibit_table
+
+    if all_ != (out is not None):
+        raise SettingError("exhibits: give --all and --out FOLDER together, or neither to list them")
+    if out is None:
+        titles = {name: exhibits.find(name).title for name in exhibits.names()}
+        print(json.dumps(titles, indent=1)) if as_json else console().print(exhibit_table(titles))
+        return
+    from trainwright import gallery
+    from trainwright.environment import keep_compiled
+
+    keep_compiled()
+    made = gallery.write(
+        out,
+        _budget(budget),
+        store or gallery.default_store(),
+        _command(),
+        lambda line: None if quiet else print(line, file=sys.stderr, flush=True),
+    )
+    if as_json:
+        print(json.dumps([gallery.as_json(one) for one in made], indent=1))
+    elif not quiet:
+        print(f"{out / 'index.html'}")
+    sys.exit(gallery.worst(made))
+
+
+@app.command(name="exhibit", epilog="Example: trainwright exhibit momentum --out pictures")
+def make_exhibit(
+    name: Annotated[str, typer.Argument(help="The exhibit; `trainwright exhibits` lists them.")],
+    out: Annotated[Path, _option("The folder for NAME.svg and NAME.png.")] = Path("exhibits"),
+    budget: ExhibitBudget = "quick",
+    store: ExhibitStore = None,
+    markdown: Markdown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute and draw one of the lecture's figures, and hold it against what the lecture says."""
+    from trainwright import gallery
+    from trainwright.environment import keep_compiled
+    from trainwright.terminal import console, exhibit_page
+
+    exhibit = gallery.read(name)
+    gallery.prepare(out)
+    keep_compiled()
+    shown = gallery.show(exhibit, _budget(budget), store or gallery.default_store())
+    paths = gallery.write_pictures(shown, out)
+    if as_json:
+        print(json.dumps(gallery.as_json(shown) | {"pictures": list(map(str, paths))}, indent=1))
+    elif markdown:
+        print(gallery.markdown(shown, paths[0].name))
+    elif not quiet:
+        console().print(exhibit_page(shown))
+        print(f"\nPictures: {'   '.join(map(str, paths))}")
 
 
 @app.command(epilog="Example: trainwright data customers.csv --target churned")

@@ -85,6 +85,14 @@ def step(
     program: Program, recipe: Recipe, state: State, x: jax.Array, y: jax.Array
 ) -> tuple[State, jax.Array]:
     """One weight update on a batch: inputs (examples, *shape) and targets (examples, outputs)."""
+    found, cost, rest = gradient(program, recipe, state, x, y)
+    return descend(recipe, state, found, rest), cost
+
+
+def gradient(
+    program: Program, recipe: Recipe, state: State, x: jax.Array, y: jax.Array
+) -> tuple[Params, jax.Array, Params]:
+    """A batch's gradient of mean loss plus penalties, the mean loss, and the layers' new statistics."""
     key = jax.random.fold_in(state.key, state.step)
     for strategy in users(recipe.strategies, "augment"):
         x = strategy.augment(x, keys.fold(key, "augment", strategy.name))
@@ -98,8 +106,13 @@ def step(
         penalty = sum(s.penalty(params) for s in users(recipe.strategies, "penalty"))
         return cost + penalty, (cost, _split(model)[2])
 
-    updates, (cost, rest) = jax.grad(objective, has_aux=True)(state.params)
-    updates, before = _apply(recipe, "gradient", updates, state.before, state.params)
+    found, (cost, rest) = jax.grad(objective, has_aux=True)(state.params)
+    return found, cost, rest
+
+
+def descend(recipe: Recipe, state: State, gradient: Params, rest: Params) -> State:
+    """The state after the step that the recipe makes of a gradient, with the layers' new statistics."""
+    updates, before = _apply(recipe, "gradient", gradient, state.before, state.params)
     rate: jax.Array | float = recipe.learning_rate
     for strategy in users(recipe.strategies, "rate"):
         rate = rate * strategy.rate(state.step, state.steps)
@@ -108,7 +121,7 @@ def step(
     params = optax.apply_updates(state.params, updates)
     for strategy in users(recipe.strategies, "project"):
         params = strategy.project(params)
-    return State(params, rest, before, after, state.step + 1, state.steps, state.key), cost
+    return State(params, rest, before, after, state.step + 1, state.steps, state.key)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)

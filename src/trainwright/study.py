@@ -23,17 +23,19 @@ import jax
 from numpy.typing import NDArray
 
 from trainwright import store as stores
+from trainwright.cohort import cohort_width
 from trainwright.compare import ArmRuns, Comparison, compare
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.environment import keep_compiled
 from trainwright.errors import SettingError
-from trainwright.fit import Slot, Training, build, cohort_width, count, fit_all
+from trainwright.fit import fit_all
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.run import Run
 from trainwright.score import score
 from trainwright.store import DamagedRun, Store
+from trainwright.training import Slot, Training, rehearse
 from trainwright.workers import Report, run_tasks
 
 CHECKPOINT_SECONDS = 30.0
@@ -228,16 +230,18 @@ def _train(
 def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
     """Groups of one program and one data set: large enough to fill a cohort, small enough to share out."""
     programs: dict[Any, list[Planned]] = {}
+    graphs: dict[Any, tuple[Any, int]] = {}
     for one in missing:
         recipe, data = one.training.recipe, one.training.data
-        # A rate of zero leaves its layer out, so zeros belong to the structure.
-        zeros = tuple(number == 0 for number in jax.tree.leaves(recipe))
-        programs.setdefault((jax.tree.structure(recipe), zeros, data.fingerprint), []).append(one)
+        kind = recipe.replace(learning_rate=1.0), data.fingerprint  # no network depends on the rate
+        if kind not in graphs:
+            graphs[kind] = rehearse(one.training)
+        program = jax.tree.structure(recipe), graphs[kind], data.fingerprint
+        programs.setdefault(program, []).append(one)
     share = math.ceil(len(missing) / (4 * workers))
     tasks = []
-    for group in programs.values():
-        width = cohort_width(count(build(group[0].training)[1].params))
-        size = min(max(width, share), LARGEST_TASK)
+    for (_, (_, parameters), _), group in programs.items():
+        size = min(max(cohort_width(parameters), share), LARGEST_TASK)
         parts = math.ceil(len(group) / size)
         tasks += [group[part::parts] for part in range(parts)]
     return sorted(tasks, key=len, reverse=True)

@@ -20,10 +20,14 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from trainwright.catalogue import Card
-    from trainwright.fit import Slot
+    from trainwright.diagnose import Diagnosis
+    from trainwright.exhibit import Exhibited
+    from trainwright.instruments import Reading
     from trainwright.study import Progress
+    from trainwright.training import Slot
 
 SECONDS_BETWEEN_LINES = 10.0
+ROWS = 16  # of an exhibit's table; --json has them all
 
 
 def console() -> Console:
@@ -107,6 +111,83 @@ def card_page(card: Card) -> Group:
             parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
     example = f"trainwright study digits --arm {shlex.quote(card.example)}"
     return Group(*parts, "", Text.assemble(("Example: ", "bold"), example))
+
+
+def exhibit_table(titles: dict[str, str]) -> Table:
+    """The exhibits: each one's name and title."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("exhibit", style="bold", no_wrap=True)
+    table.add_column("what it shows")
+    for name, title in titles.items():
+        table.add_row(name, Text(title))
+    return table
+
+
+def exhibit_page(shown: Exhibited) -> Group:
+    """An exhibit's claims beside what was seen, its notes, and the head of each table."""
+    from trainwright.exhibit import sign, spelled
+
+    parts: list[Any] = [Text(shown.title, "bold")]
+    for claim in shown.claims:
+        style = "bold green" if claim.holds else "bold red"
+        said = Table.grid(padding=(0, 1, 0, 0))
+        said.add_row(Text(sign(claim), style), Text(f"{claim.says} ({claim.source})"))
+        said.add_row("", Text(claim.seen, "dim"))
+        parts += ["", said]
+    for note in shown.notes:
+        parts += ["", Text.assemble(("To mind: ", "bold"), note)]
+    for caption, numbers in shown.tables.items():
+        heads, rows = spelled(numbers)
+        table = Table(title=Text(caption), title_justify="left", box=None, pad_edge=False)
+        for head in heads:
+            table.add_column(Text(head), justify="right", overflow="fold")
+        for row in rows[:ROWS]:
+            table.add_row(*map(Text, row))
+        parts += ["", table]
+        if len(rows) > ROWS:
+            parts.append(Text(f"... and {len(rows) - ROWS} more rows: see --json", "dim"))
+    return Group(*parts)
+
+
+def diagnosis_page(found: Diagnosis) -> Group:
+    """What the instruments read, before the first step and after training, and what it means."""
+    parts: list[Any] = []
+    for moment, reading in (("before the first step", found.start), ("after training", found.end)):
+        losses = f"log-loss {reading.log_loss:.4g}, without looking at the input {reading.guess:.4g}"
+        parts += [Text.assemble((moment.capitalize(), "bold"), f": {losses}"), _layers_table(reading), ""]
+    for symptom in found.symptoms:
+        parts += [
+            Text.assemble((f"{symptom.name}: ", "bold"), symptom.says),
+            Text(f"  try {symptom.treatment}"),
+        ]
+    return Group(*parts, *([] if found.symptoms else [Text("No symptoms.")]), "")
+
+
+def _layers_table(reading: Reading) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("layer", style="bold")
+    heads = {
+        "gradient": "|gradient|",
+        "update": "step/weights",
+        "p15": "input p15",
+        "p50": "p50",
+        "p85": "p85",
+        "active": "active",
+        "dead": "dead units",
+        "saturated": "saturated",
+    }
+    for head in heads.values():
+        table.add_column(head, justify="right")
+    for layer, row in reading.layers[list(heads)].iterrows():
+        shares = {"active", "dead", "saturated"}
+        table.add_row(
+            str(layer),
+            *(
+                "" if value != value else f"{value:.0%}" if name in shares else f"{value:.3g}"
+                for name, value in row.items()
+            ),
+        )
+    return table
 
 
 def facts_table(facts: dict[str, Any]) -> Table:
