@@ -38,7 +38,7 @@ from trainwright.compare import ArmResult, Comparison, compare, sentence
 from trainwright.data import Dataset, DataSpec, load
 from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited
-from trainwright.fit import Slot, fit
+from trainwright.fit import fit
 from trainwright.model import Model
 from trainwright.network import Chain
 from trainwright.networks.mlp import Mlp
@@ -49,6 +49,7 @@ from trainwright.strategies.activation import Activation
 from trainwright.strategies.initialization import Initialization
 from trainwright.strategy import Layer
 from trainwright.study import Study
+from trainwright.training import Slot
 from trainwright.value import value
 
 PERCENTILES = (15, 50, 85)
