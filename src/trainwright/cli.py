@@ -119,7 +119,7 @@ def study(
     _write_study(planned, comparison, store or folder / "store", folder)
     _show(comparison, markdown, as_json, quiet)
     if not quiet and not as_json and not markdown:
-        print(f"\nReport: {folder / 'report.html'}   best model: {folder / 'best-model'}")
+        print(f"Report: {folder / 'report.html'}   best model: {folder / 'best-model'}")
 
 
 @app.command(
@@ -431,7 +431,7 @@ def _show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) ->
         print(report.markdown(comparison))
     elif not quiet:
         for part in (report.table, report.cost_table, report.findings):
-            console().print(part(comparison))
+            console().print(part(comparison), "")
 
 
 def _recipe(
