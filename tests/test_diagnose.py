@@ -30,7 +30,9 @@ def digits() -> Dataset:
 
 
 def recipe(written: str = "", **changes: object) -> Recipe:
-    return dataclasses.replace(Recipe(SMALL, strategies.read(written), epochs=1), **changes)  # type: ignore[arg-type]
+    """Of one length, so that those of the same strategies share a program."""
+    short = Recipe(SMALL, strategies.read(written), steps=34, evaluate_every=17)
+    return dataclasses.replace(short, **changes)  # type: ignore[arg-type]
 
 
 def diagnosis(data: Dataset, written: str = "", **changes: object) -> Diagnosis:
@@ -68,7 +70,7 @@ def test_an_update_of_plain_descent_is_the_rate_times_the_gradient(digits: Datas
 def test_the_kept_weights_give_the_loss_of_the_run(digits: Dataset) -> None:
     few = digits.splits.train[:400]
     data = dataclasses.replace(digits, splits=Splits(few, few, digits.splits.test))
-    run = fit(recipe("activation('tanh'), dropout(0.2)", epochs=3), data)
+    run = fit(recipe("activation('tanh'), dropout(0.2)"), data)
     reading = diagnose(run, data).end  # all 400 are looked at, and are the validation split too
     assert reading.log_loss == pytest.approx(run.history["validation_loss"][-1], rel=1e-5)
 
@@ -79,7 +81,7 @@ def test_a_watcher_sees_the_weights_of_the_moment(digits: Dataset) -> None:
     def watch(slot: Slot) -> None:
         seen.append(slot.weights())
 
-    run = fit(recipe(epochs=2), digits, watch=watch)
+    run = fit(recipe(), digits, watch=watch)
     assert len(seen) == 2
     for name, array in run.weights.items():
         np.testing.assert_array_equal(seen[1][name], array)
@@ -87,7 +89,7 @@ def test_a_watcher_sees_the_weights_of_the_moment(digits: Dataset) -> None:
 
 
 def test_a_healthy_training_has_no_symptoms(digits: Dataset) -> None:
-    assert names(diagnosis(digits, epochs=3)) == []
+    assert names(diagnosis(digits)) == []
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_each_symptom_is_seen_and_gone_with_its_treatment(
 
 
 def test_deep_sigmoid_layers_have_a_vanishing_gradient(digits: Dataset) -> None:
-    deep = {"network": Mlp((16,) * 5)}
+    deep = {"network": Mlp((16,) * 4)}
     found = diagnosis(digits, "activation('sigmoid')", **deep)
     vanishing = next(symptom for symptom in found.symptoms if symptom.name == "vanishing gradient")
     assert "before the first step" in vanishing.says
@@ -138,10 +140,10 @@ def test_a_validation_loss_that_has_risen_is_overfitting() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(120, 20)).astype(np.float32), rng.integers(2, size=120)
     data = load(noise, task="classification")
-    found = diagnosis(data, epochs=60, learning_rate=0.2, evaluate_every=5)
-    assert "overfitting" in names(found)
-    stopped = diagnosis(data, "early_stopping(patience=3)", epochs=60, learning_rate=0.2, evaluate_every=5)
-    assert "overfitting" not in names(stopped)
+    run = fit(recipe(steps=200, evaluate_every=5, learning_rate=0.2), data)
+    assert "overfitting" in names(diagnose(run, data))
+    kept_the_best = dataclasses.replace(run, best_step=10)  # as early stopping does
+    assert "overfitting" not in names(diagnose(kept_the_best, data))
 
 
 def test_what_does_not_fit_is_refused(digits: Dataset) -> None:
