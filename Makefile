@@ -1,13 +1,17 @@
 # make demo   sets everything up and runs the main job on digits, offline
+# make docs   writes the companion to the lecture, docs/exhibits, from what the exhibits compute
 # make test   sets everything up and runs all checks and tests
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo docs test bench clean
 
 demo: $(VENV)/installed
 	$(BIN)/trainwright study digits --seeds 20 --out demo
+
+docs: $(VENV)/installed
+	$(BIN)/python docs/build.py
 
 test: $(VENV)/installed-dev
 	$(BIN)/ruff format --check

@@ -7,11 +7,12 @@ import pytest
 from flax import nnx
 
 from small import digits, recipe
-from trainwright import fit
 from trainwright.errors import SettingError
+from trainwright.fit import fit
 from trainwright.network import Chain
 from trainwright.strategies import BatchNorm
 from trainwright.strategies.batch_norm import BatchNormLayer
+from trainwright.training import order
 
 RNG = np.random.default_rng(0)
 BATCHES = RNG.normal([1.0, -3.0, 20.0], [1.0, 0.1, 5.0], (6, 16, 3)).astype(np.float32)
@@ -96,11 +97,11 @@ def test_a_batch_of_one_is_refused():
 
 def test_a_run_keeps_its_population_s_statistics():
     data = digits()
-    run = fit.fit(recipe(BatchNorm()), data, seed=3)
+    run = fit(recipe(BatchNorm()), data, seed=3)
     weights = {path.removesuffix("/value").rpartition("parts/")[2]: a for path, a in run.weights.items()}
     kernel, bias = weights["1/kernel"], weights["1/bias"]
-    order = fit.order(3, "settle", data.splits.train, 12, 0, 3)
-    z = data.inputs.reshape(60, -1)[order].astype(np.float64) @ kernel + bias
+    batches = order(3, "settle", data.splits.train, 12, 0, 3)
+    z = data.inputs.reshape(60, -1)[batches].astype(np.float64) @ kernel + bias
     np.testing.assert_allclose(weights["2/mean"], z.mean(axis=(0, 1)), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(weights["2/variance"], z.var(axis=1, ddof=1).mean(axis=0), rtol=1e-4)
 

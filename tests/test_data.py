@@ -369,3 +369,15 @@ def test_digits() -> None:
     assert data.classes == tuple("0123456789")
     assert data.notes == ()
     np.testing.assert_array_equal(data.preparation.transform(read_inputs("digits")), data.inputs)
+
+
+def test_fewer_training_examples_leave_validation_and_test_alone():
+    whole, few = load("digits"), load("digits", examples=40)
+    assert np.bincount(few.targets[few.splits.train]).tolist() == [4] * 10
+    assert set(few.splits.train) < set(whole.splits.train)
+    assert np.array_equal(few.splits.validation, whole.splits.validation)
+    assert np.array_equal(few.splits.test, whole.splits.test)
+    assert few.fingerprint != whole.fingerprint
+    for wrong in (9, 10_000):
+        with pytest.raises(SettingError, match=r"from 10 .one for each class. to 1079"):
+            load("digits", examples=wrong)

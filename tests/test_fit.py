@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from small import digits, recipe, table
 from trainwright import step
 from trainwright.errors import SettingError
-from trainwright.fit import Training, fit, fit_all, order
+from trainwright.fit import fit, fit_all
 from trainwright.networks.mlp import Mlp
 from trainwright.strategies import L2, BatchNorm, Dropout, EarlyStopping, Momentum
+from trainwright.training import Training, order
 
 DATA = digits()
 ROWS = np.array([3, 5, 8, 13, 21, 34, 55])
@@ -70,8 +71,7 @@ def assert_same(first, second):
             np.testing.assert_array_equal(one[key], other[key], f"{kept} {key}")
 
 
-@pytest.mark.parametrize("retrain", ["no", "anew", "onward"])
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize(("retrain", "width"), [("no", 2), ("anew", 2), ("onward", 1)])
 def test_a_run_resumed_at_any_evaluation_is_one_uninterrupted(retrain, width):
     chosen = (Dropout(0.2), BatchNorm(), Momentum(0.9), EarlyStopping(patience=2, retrain=retrain))
     trainings = [

@@ -18,10 +18,12 @@ import pytest
 from flax import nnx
 
 from small import digits, example, recipe, table
-from trainwright import catalogue, fit, step, strategies
+from trainwright import catalogue, step, strategies
+from trainwright.cohort import named_arrays
 from trainwright.errors import SettingError
-from trainwright.fit import Training, build, fit_all
+from trainwright.fit import fit, fit_all
 from trainwright.networks.mlp import Mlp
+from trainwright.run import Run
 from trainwright.step import Program
 from trainwright.strategies import (
     L1,
@@ -38,6 +40,7 @@ from trainwright.strategies import (
     Shift,
 )
 from trainwright.strategy import NothingToActOn, Strategy, uses
+from trainwright.training import Slot, Training, build, order
 from trainwright.value import allowed, settings
 
 DATA = digits()
@@ -63,7 +66,7 @@ def scaled(strategy: Strategy, factor: float) -> Strategy:
 
 
 @cache
-def trained(name: str | None) -> fit.Run:
+def trained(name: str | None) -> Run:
     """The run with a strategy's example, or the plain one, beside a companion with other numbers and seed."""
     return _side_by_side(*_pair(name, 0.9, 1))[0]
 
@@ -73,7 +76,7 @@ def _pair(name: str | None, factor: float, seed: int) -> tuple[Training, Trainin
     return Training(recipe(*mine, **HOT), DATA, 0), Training(recipe(*other, **HOT), DATA, seed)
 
 
-def _side_by_side(*trainings: Training) -> list[fit.Run]:
+def _side_by_side(*trainings: Training) -> list[Run]:
     runs = dict(fit_all(trainings, width=2))
     return [runs[training] for training in trainings]
 
@@ -179,8 +182,8 @@ def test_it_leaves_the_rest_alone(name):
     plain, mine = (Training(recipe(*chosen), DATA, 5) for chosen in ((), (example(name),)))
     before, after = (build(training)[1] for training in (plain, mine))
     assert jnp.array_equal(jax.random.key_data(before.key), jax.random.key_data(after.key))
-    slots = [fit.Slot(training, 0) for training in (plain, mine)]
-    batches = [fit.order(5, "order", slot.rows, slot.batch, 0, slot.length) for slot in slots]
+    slots = [Slot(training, 0) for training in (plain, mine)]
+    batches = [order(5, "order", slot.rows, slot.batch, 0, slot.length) for slot in slots]
     assert np.array_equal(*batches)
     if not any(uses(example(name), hook) for hook in ("initial_kernel", "initial_bias")):
         for first, second in zip(affine(before), affine(after), strict=True):
@@ -189,7 +192,7 @@ def test_it_leaves_the_rest_alone(name):
 
 def affine(state: step.State) -> list[np.ndarray]:
     """The weights and biases of a network's affine maps, from the input on."""
-    arrays = fit.named_arrays(state).items()
+    arrays = named_arrays(state).items()
     return [array for path, array in arrays if path.rpartition("/")[2] in ("kernel", "bias")]
 
 
@@ -203,7 +206,7 @@ def test_its_numbers_are_data_and_its_company_does_not_matter(name):
     assert_same_numbers(first, again)
 
 
-def assert_same_numbers(first: fit.Run, second: fit.Run) -> None:
+def assert_same_numbers(first: Run, second: Run) -> None:
     """The same bits: curves, predictions, weights."""
     for kept in ("history", "predictions", "weights"):
         one, other = getattr(first, kept), getattr(second, kept)
@@ -215,7 +218,7 @@ def assert_same_numbers(first: fit.Run, second: fit.Run) -> None:
 @pytest.mark.parametrize(("name", "other"), list(itertools.combinations(NAMES, 2)))
 def test_it_makes_a_finite_step_with_any_other(name, other):
     state = one_step(example(name), example(other))
-    for array in fit.named_arrays(state).values():
+    for array in named_arrays(state).values():
         assert np.isfinite(array).all()
 
 
@@ -258,11 +261,11 @@ def test_all_together_in_a_cohort_as_alone():
         (BatchNorm(), DATA, ()),
         (Activation(), DATA, ()),
     ],
-    ids=str,
+    ids=lambda part: getattr(part, "task", str(part)),
 )
 def test_a_strategy_without_effect_is_an_error(strategy, data, hidden):
     with pytest.raises(NothingToActOn, match=f"^{strategy.name}.* has nothing to act on: "):
-        fit.fit(recipe(strategy).replace(network=Mlp(hidden)), data)
+        fit(recipe(strategy).replace(network=Mlp(hidden)), data)
 
 
 @pytest.mark.parametrize("act", [L1().penalty, L2().penalty, MaxNorm().project], ids=["l1", "l2", "max_norm"])

@@ -20,7 +20,7 @@ from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.store import Store
 from trainwright.strategies import L2, Dropout, MaxNorm, Mirror
-from trainwright.study import Progress, Study
+from trainwright.study import Progress, Study, run_all
 from trainwright.workers import WorkerDied, run_tasks
 
 
@@ -117,6 +117,14 @@ def test_splits_are_drawn_anew_when_asked(tmp_path: Path) -> None:
     assert comparison.resampled
 
 
+def test_a_number_that_adds_a_layer_makes_another_program(tmp_path: Path) -> None:
+    base = Recipe(Mlp((4,)), batch_size=16, epochs=1)
+    arms = {str(one): base.replace(strategies=(one,)) for one in (Dropout(0.5), Dropout(0.5, input_rate=0.2))}
+    runs = small_study(arms=arms, rates=(), seeds=1).run(tmp_path / "store", workers=1)
+    one, other = (next(iter(arm.runs.values()))[0] for arm in runs)
+    assert not np.array_equal(one.predictions["test"], other.predictions["test"])
+
+
 def test_settings_that_make_no_study_are_refused() -> None:
     base = Recipe()
     with pytest.raises(SettingError, match="seeds = 0"):
@@ -133,6 +141,7 @@ def test_a_strategy_with_nothing_to_act_on_ends_the_study(tmp_path: Path) -> Non
     arms = {"plain": Recipe(Mlp((4,))), "mirror": Recipe(Mlp((4,)), (Mirror(),))}
     with pytest.raises(SettingError, match=r"mirror.* has nothing to act on"):
         small_study(arms=arms).run(tmp_path / "store", workers=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_user_s_own_arrays_and_arms_need_no_main_guard(tmp_path: Path) -> None:
@@ -234,3 +243,22 @@ def test_an_error_in_a_task_reaches_the_parent() -> None:
 
     with pytest.raises(SettingError, match="l2: no"):
         list(run_tasks([task], workers=1))
+
+
+def test_arms_with_and_without_a_layer_are_trained_apart(tmp_path: Path) -> None:
+    base = Recipe(Mlp((4,)), batch_size=16, epochs=1)
+    arms = {
+        f"{hidden} {inputs}": base.replace(strategies=(Dropout(hidden_rate=hidden, input_rate=inputs),))
+        for hidden, inputs in ((0.5, 0.0), (0.5, 0.2), (0.2, 0.1))
+    }
+    assert len(Study(small_data(), arms, seeds=1).run(tmp_path, workers=1)) == 3
+
+
+def test_studies_on_several_data_sets_run_together(tmp_path: Path) -> None:
+    studies = [small_study(data=small_data(examples), rates=()) for examples in (60, 90)]
+    seen: list[Progress] = []
+    together = run_all([*studies, studies[0]], tmp_path, workers=1, watch=seen.append)
+    assert seen[-1].done == seen[-1].runs == 8  # the repeated study costs nothing
+    assert [arm.name for arm in together[1]] == ["plain", "dropout"]
+    sizes = [runs[0].runs[0.1][0].data["examples"]["train"] for runs in together]
+    assert sizes == [36, 54, 36]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic_core import PydanticUndefined
 
@@ -88,5 +89,10 @@ def _settings(cls: type[Strategy]) -> tuple[Setting, ...]:
 
 
 def _example(cls: type[Strategy]) -> str:
-    given = ", ".join(f"{name}={setting!r}" for name, setting in cls.example.items())
+    given = ", ".join(f"{name}={_written(setting)}" for name, setting in cls.example.items())
     return f"{cls.name}({given})" if given else cls.name
+
+
+def _written(setting: Any) -> str:
+    # Words in double quotes, so that a shell's single quotes can go around the whole.
+    return f'"{setting}"' if isinstance(setting, str) else repr(setting)

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from trainwright.defaults import Budget
     from trainwright.study import Study
 
-EXIT_CODES = """Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name;
-3 data that is missing or malformed; 4 a store, model or report that cannot be read or written;
-5 something optional that is not installed; 130 interrupted by Ctrl-C."""
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name; "
+    "3 data that is missing or malformed; 4 a store, model or report that cannot be read or written; "
+    "5 something optional that is not installed; 130 interrupted by Ctrl-C."
+)
 
 app = typer.Typer(
     name="trainwright",
@@ -29,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help comes twice as fast
 )
 
 
@@ -47,6 +50,10 @@ BatchSize = Annotated[int | None, _option("Examples per step.")]
 Epochs = Annotated[int | None, _option("Passes over the training split.")]
 Quiet = Annotated[bool, _option("Print errors only.", "--quiet", "-q")]
 Json = Annotated[bool, _option("Print the result as JSON.", "--json")]
+ExhibitBudget = Annotated[str, _option("quick (half a minute each) or full (the lecture's size).")]
+ExhibitStore = Annotated[
+    Path | None, _option("The folder where the exhibits' trainings are kept. Default: in the cache.")
+]
 Markdown = Annotated[bool, _option("Print the result as Markdown.", "--markdown")]
 
 
@@ -58,7 +65,7 @@ def study(
     arm: Annotated[
         list[str] | None,
         _option(
-            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'; may be given many times."
+            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'. May be repeated."
             " If it is not: the lecture's, one at a time."
         ),
     ] = None,
@@ -86,10 +93,11 @@ def study(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare training strategies: which helps, by how much, and how sure that is.
+    """Compare training strategies on a data set.
 
-    Every run is kept. A study that was interrupted goes on from there; one with more seeds or arms costs only
-    what is new.
+    The result says which helps, by how much, and how sure that is.
+
+    Every run is kept: a study repeated goes on, and extended trains what is new.
     """
     from trainwright import defaults, strategies
     from trainwright.data import DataSpec
@@ -111,7 +119,7 @@ def study(
     _write_study(planned, comparison, store or folder / "store", folder)
     _show(comparison, markdown, as_json, quiet)
     if not quiet and not as_json and not markdown:
-        print(f"\nReport: {folder / 'report.html'}   best model: {folder / 'best-model'}")
+        print(f"Report: {folder / 'report.html'}   best model: {folder / 'best-model'}")
 
 
 @app.command(
@@ -187,7 +195,10 @@ def predict(
     ] = "error",
     quiet: Quiet = False,
 ) -> None:
-    """Predict with a trained model: a CSV with a prediction, and each class's probability, per row."""
+    """Predict with a trained model.
+
+    Writes a CSV with a row per example: the prediction, and each class's probability.
+    """
     from trainwright.data import read_inputs
     from trainwright.model import Model
 
@@ -243,7 +254,10 @@ def list_strategies(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the strategies, or explain one: what it changes, its settings, its source, an example."""
+    """List the strategies, or explain one.
+
+    The explanation: what it changes, its settings, its source, an example.
+    """
     from dataclasses import asdict
 
     from trainwright import catalogue
@@ -256,9 +270,81 @@ def list_strategies(
         console().print(card_page(cards[0]) if name else card_table(cards))
 
 
+@app.command(name="exhibits", epilog="Example: trainwright exhibits --all --out gallery")
+def list_exhibits(
+    all_: Annotated[bool, _option("Make every exhibit, and one page of them all.", "--all")] = False,
+    out: Annotated[Path | None, _option("The folder for the page and its pictures.")] = None,
+    budget: ExhibitBudget = "quick",
+    store: ExhibitStore = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the lecture's figures, or make a gallery of them all."""
+    from trainwright import exhibits
+    from trainwright.terminal import console, exhibit_table
+
+    if all_ != (out is not None):
+        raise SettingError("exhibits: give --all and --out FOLDER together, or neither to list them")
+    if out is None:
+        titles = {name: exhibits.find(name).title for name in exhibits.names()}
+        print(json.dumps(titles, indent=1)) if as_json else console().print(exhibit_table(titles))
+        return
+    from trainwright import gallery
+    from trainwright.environment import keep_compiled
+
+    keep_compiled()
+    made = gallery.write(
+        out,
+        _budget(budget),
+        store or gallery.default_store(),
+        _command(),
+        lambda line: None if quiet else print(line, file=sys.stderr, flush=True),
+    )
+    if as_json:
+        print(json.dumps([gallery.as_json(one) for one in made], indent=1))
+    elif not quiet:
+        print(f"{out / 'index.html'}")
+    sys.exit(gallery.worst(made))
+
+
+@app.command(name="exhibit", epilog="Example: trainwright exhibit momentum --out pictures")
+def make_exhibit(
+    name: Annotated[str, typer.Argument(help="The exhibit; `trainwright exhibits` lists them.")],
+    out: Annotated[Path, _option("The folder for NAME.svg and NAME.png.")] = Path("exhibits"),
+    budget: ExhibitBudget = "quick",
+    store: ExhibitStore = None,
+    markdown: Markdown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make one of the lecture's figures anew.
+
+    It is computed and drawn, and held against what the lecture says.
+    """
+    from trainwright import gallery
+    from trainwright.environment import keep_compiled
+    from trainwright.terminal import console, exhibit_page
+
+    exhibit = gallery.read(name)
+    gallery.prepare(out)
+    keep_compiled()
+    shown = gallery.show(exhibit, _budget(budget), store or gallery.default_store())
+    paths = gallery.write_pictures(shown, out)
+    if as_json:
+        print(json.dumps(gallery.as_json(shown) | {"pictures": list(map(str, paths))}, indent=1))
+    elif markdown:
+        print(gallery.markdown(shown, paths[0].name))
+    elif not quiet:
+        console().print(exhibit_page(shown))
+        print(f"\nPictures: {'   '.join(map(str, paths))}")
+
+
 @app.command(epilog="Example: trainwright data customers.csv --target churned")
 def data(source: Source, target: Target = None, task: Task = None, as_json: Json = False) -> None:
-    """Read a data set (fetching it if need be) and say what is in it and what is done to each column."""
+    """Say what is in a data set, and what is done to each column.
+
+    A data set known by name is fetched if need be.
+    """
     from trainwright.data import facts, load
     from trainwright.terminal import console, facts_table
 
@@ -271,7 +357,10 @@ def data(source: Source, target: Target = None, task: Task = None, as_json: Json
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Say what Trainwright runs on here: versions, device, NPROC, cores, cache, and what is missing."""
+    """Say what Trainwright runs on here.
+
+    Versions, device, NPROC, cores, cache, and what is missing.
+    """
     from trainwright.data import NAMED, cache_folder
     from trainwright.environment import environment, missing
     from trainwright.terminal import console, facts_table
@@ -342,7 +431,7 @@ def _show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) ->
         print(report.markdown(comparison))
     elif not quiet:
         for part in (report.table, report.cost_table, report.findings):
-            console().print(part(comparison))
+            console().print(part(comparison), "")
 
 
 def _recipe(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from trainwright.defaults import Budget
+from trainwright.report import quantities
 from trainwright.value import Value
 
 
@@ -57,3 +58,29 @@ class Exhibit(Value):
         `store` is where trainings are kept: an exhibit that is made again finds them there.
         """
         raise NotImplementedError
+
+
+def sign(claim: Claim) -> str:
+    """A check mark for a claim that holds, a cross for one that does not."""
+    return "✓" if claim.holds else "✗"
+
+
+def spelled(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """A table's heads and its rows in words, as the terminal and every page show them.
+
+    >>> spelled(pd.DataFrame({"κ": [1, 10_000], "steps": [3.14159, float("nan")]}))
+    (['κ', 'steps'], [['1', '3.142'], ['10,000', '–']])
+    """
+    if table.index.name is not None:
+        table = table.reset_index()
+    rows = [[_cell(value) for value in row] for row in table.astype(object).itertuples(index=False)]
+    return [str(head) for head in table.columns], rows
+
+
+def _cell(value: Any) -> str:
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    return quantities.significant(value, 4) if isinstance(value, float) else str(value)

@@ -20,13 +20,14 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from trainwright import step
+from trainwright.cohort import named_arrays
 from trainwright.data.dataset import Dataset
 from trainwright.errors import SettingError
-from trainwright.fit import Training, build, named_arrays, order
 from trainwright.network import Chain, Part
 from trainwright.recipe import Recipe
 from trainwright.step import Program, State
 from trainwright.strategy import Layer, Site, Strategy
+from trainwright.training import Training, build, order
 from trainwright.value import value
 
 EXAMPLES = 512  # looked at, at most: enough to tell a unit that is rarely active from one that never is

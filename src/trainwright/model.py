@@ -82,7 +82,7 @@ class Model:
         with sealed.explained(target.parent):
             if replace and (target / "model.json").is_file():
                 shutil.rmtree(target)
-            if not sealed.write(target, files, target.parent / f".{target.name}-writing"):
+            if not sealed.write(target, files, target.parent):
                 raise StoreError(f"{target} is there already: delete it or name another folder")
 
     @classmethod

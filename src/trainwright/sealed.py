@@ -73,6 +73,12 @@ def replace_file(path: Path, content: bytes, writing: Path) -> None:
         (part / path.name).replace(path)
 
 
+def probe(writing: Path) -> None:
+    """Make a folder and write in it, to no effect: raises `OSError` now rather than when the work is done."""
+    with _part(writing, "probe") as part:
+        _write_file(part / "probe", b"")
+
+
 def rename(source: Path, target: Path) -> bool:
     """Rename a directory; False if the target is there already."""
     try:

@@ -14,7 +14,7 @@ import pickle
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,17 +23,19 @@ import jax
 from numpy.typing import NDArray
 
 from trainwright import store as stores
+from trainwright.cohort import cohort_width
 from trainwright.compare import ArmRuns, Comparison, compare
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.environment import keep_compiled
 from trainwright.errors import SettingError
-from trainwright.fit import Slot, Training, build, cohort_width, count, fit_all
+from trainwright.fit import fit_all
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.run import Run
 from trainwright.score import score
 from trainwright.store import DamagedRun, Store
+from trainwright.training import Slot, Training, rehearse
 from trainwright.workers import Report, run_tasks
 
 CHECKPOINT_SECONDS = 30.0
@@ -103,8 +105,7 @@ class Study:
         """The data as this seed sees it."""
         split = seed if self.resample else self.data.resample
         if split not in self._cache:
-            spec = self.data
-            self._cache[split] = DataSpec(spec.source, spec.target, spec.task, split).load()
+            self._cache[split] = replace(self.data, resample=split).load()
         return self._cache[split]
 
     @cached_property
@@ -133,14 +134,7 @@ class Study:
         `workers`: processes, one training per core each; by default as many as there are cores. `watch` is
         called with the progress. Damaged runs are moved aside and done again.
         """
-        store = Store(Path(folder))
-        while True:
-            while missing := [one for one in self.plan if one.digest not in store]:
-                self._train(store, missing, workers or os.cpu_count() or 1, watch)
-            try:
-                return self._collect(store)
-            except DamagedRun:
-                continue  # it has been moved aside, so it is missing now
+        return run_all([self], folder, workers=workers, watch=watch)[0]
 
     def compare(
         self,
@@ -175,22 +169,6 @@ class Study:
         chosen, _ = runs[best]
         return Model.of(Store(Path(folder)).read(chosen.digest, weights=True), chosen.training.data)
 
-    def _train(
-        self, store: Store, missing: Sequence[Planned], workers: int, watch: Callable[[Progress], None] | None
-    ) -> None:
-        with tempfile.TemporaryDirectory(prefix="trainwright-") as shared:
-            tasks = [
-                partial(_work, store.folder, _share(group[0].training.data, Path(shared)), _light(group))
-                for group in _tasks(missing, workers)
-            ]
-            progress = _Tally(len(self.plan), missing)
-            for event in run_tasks(tasks, workers):
-                progress.note(*event)
-                if watch:
-                    watch(progress.now())
-        if not progress.ended:  # other processes are at all of them
-            time.sleep(1)
-
     def _collect(self, store: Store) -> list[ArmRuns]:
         arms: dict[str, dict[float, list[Run]]] = {name: {} for name in self.arms}
         for arm, training, digest in self.plan:
@@ -206,17 +184,64 @@ class Study:
         ]
 
 
+def run_all(
+    studies: Sequence[Study],
+    folder: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    watch: Callable[[Progress], None] | None = None,
+) -> list[list[ArmRuns]]:
+    """Run several studies, on several data sets perhaps, with one pool of workers; see `Study.run`.
+
+    A program that they have in common is compiled once, and no core waits for another study's end.
+    """
+    store = Store(Path(folder))
+    plan = {one.digest: one for study in studies for one in study.plan}
+    while True:
+        while missing := [one for digest, one in plan.items() if digest not in store]:
+            _train(store, len(plan), missing, workers or os.cpu_count() or 1, watch)
+        try:
+            return [study._collect(store) for study in studies]
+        except DamagedRun:
+            continue  # it has been moved aside, so it is missing now
+
+
+def _train(
+    store: Store,
+    runs: int,
+    missing: Sequence[Planned],
+    workers: int,
+    watch: Callable[[Progress], None] | None,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="trainwright-") as shared:
+        tasks = [
+            partial(_work, store.folder, _share(group[0].training.data, Path(shared)), _light(group))
+            for group in _tasks(missing, workers)
+        ]
+        progress = _Tally(runs, missing)
+        for event in run_tasks(tasks, workers):
+            progress.note(*event)
+            if watch:
+                watch(progress.now())
+    if not progress.ended:  # other processes are at all of them
+        time.sleep(1)
+
+
 def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
     """Groups of one program and one data set: large enough to fill a cohort, small enough to share out."""
     programs: dict[Any, list[Planned]] = {}
+    graphs: dict[Any, tuple[Any, int]] = {}
     for one in missing:
         recipe, data = one.training.recipe, one.training.data
-        programs.setdefault((jax.tree.structure(recipe), data.fingerprint), []).append(one)
+        kind = recipe.replace(learning_rate=1.0), data.fingerprint  # no network depends on the rate
+        if kind not in graphs:
+            graphs[kind] = rehearse(one.training)
+        program = jax.tree.structure(recipe), graphs[kind], data.fingerprint
+        programs.setdefault(program, []).append(one)
     share = math.ceil(len(missing) / (4 * workers))
     tasks = []
-    for group in programs.values():
-        width = cohort_width(count(build(group[0].training)[1].params))
-        size = min(max(width, share), LARGEST_TASK)
+    for (_, (_, parameters), _), group in programs.items():
+        size = min(max(cohort_width(parameters), share), LARGEST_TASK)
         parts = math.ceil(len(group) / size)
         tasks += [group[part::parts] for part in range(parts)]
     return sorted(tasks, key=len, reverse=True)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -21,11 +21,13 @@ from rich.text import Text
 if TYPE_CHECKING:
     from trainwright.catalogue import Card
     from trainwright.diagnose import Diagnosis
-    from trainwright.fit import Slot
+    from trainwright.exhibit import Exhibited
     from trainwright.instruments import Reading
     from trainwright.study import Progress
+    from trainwright.training import Slot
 
 SECONDS_BETWEEN_LINES = 10.0
+ROWS = 16  # of an exhibit's table; --json has them all
 
 
 def console() -> Console:
@@ -48,17 +50,17 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None
     columns = (
         TextColumn("training"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("runs{task.fields[diverged]}"),
+        TextColumn("{task.description}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=runs, diverged="")
+        task = bar.add_task(f"of {runs} runs", total=1.0)
 
         def watch(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, diverged=_diverged(progress.diverged))
+            said = f"{progress.done} of {progress.runs} runs{_diverged(progress.diverged)}"
+            bar.update(task, completed=progress.fraction, description=said)
 
         yield watch
 
@@ -109,6 +111,42 @@ def card_page(card: Card) -> Group:
             parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
     example = f"trainwright study digits --arm {shlex.quote(card.example)}"
     return Group(*parts, "", Text.assemble(("Example: ", "bold"), example))
+
+
+def exhibit_table(titles: dict[str, str]) -> Table:
+    """The exhibits: each one's name and title."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("exhibit", style="bold", no_wrap=True)
+    table.add_column("what it shows")
+    for name, title in titles.items():
+        table.add_row(name, Text(title))
+    return table
+
+
+def exhibit_page(shown: Exhibited) -> Group:
+    """An exhibit's claims beside what was seen, its notes, and the head of each table."""
+    from trainwright.exhibit import sign, spelled
+
+    parts: list[Any] = [Text(shown.title, "bold")]
+    for claim in shown.claims:
+        style = "bold green" if claim.holds else "bold red"
+        said = Table.grid(padding=(0, 1, 0, 0))
+        said.add_row(Text(sign(claim), style), Text(f"{claim.says} ({claim.source})"))
+        said.add_row("", Text(claim.seen, "dim"))
+        parts += ["", said]
+    for note in shown.notes:
+        parts += ["", Text.assemble(("To mind: ", "bold"), note)]
+    for caption, numbers in shown.tables.items():
+        heads, rows = spelled(numbers)
+        table = Table(title=Text(caption), title_justify="left", box=None, pad_edge=False)
+        for head in heads:
+            table.add_column(Text(head), justify="right", overflow="fold")
+        for row in rows[:ROWS]:
+            table.add_row(*map(Text, row))
+        parts += ["", table]
+        if len(rows) > ROWS:
+            parts.append(Text(f"... and {len(rows) - ROWS} more rows: see --json", "dim"))
+    return Group(*parts)
 
 
 def diagnosis_page(found: Diagnosis) -> Group:

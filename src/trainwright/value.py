@@ -161,7 +161,9 @@ def _explain(cls: Any, error: pydantic.ValidationError) -> str:
         where, given = problem["loc"][0] if problem["loc"] else "", problem["input"]
         if isinstance(where, int) and where < len(fields):  # given by its place
             where = list(fields)[where]
-        if where in fields:
+        if problem["type"] == "missing":
+            lines.append(f"{where} is not given: give {allowed(fields[str(where)])}")
+        elif where in fields:
             lines.append(f"{where} = {given!r} is not allowed: give {allowed(fields[str(where)])}")
         elif isinstance(where, int):
             lines.append(f"{given!r} is one setting too many")

@@ -40,6 +40,13 @@ class Dataset:
     resample: int | None = None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        examples = " + ".join(
+            str(len(getattr(self.splits, part))) for part in ("train", "validation", "test")
+        )
+        target = f"{len(self.classes)} classes" if self.task == "classification" else "regression"
+        return f"<Dataset {self.name!r}: {examples} examples of shape {self.shape}, {target}>"
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example's inputs."""

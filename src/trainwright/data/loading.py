@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,13 @@ class DataSpec:
     target: str | None = None
     task: str | None = None
     resample: int | None = None
+    examples: int | None = None
 
     def load(self) -> Dataset:
         """See `load`."""
-        return load(self.source, target=self.target, task=self.task, resample=self.resample)
+        return load(
+            self.source, target=self.target, task=self.task, resample=self.resample, examples=self.examples
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, paths absolute. Raises DataError for arrays: no name stands for them."""
@@ -56,7 +59,7 @@ class DataSpec:
             raise DataError("arrays and data frames have no name to store; save them to a file and name that")
         source = str(self.source)
         source = source if source in NAMED else str(Path(source).expanduser().absolute())
-        return {"source": source, "target": self.target, "task": self.task, "resample": self.resample}
+        return asdict(replace(self, source=source))
 
     @staticmethod
     def from_json(plain: dict[str, Any]) -> DataSpec:
@@ -68,7 +71,12 @@ class DataSpec:
 
 
 def load(
-    source: Source, *, target: str | None = None, task: str | None = None, resample: int | None = None
+    source: Source,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    resample: int | None = None,
+    examples: int | None = None,
 ) -> Dataset:
     """Read a data set, split it, and prepare it with statistics of its training split.
 
@@ -77,9 +85,11 @@ def load(
     `target`: the name of a table's column to predict.
     `task`: "classification" or "regression"; None guesses, and the data set's notes say how.
     `resample`: the seed of another train/validation/test split; a test set of the source's own stays.
+    `examples`: train on so many of the training split's examples only, classes in proportion; the inputs are
+    prepared by these alone. Validation and test stay as they are, so sizes can be compared.
 
     Raises DataError, with place and remedy, for data that can't be read or used; SettingError for an unknown
-    task or a negative seed.
+    task, a negative seed, and more examples than there are or fewer than one for each class.
 
     >>> load("digits").inputs.shape
     (1797, 8, 8)
@@ -89,7 +99,7 @@ def load(
     """
     raw = read(source, target)
     with _naming(raw.source or raw.name):
-        return _prepare(raw, task, resample)
+        return _prepare(raw, task, resample, examples)
 
 
 def read(source: Source, target: str | None = None) -> Raw:
@@ -151,15 +161,15 @@ def _existing(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _prepare(raw: Raw, task: str | None, resample: int | None) -> Dataset:
+def _prepare(raw: Raw, task: str | None, resample: int | None, examples: int | None) -> Dataset:
     chosen, guess = choose_task(raw.targets, task)
     notes = [guess] if guess else []
     target: Target
     if chosen == "classification":
         target = find_classes(raw.targets, raw.own_test)
-        splits = split(target.encode(raw.targets), raw.own_test, resample)
+        splits = split(target.encode(raw.targets), raw.own_test, resample, examples)
     else:
-        splits = split(np.zeros(len(raw.targets), dtype=np.int32), raw.own_test, resample)
+        splits = split(np.zeros(len(raw.targets), dtype=np.int32), raw.own_test, resample, examples)
         target = measure_quantity(raw.targets, splits.train)
     if isinstance(raw.inputs, pd.DataFrame):
         columns = measure_columns(raw.inputs, splits.train)

@@ -24,19 +24,25 @@ class Splits:
     test: Indices
 
 
-def split(groups: NDArray[np.integer[Any]], own_test: int = 0, seed: int | None = None) -> Splits:
+def split(
+    groups: NDArray[np.integer[Any]],
+    own_test: int = 0,
+    seed: int | None = None,
+    examples: int | None = None,
+) -> Splits:
     """Split examples 60/20/20, every group (class) in the same proportions and present in each part.
 
     `groups`: (examples,), each example's class number; all zeros where there are no classes.
     `own_test`: so many examples at the end are the data's own test set and stay it; then the validation
     split is as large as the test split, but a quarter of the remaining examples at most.
     `seed`: another draw for each; None is the one fixed split.
+    `examples`: keep so many of the training examples only.
 
     The order comes from the raw bits of a Philox generator, which NumPy promises never to change, so a
     split stays the same in every version.
 
     Every group needs three examples, two with an own test set. Raises SettingError for a seed that is
-    negative or longer than 64 bits.
+    negative or longer than 64 bits, and for more examples than there are or fewer than one for each group.
 
     >>> parts = split(np.repeat([0, 1], [80, 20]))
     >>> [len(part) for part in (parts.train, parts.validation, parts.test)]
@@ -44,18 +50,26 @@ def split(groups: NDArray[np.integer[Any]], own_test: int = 0, seed: int | None 
     >>> int((parts.test >= 80).sum())
     4
     """
-    examples = len(groups) - own_test
+    own = len(groups) - own_test
     if seed is not None and not 0 <= seed < 2**64:
         raise SettingError(f"resample={seed}: a seed is a whole number from 0 to 2**64 - 1")
     key = np.array([0, 0] if seed is None else [1, seed], dtype=np.uint64)
-    order = np.argsort(np.random.Philox(key=key).random_raw(examples), kind="stable")
+    order = np.argsort(np.random.Philox(key=key).random_raw(own), kind="stable")
     if own_test:
-        test = np.arange(examples, len(groups))
-        held_out = min(own_test, examples // 4)
+        test = np.arange(own, len(groups))
+        held_out = min(own_test, own // 4)
     else:
-        held_out = round(SHARE * examples)
+        held_out = round(SHARE * own)
         order, test = _draw(order, groups, held_out)
     train, validation = _draw(order, groups, held_out)
+    if examples is not None:
+        fewest = len(np.unique(groups[train]))
+        if not fewest <= examples <= len(train):
+            raise SettingError(
+                f"examples={examples} is not allowed: give a whole number from {fewest} (one for each class) "
+                f"to {len(train)} (the training split)"
+            )
+        _, train = _draw(train, groups, examples)
     return Splits(np.sort(train), np.sort(validation), np.sort(test))
 
 

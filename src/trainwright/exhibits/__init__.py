@@ -6,4 +6,4 @@ from trainwright.exhibit import Exhibit
 from trainwright.registry import Registry
 
 _registry = Registry(__name__, tuple(__path__), Exhibit)
-names, find = _registry.names, _registry.find
+names, find, read = _registry.names, _registry.find, _registry.read

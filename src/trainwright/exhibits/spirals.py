@@ -30,11 +30,12 @@ from trainwright.data import Dataset
 from trainwright.data.dataset import Splits
 from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited
-from trainwright.fit import Slot, fit
+from trainwright.fit import fit
 from trainwright.instruments import examine
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Activation, Initialization
+from trainwright.training import Slot
 from trainwright.value import value
 
 Array = NDArray[np.float64]

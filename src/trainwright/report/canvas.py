@@ -77,7 +77,7 @@ class Canvas:
             f' aria-label="{html.escape(printable(label))}" viewBox="0 0 {self.width:g} {self.height:g}"'
             f' style="width:100%;max-width:{self.width:g}px">'
         )
-        return opening + _own_ids(drawing, name).replace(INK, "currentColor")
+        return opening + unique_ids(drawing, name).replace(INK, "currentColor")
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def lines(name: str, letters: int) -> list[str]:
     return textwrap.wrap(printable(name), letters) or [""]
 
 
-def _own_ids(drawing: str, name: str) -> str:
+def unique_ids(drawing: str, name: str) -> str:
     """Keep only the ids that are referred to, and put the figure's name before them."""
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', drawing))
     drawing = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", drawing)

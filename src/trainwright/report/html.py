@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from trainwright.comparison import Comparison, sentence
@@ -22,13 +22,7 @@ _SIZES = {"wide": figures.WIDE, "narrow": figures.NARROW}
 
 def page(comparison: Comparison) -> str:
     """The whole report as HTML. Names from data are escaped; nothing in it refers to another file."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
-    )
-    environment.filters |= {"fact": _fact, "records": _records}
-    environment.tests |= {"listing": _is_listing}
-    template = environment.from_string(files(__package__).joinpath("report.html.j2").read_text("utf-8"))
-    return template.render(
+    return template(files(__package__).joinpath("report.html.j2").read_text("utf-8")).render(
         comparison=comparison,
         headline=verdicts.headline(comparison),
         tally=verdicts.tally(comparison),
@@ -54,6 +48,17 @@ def page(comparison: Comparison) -> str:
         margin=quantities.margin(comparison),
         compared=any(arm.difference for arm in comparison.arms),
     )
+
+
+def template(text: str) -> Template:
+    """A page's template: what it shows is escaped, `styles` is the look that all pages share."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    environment.filters |= {"fact": fact, "records": _records}
+    environment.tests |= {"listing": _is_listing}
+    environment.globals["styles"] = Markup(files(__package__).joinpath("page.css").read_text("utf-8"))
+    return environment.from_string(text)
 
 
 def write(comparison: Comparison, path: Path) -> None:
@@ -97,7 +102,7 @@ def _is_listing(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _fact(value: Any) -> str:
+def fact(value: Any) -> str:
     """One plain JSON value in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"

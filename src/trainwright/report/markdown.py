@@ -11,12 +11,12 @@ from trainwright.report.quantities import printable
 
 def markdown(comparison: Comparison) -> str:
     """Headline, a sentence per arm, cautions, the tables of the terminal and the command to repeat it."""
-    parts = [f"## {_prose(verdicts.headline(comparison))}"]
+    parts = [f"## {prose(verdicts.headline(comparison))}"]
     if tally := verdicts.tally(comparison):
-        parts.append(_prose(tally))
-    parts.append("\n".join(f"- {_prose(sentence(arm, comparison))}" for arm in comparison.arms))
+        parts.append(prose(tally))
+    parts.append("\n".join(f"- {prose(sentence(arm, comparison))}" for arm in comparison.arms))
     if comparison.cautions:
-        parts.append("\n".join(f"> **Caution:** {_prose(caution)}  " for caution in comparison.cautions))
+        parts.append("\n".join(f"> **Caution:** {prose(caution)}  " for caution in comparison.cautions))
     for build in (tables.results, tables.evidence, tables.settings, tables.costs):
         parts.append(_table(build(comparison)))
     if comparison.command:
@@ -28,15 +28,15 @@ def markdown(comparison: Comparison) -> str:
 def _table(table: tables.Table) -> str:
     left = {"arm", "verdict"}
     lines = [
-        _row([_prose(head) for head in table.heads]),
-        _row([":---" if head in left else "---:" for head in table.heads]),
+        row_of([prose(head) for head in table.heads]),
+        row_of([":---" if head in left else "---:" for head in table.heads]),
     ]
     for row in table.rows:
-        lines.append(_row([_code(row.name), *(_prose(" ".join(filter(None, cell))) for cell in row.cells)]))
-    return f"### {_prose(table.title)}\n\n" + "\n".join(lines)
+        lines.append(row_of([_code(row.name), *(prose(" ".join(filter(None, cell))) for cell in row.cells)]))
+    return f"### {prose(table.title)}\n\n" + "\n".join(lines)
 
 
-def _row(cells: list[str]) -> str:
+def row_of(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -53,10 +53,10 @@ def _fence(text: str, shortest: int) -> str:
     return "`" * max(shortest, longest + 1)
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """Text in which only words and numbers are left to Markdown; underscores inside a word are harmless.
 
-    >>> _prose("hidden_rate <b> a|b *x*")
+    >>> prose("hidden_rate <b> a|b *x*")
     'hidden_rate \\\\<b> a\\\\|b \\\\*x\\\\*'
     """
     text = " ".join(printable(text).split())

@@ -10,7 +10,7 @@ The affine map before keeps its bias, which has no effect here (the paper leaves
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -38,8 +38,6 @@ class BatchNorm(Strategy):
     """running: how much of the average is kept per step."""
     epsilon: Annotated[float, Field(gt=0)] = 1e-5
     """What is added to the variance, in squared units of what is normalised."""
-
-    example: ClassVar = {"place": "before"}
 
     def layer(self, site: Site) -> Layer | None:
         if site.stage != self.place:

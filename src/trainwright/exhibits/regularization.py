@@ -1,0 +1,295 @@
+"""Regularization: a price on the weights keeps a network from learning its examples by heart.
+
+Goodfellow, Bengio & Courville 2016 add a penalty to the loss: λ‖w‖₁ (section 7.1.2) or λ/2 ‖w‖₂² (7.1.1),
+or forbid weights outside a ball, ‖w‖ ≤ c for each unit (7.2; Srivastava et al. 2014, section 5.1). A network
+with far more weights than examples is trained at each strength of each of the three. Without any it fits its
+training examples exactly; some of that fit is chance, and the test error pays for it. Too strong a penalty
+leaves too little of what is true, so along the strength the error falls and rises again.
+
+The first two shrink weights in different ways. L2's pull is proportional to the weight: large weights give
+way, none becomes zero. L1 pulls equally hard at all of them, so that a weight that earns less than λ goes all
+the way to zero. A gradient step of L1 is ε λ long and cannot come closer to zero than that; so a weight
+counts as zero here where |w| ≤ ε λ, and the other networks are measured with the same rule. Weights of pixels
+that are blank in every training image are left out: the data say nothing about them.
+
+Gradient descent that stops after a fixed number of steps, from small weights, already regularises: here a
+network without penalty is a strong opponent, and a gain of a few tenths of a point needs many seeds to be
+told from chance.
+
+Source: the book's chapter 7; the penalties' strengths are a grid of our own. Each penalty's strength is
+chosen on the validation examples; the test examples judge only that choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from trainwright.compare import ArmResult, ArmRuns, Comparison, compare, sentence
+from trainwright.data import DataSpec
+from trainwright.defaults import Budget
+from trainwright.exhibit import Claim, Exhibit, Exhibited
+from trainwright.networks.mlp import Mlp
+from trainwright.recipe import Recipe
+from trainwright.report.figures import BLUE, GREEN, ORANGE, VERMILLION
+from trainwright.store import Store
+from trainwright.strategies.l1 import L1
+from trainwright.strategies.l2 import L2
+from trainwright.strategies.max_norm import MaxNorm
+from trainwright.strategy import Strategy
+from trainwright.study import Study
+from trainwright.value import value
+
+STRENGTHS = {
+    "L1": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+    "L2": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+    "max-norm": (0.25, 0.5, 1.0, 1.5, 2.0, 3.0),
+}
+KINDS = {"L1": L1, "L2": L2, "max-norm": MaxNorm}
+COLOURS = {"none": "#555555", "L1": VERMILLION, "L2": BLUE, "max-norm": GREEN}
+MARKERS = {"L1": "s", "L2": "o", "max-norm": "D"}
+
+
+def study_of(budget: Budget) -> Study:
+    """Every strength of every penalty, beside none: few examples, many weights."""
+    if budget == "quick":
+        data, seeds = DataSpec("digits", examples=100), 16
+        base = Recipe(Mlp((64,)), learning_rate=0.1, batch_size=25, steps=1500, evaluate_every=125)
+    else:
+        data, seeds = DataSpec("mnist", examples=1000), 20
+        base = Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=50, steps=8000, evaluate_every=400)
+    arms = {"none": base}
+    for kind, strengths in STRENGTHS.items():
+        for strength in strengths:
+            penalty: Strategy = KINDS[kind](strength)
+            arms[f"{kind} {strength:g}"] = base.replace(strategies=(penalty,))
+    return Study(data, arms, seeds=seeds)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What the trainings gave."""
+
+    errors: pd.DataFrame
+    """Per arm: penalty, strength, mean validation and test error, training and validation loss."""
+    chosen: Comparison
+    """None beside each penalty at the strength that was best on validation."""
+    weights: dict[str, NDArray[np.float32]]
+    """First-layer weights of those arms, all seeds together."""
+    zeros: pd.DataFrame
+    """Per strength of L1: the share of |w| ≤ ε λ under L1, and with the same bound under none and L2."""
+
+
+def measure(study: Study, folder: Path) -> Measured:
+    """Train what the store in `folder` has not, and compare."""
+    runs = {arm.name: arm for arm in study.run(folder)}
+    everything = compare(list(runs.values()), reference="none")
+    rows = []
+    for arm in everything.arms:
+        kind, _, strength = arm.name.partition(" ")
+        loss = arm.curves["train_loss"].mean[-1], arm.curves["validation_loss"].mean[-1]
+        rows.append(
+            (arm.name, kind, float(strength or "nan"), arm.grid[0].validation_error, arm.error.mean, *loss)
+        )
+    columns = ["arm", "penalty", "strength", "validation error", "test error", "training loss"]
+    errors = pd.DataFrame(rows, columns=[*columns, "validation loss"]).set_index("arm")
+    best = ["none", *(str(errors[errors.penalty == kind]["validation error"].idxmin()) for kind in KINDS)]
+    weights = {name: _first_weights(study, name, folder) for name in {*best, *_named("L1")}}
+    chosen = compare([ArmRuns(name, runs[name].runs) for name in best], reference="none")
+    return Measured(errors, chosen, {name: weights[name] for name in best}, _zeros(study, weights, best[2]))
+
+
+def _named(kind: str) -> list[str]:
+    return [f"{kind} {strength:g}" for strength in STRENGTHS[kind]]
+
+
+def _first_weights(study: Study, arm: str, folder: Path) -> NDArray[np.float32]:
+    """The first layer's weights from pixels that are not blank throughout, over all seeds."""
+    data, store = study.dataset(), Store(folder)
+    inked = data.inputs[data.splits.train].any(axis=0).ravel()
+    first = min(name for name in store.read(study.plan[0].digest, weights=True).weights if "kernel" in name)
+    digests = [one.digest for one in study.plan if one.arm == arm]
+    kernels = [store.read(digest, weights=True).weights[first][inked] for digest in digests]
+    return np.concatenate([kernel.ravel() for kernel in kernels])
+
+
+def _zeros(study: Study, weights: dict[str, NDArray[np.float32]], l2: str) -> pd.DataFrame:
+    rate = study.arms["none"].learning_rate
+    rows = []
+    for name, strength in zip(_named("L1"), STRENGTHS["L1"], strict=True):
+        shares = [float(np.mean(np.abs(weights[arm]) <= rate * strength)) for arm in (name, "none", l2)]
+        rows.append((strength, rate * strength, *shares))
+    return pd.DataFrame(rows, columns=["λ of L1", "ε λ", "L1", "none", l2])
+
+
+@value
+class Regularization(Exhibit):
+    """Test error along the strength of L1, L2 and max-norm, and what each does to the weights."""
+
+    title = "Penalties on the weights tame a network that overfits"
+
+    def make(self, budget: Budget, store: Path) -> Exhibited:
+        study = study_of(budget)
+        measured = measure(study, store)
+        few, recipe = len(study.dataset().splits.train), study.arms["none"]
+        note = (
+            f"{study.data.source}, {few} training examples, {recipe.network}, {recipe.length(few):,} steps "
+            f"of batch {recipe.batch_size} at learning rate {recipe.learning_rate:g}, {study.seeds} seeds."
+        )
+        scaled = ("Scaled down: 8×8 digits and one hidden layer; full is MNIST and two layers of 256.",) * (
+            budget == "quick"
+        )
+        return Exhibited(
+            self.name,
+            self.title,
+            draw(measured),
+            {
+                "Errors (fractions) and losses (nats) at each strength": measured.errors,
+                "Share of first-layer weights with |w| ≤ ε λ": measured.zeros,
+            },
+            claims(measured),
+            (note, *scaled),
+        )
+
+
+def claims(measured: Measured) -> tuple[Claim, ...]:
+    """The book's statements beside the numbers."""
+    tamed = [
+        Claim(
+            f"{arm.name.split()[0]} lowers the test error of a network that overfits.",
+            "Goodfellow et al. 2016, sections 7.1 and 7.2",
+            sentence(arm, measured.chosen),
+            arm.difference.verdict == "helps",
+        )
+        for arm in measured.chosen.arms
+        if arm.difference
+    ]
+    return (*tamed, _turn(measured.errors), _fit(measured.errors), _sparse(measured))
+
+
+def _turn(errors: pd.DataFrame) -> Claim:
+    """Too strong a penalty underfits: the strongest does worse than none, on training and test examples."""
+    none = errors.loc["none"]
+    strongest = [errors.loc[name] for name in (_named("L1")[-1], _named("L2")[-1], _named("max-norm")[0])]
+    return Claim(
+        "Too strong a penalty makes the network underfit.",
+        "Goodfellow et al. 2016, sections 5.2.2 and 7.1",
+        f"test error {100 * none['test error']:.1f} % without penalty; at the strongest of each "
+        + ", ".join(
+            f"{100 * one['test error']:.1f} % ({name})" for one, name in zip(strongest, KINDS, strict=True)
+        )
+        + "; all their training losses are higher too.",
+        all(
+            one["test error"] > none["test error"] and one["training loss"] > none["training loss"]
+            for one in strongest
+        ),
+    )
+
+
+def _fit(errors: pd.DataFrame) -> Claim:
+    """The training loss rises with the strength, and the gap to the validation loss closes."""
+    rises, gaps = [], []
+    for kind in KINDS:
+        along = errors[errors.penalty == kind].sort_values("strength", ascending=kind != "max-norm")
+        gap = along["validation loss"] - along["training loss"]
+        rises.append(bool(np.all(np.diff(along["training loss"]) > 0)))
+        gaps.append((kind, gap.iloc[0], gap.iloc[-1]))
+    return Claim(
+        "A penalty trades fit to the training examples for a smaller gap between training and new examples.",
+        "Goodfellow et al. 2016, chapter 7, introduction",
+        "training loss rises with each step in strength for "
+        f"{sum(rises)} of {len(rises)} penalties; validation minus training loss, weakest to strongest: "
+        + ", ".join(f"{kind} {weak:.2f} to {strong:.2f}" for kind, weak, strong in gaps)
+        + " nats.",
+        all(rises) and all(strong < weak for _, weak, strong in gaps),
+    )
+
+
+def _sparse(measured: Measured) -> Claim:
+    """Without penalty the weights are spread over about 1, so a bound of ε λ catches hardly any by chance.
+
+    A tenth of all weights, and five times as many as under L2, is what "sparse" is taken to mean.
+    """
+    zeros, name = measured.zeros, measured.chosen.arms[1].name
+    row = zeros.loc[[f"L1 {strength:g}" == name for strength in zeros["λ of L1"]]].iloc[0]
+    l1, none, l2 = row.iloc[2:]
+    return Claim(
+        "L1 makes weights zero; L2 makes them small.",
+        "Goodfellow et al. 2016, section 7.1.2",
+        f"at the chosen strength {name} holds {100 * l1:.0f} % of the first layer's weights at zero "
+        f"(|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty {100 * none:.2f} %, with {zeros.columns[-1]} "
+        f"{100 * l2:.2f} % of them are so small.",
+        bool(l1 > 0.1 and l1 > 5 * max(none, l2) and np.all(np.diff(zeros["L1"]) > 0)),
+    )
+
+
+def draw(measured: Measured) -> Figure:
+    """Error along strength (two panels), the weights' histograms, and the curves of the chosen strengths."""
+    figure = Figure(figsize=(7.6, 7.4), layout="constrained")
+    (penalties, norms), (histogram, curves) = figure.subplots(2, 2)
+    _along(penalties, measured.errors, ("L1", "L2"), "strength λ")
+    _along(norms, measured.errors, ("max-norm",), "largest norm c (weak to the right)")
+    arms = measured.chosen.arms
+    _histogram(histogram, measured.weights)
+    for arm in (arms[0], arms[-1]):
+        _curves(curves, arm)
+    curves.set(title="Learning curves", xlabel="step", ylabel="loss (nats)", yscale="log")
+    curves.set_ylim(bottom=curves.get_ylim()[0] / 8)  # room for the legend
+    curves.legend(fontsize=9, frameon=False, loc="lower left")
+    for axes in (penalties, norms, histogram, curves):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.title.set_fontsize(11)
+    return figure
+
+
+def _along(axes: Axes, errors: pd.DataFrame, kinds: tuple[str, ...], label: str) -> None:
+    for kind in kinds:
+        along = errors[errors.penalty == kind]
+        for split, style in (("test", "-"), ("validation", ":")):
+            axes.plot(
+                along.strength,
+                100 * along[f"{split} error"],
+                style,
+                color=COLOURS[kind],
+                marker=MARKERS[kind],
+                markersize=5,
+                lw=1.5 if split == "test" else 1,
+                label=f"{kind}, {split}",
+            )
+    none = 100 * float(errors["test error"].iloc[0])
+    axes.axhline(none, color=COLOURS["none"], ls="--", lw=1.2, label="no penalty, test")
+    axes.set(title=f"Error along the strength of {' and '.join(kinds)}", xlabel=label, ylabel="error (%)")
+    axes.set(xscale="log", yscale="log")
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 90) if none / 2 < tick]
+    axes.set_yticks(ticks, [str(tick) for tick in ticks])
+    if kinds == ("max-norm",):
+        axes.set_xticks(STRENGTHS["max-norm"], [f"{norm:g}" for norm in STRENGTHS["max-norm"]])
+    axes.minorticks_off()
+    axes.legend(fontsize=9, frameon=False)
+
+
+def _histogram(axes: Axes, weights: dict[str, NDArray[np.float32]]) -> None:
+    reach = float(np.quantile(np.abs(weights["none"]), 0.999))
+    bins = np.linspace(-reach, reach, 62)
+    for name, ones in weights.items():
+        share = 100 * np.histogram(ones, bins)[0] / len(ones)
+        axes.stairs(share, bins, label=name, color=COLOURS[name.split()[0]], lw=1.4)
+    axes.set(title="First-layer weights", xlabel="weight", ylabel="share per bin (%)", yscale="log")
+    axes.legend(fontsize=9, frameon=False)
+
+
+def _curves(axes: Axes, arm: ArmResult) -> None:
+    kind = arm.name.split()[0]
+    colour = COLOURS[kind] if kind != "none" else ORANGE
+    for column, style in (("validation_loss", "-"), ("train_loss", "--")):
+        curve = arm.curves[column]
+        name = column.removesuffix("_loss").replace("train", "training", 1)
+        label = f"{'no penalty' if kind == 'none' else arm.name}, {name}"
+        axes.plot(curve.steps, curve.mean, style, color=colour, label=label)
+        axes.fill_between(curve.steps, curve.low, curve.high, color=colour, alpha=0.2, lw=0)

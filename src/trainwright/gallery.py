@@ -1,0 +1,245 @@
+"""The gallery: exhibits made, and shown as pictures, as Markdown and as one offline page.
+
+All exhibits are drawn in one style, on white paper: they also go into slides and print.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from cycler import cycler
+from markupsafe import Markup
+
+from trainwright import exhibits, sealed
+from trainwright.catalogue import paragraphs
+from trainwright.data import cache_folder
+from trainwright.defaults import Budget
+from trainwright.errors import SettingError, TrainwrightError
+from trainwright.exhibit import Exhibit, Exhibited, sign, spelled
+from trainwright.report import html
+from trainwright.report.canvas import unique_ids
+from trainwright.report.markdown import prose, row_of
+
+# Okabe and Ito's colours, told apart by colour-blind readers; the yellow is too light for lines.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLE: dict[Any, Any] = {
+    "figure.figsize": (7.6, 4.2),  # inches; a page is 760 CSS pixels wide
+    "figure.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.facecolor": "white",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "axes.axisbelow": True,
+    "grid.alpha": 0.25,
+    "svg.hashsalt": "trainwright",  # the same drawing gives the same file
+}
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An exhibit that could not be made."""
+
+    name: str
+    title: str
+    reason: str
+    exit_code: int
+
+
+def default_store() -> Path:
+    """Where the exhibits' trainings are kept unless said otherwise."""
+    return cache_folder() / "exhibits"
+
+
+def show(exhibit: Exhibit, budget: Budget, store: Path) -> Exhibited:
+    """Make an exhibit, in the gallery's style over Matplotlib's defaults (not the user's)."""
+    with style():
+        return exhibit.make(budget, store)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The gallery's style, for the drawing of a figure and for its saving: some of it acts only then."""
+    with matplotlib.rc_context():
+        matplotlib.rcParams.update(matplotlib.rcParamsDefault)
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
+def read(name: str) -> Exhibit:
+    """The exhibit as written on the command line; `SettingError` unless it is one that exists."""
+    found = exhibits.read(name)
+    if len(found) != 1:
+        raise SettingError(f"exhibit {name!r}: name one of {', '.join(exhibits.names())}")
+    return found[0]
+
+
+def picture(shown: Exhibited, kind: str) -> bytes:
+    """The figure as a file's content, `svg` or `png` (1,140 pixels wide for a page's width)."""
+    file = io.BytesIO()
+    with style():
+        metadata = dict.fromkeys(("Date", "Creator")) if kind == "svg" else {"Software": None}
+        shown.figure.savefig(file, format=kind, dpi=150, metadata=metadata)
+    return file.getvalue()
+
+
+def prepare(folder: Path) -> None:
+    """Make a folder, before the work for it is done. Raises `StoreError` where that cannot be."""
+    with sealed.explained(folder):
+        sealed.probe(folder)
+
+
+def write_pictures(shown: Exhibited, folder: Path) -> list[Path]:
+    """Write NAME.svg and NAME.png into a folder. Raises `StoreError` where that cannot be."""
+    paths = [folder / f"{shown.name}.{kind}" for kind in ("svg", "png")]
+    with sealed.explained(folder):
+        for path in paths:
+            sealed.replace_file(path, picture(shown, path.suffix[1:]), folder)
+    return paths
+
+
+def write(
+    folder: Path, budget: Budget, store: Path, command: str, watch: Callable[[str], None] = lambda line: None
+) -> list[Exhibited | Failed]:
+    """Make every exhibit; write its pictures, and after each one the page of those made so far.
+
+    An exhibit that fails is shown as failed, and the others go on. Raises `StoreError` if the folder cannot
+    be written.
+    """
+    made: list[Exhibited | Failed] = []
+    write_page(made, folder, command)
+    for name in exhibits.names():
+        watch(f"{name} ...")
+        one = _attempt(name, budget, store)
+        made.append(one)
+        if isinstance(one, Exhibited):
+            write_pictures(one, folder)
+        write_page(made, folder, command)
+    return made
+
+
+def write_page(made: list[Exhibited | Failed], folder: Path, command: str) -> None:
+    """Write `index.html`, whole or not at all. Raises `StoreError` if the folder cannot be written."""
+    with sealed.explained(folder):
+        sealed.replace_file(folder / "index.html", page(made, command).encode(), folder)
+
+
+def page(made: list[Exhibited | Failed], command: str) -> str:
+    """All exhibits on one page that needs no other file."""
+    text = files(__package__).joinpath("gallery.html.j2").read_text("utf-8")
+    shown = [one for one in made if isinstance(one, Exhibited)]
+    return html.template(text).render(
+        made=[(one, _drawing(one), about(one.name), _tables(one)) for one in shown],
+        failed=[one for one in made if isinstance(one, Failed)],
+        claims=sum(len(one.claims) for one in shown),
+        held=sum(claim.holds for one in shown for claim in one.claims),
+        command=command,
+    )
+
+
+def markdown(shown: Exhibited, pictured: str = "") -> str:
+    """An exhibit as Markdown: title, picture (its address), what it shows, claims, tables and notes."""
+    parts = [f"# {prose(shown.title)}"]
+    if pictured:
+        parts.append(f"![{prose(shown.title)}]({pictured})")
+    parts += [*map(prose, about(shown.name)), "## What was seen"]
+    parts += [
+        f"{sign(claim)} **{prose(claim.says)}** ({prose(claim.source)})  \n{prose(claim.seen)}"
+        for claim in shown.claims
+    ]
+    if shown.notes:
+        parts += ["## To mind", "\n".join(f"- {prose(note)}" for note in shown.notes)]
+    if shown.tables:
+        parts.append("## The numbers")
+    for caption, heads, rows in _tables(shown):
+        lines = [row_of(list(map(prose, heads))), row_of(["---"] * len(heads))]
+        parts += [f"**{prose(caption)}**", "\n".join(lines + [row_of(list(map(prose, row))) for row in rows])]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(shown: Exhibited | Failed) -> dict[str, Any]:
+    """An exhibit's claims and numbers as plain values; what is not finite is None."""
+    if isinstance(shown, Failed):
+        return vars(shown)
+    return {
+        "name": shown.name,
+        "title": shown.title,
+        "claims": [vars(claim) | {"holds": bool(claim.holds)} for claim in shown.claims],
+        "notes": list(shown.notes),
+        "tables": {
+            caption: [
+                {str(head): _plain(value) for head, value in row.items()}
+                for row in table.to_dict(orient="records")
+            ]
+            for caption, table in shown.tables.items()
+        },
+    }
+
+
+def about(name: str) -> list[str]:
+    """The paragraphs of an exhibit's file, which say what it shows and where that comes from."""
+    return paragraphs(sys.modules[exhibits.find(name).__module__].__doc__)
+
+
+def _attempt(name: str, budget: Budget, store: Path) -> Exhibited | Failed:
+    try:
+        return show(exhibits.find(name)(), budget, store)
+    except TrainwrightError as error:
+        reason, code = str(error), error.exit_code
+    except Exception as error:  # a bug in one exhibit must not take the gallery with it
+        traceback.print_exc()
+        reason, code = f"{type(error).__name__}: {error}", 1
+    return Failed(name, _title(name), reason, code)
+
+
+def _title(name: str) -> str:
+    try:
+        return exhibits.find(name).title
+    except Exception:
+        return name  # its file cannot even be imported
+
+
+def _drawing(shown: Exhibited) -> Markup:
+    """The picture as `<svg>` that scales with the page and says its title to a screen reader."""
+    text = picture(shown, "svg").decode()
+    body = text[text.index("<svg") :]
+    opening, drawing = body[: body.index(">")], body[body.index(">") :]
+    label = Markup(' role="img" aria-label="{}"').format(shown.title)
+    return Markup(opening + str(label) + unique_ids(drawing, shown.name))
+
+
+def _tables(shown: Exhibited) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    for caption, table in shown.tables.items():
+        yield (caption, *spelled(table))
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
+
+
+def worst(made: Iterable[Exhibited | Failed]) -> int:
+    """The exit code: 0, or that of the first exhibit that failed."""
+    return next((one.exit_code for one in made if isinstance(one, Failed)), 0)

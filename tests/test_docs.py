@@ -1,0 +1,58 @@
+"""What README and CONTRIBUTING show does what they say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.main import get_command
+
+from trainwright.cli import app
+
+ROOT = Path(__file__).parent.parent
+
+
+def code(page: str) -> str:
+    """The Python block of a page."""
+    [found] = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    return str(found)
+
+
+def test_the_readme_s_python_runs(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(code("README.md").replace("epochs=40", "epochs=1").replace("seeds=10", "seeds=2"))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "batch_norm" in done.stdout
+
+
+def test_contributing_s_strategy_works(tmp_path: Path) -> None:
+    file = tmp_path / "shrink.py"
+    file.write_text(code("CONTRIBUTING.md"))
+    use = (
+        "from shrink import Shrink\n"
+        "from trainwright import Mlp, Recipe, fit, load\n"
+        "both = ((), (Shrink(0.9),))\n"
+        "runs = [fit(Recipe(Mlp((4,)), chosen, epochs=1), load('digits')) for chosen in both]\n"
+        "one, other = (sum(abs(w).sum() for w in run.weights.values()) for run in runs)\n"
+        "assert other < one\n"
+        "from trainwright import strategies\n"
+        "assert str(strategies.read('shrink(0.5)')[0]) == 'shrink(factor=0.5)'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", use], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_s_commands_and_options_exist() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    page = (ROOT / "README.md").read_text("utf-8")
+    for line in re.findall(r"^trainwright (.*)$", page, re.MULTILINE):
+        name, *words = line.split()
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+    for name in commands:
+        assert f"`trainwright {name}" in page, f"README does not list {name}"

@@ -1,0 +1,44 @@
+"""The exhibit on momentum: its numbers against closed forms, and the claims that rest on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trainwright.exhibits import momentum
+from trainwright.strategies.momentum import Momentum
+
+
+def test_counts_are_those_of_the_closed_forms() -> None:
+    steps = momentum.measure_steps(np.array([10.0, 100.0, 1000.0]))
+    for name in ("gradient descent", "momentum"):
+        # A step more or less is left to rounding, when the error meets the tolerance within a last digit.
+        assert (steps[name] - steps[f"{name}, theory"]).abs().max() <= 1
+
+
+def test_descent_equals_powers_of_the_matrix() -> None:
+    curvatures, start, alpha, rate = np.array([7.0, 1.0]), np.array([1.0, -2.0]), 0.4, 0.2
+    path = momentum.descend(momentum.Rule(rate, Momentum(alpha)), curvatures, start, 12)
+    for curvature, first, column in zip(curvatures, start, path.T, strict=True):
+        step = np.array([[1 + alpha - rate * curvature, -alpha], [1, 0]])
+        expected = [(np.linalg.matrix_power(step, t) @ [first, first])[0] for t in range(13)]
+        np.testing.assert_allclose(column, expected, rtol=1e-9)
+
+
+def test_nesterov_takes_fewer_steps_than_descent_and_as_many_as_its_rate_says() -> None:
+    steps = momentum.measure_steps(np.array([1e2, 1e4]))
+    assert (steps["Nesterov"] < steps["gradient descent"]).all()
+    # (1 - 2/√(3κ+1))ᵗ alone would reach the tolerance in so many steps; its factor (1 + ct) adds to them.
+    at_least = np.log(momentum.TOLERANCE) / np.log(1 - 2 / np.sqrt(3 * steps["κ"] + 1))
+    assert (steps["Nesterov"] >= at_least).all()
+
+
+def test_terminal_speed() -> None:
+    speeds = momentum.measure_speeds((0.5, 0.9), steps=300)
+    np.testing.assert_allclose(speeds.iloc[-1], [2, 10], rtol=1e-9)
+
+
+def test_all_claims_hold(tmp_path: Path) -> None:
+    shown = momentum.Momentum().make("quick", tmp_path)
+    assert [claim.says for claim in shown.claims if not claim.holds] == []
