@@ -109,7 +109,7 @@ def test_each_symptom_is_seen_and_gone_with_its_treatment(
 
 
 def test_deep_sigmoid_layers_have_a_vanishing_gradient(digits: Dataset) -> None:
-    deep = {"network": Mlp((16,) * 4)}
+    deep = {"network": Mlp((16,) * 5)}
     found = diagnosis(digits, "activation('sigmoid')", **deep)
     vanishing = next(symptom for symptom in found.symptoms if symptom.name == "vanishing gradient")
     assert "before the first step" in vanishing.says
