@@ -252,7 +252,8 @@ def _draw_differences(axes: Axes, comparison: Comparison) -> None:
             axes.plot([low, high], [place, place], color="C0", lw=2)
             axes.plot(mean, place, "o", color="C0")
         else:  # far off: it would squeeze the others to a point
-            axes.text(1, place, f"{mean:+.0f} →", ha="left", va="center", color="C0", weight="bold")
+            right = axes.get_yaxis_transform()
+            axes.text(1, place, f"{mean:+.0f} →", transform=right, ha="right", va="center", color="C0")
     axes.axvline(0, color="black", lw=1)
     axes.set_yticks(range(len(judged)), [name.split(",")[0] for name, _ in judged])
     axes.invert_yaxis()
