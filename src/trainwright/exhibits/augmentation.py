@@ -7,10 +7,10 @@ not change the class: a mirrored 2 is no digit, and what is learnt from it is wr
 to the inputs is another such transformation.
 
 All are tried on pictures of the same size and shape: Fashion-MNIST, whose mirror images are clothes, and
-MNIST, whose mirror images are mostly no digits. And on Fashion-MNIST without its shoes: nearly every shoe, for
-training and for testing, points to the left, so that a mirrored one shows what never comes; shirts, trousers
-and bags have no such side. The gain is measured along the number of training examples: what augmentation adds
-is worth most where there is little else.
+MNIST, whose mirror images are mostly no digits. And on Fashion-MNIST without its shoes: nearly every shoe,
+for training and for testing, points to the left, so that a mirrored one shows what never comes; shirts,
+trousers and bags have no such side. The gain is measured along the number of training examples: what
+augmentation adds is worth most where there is little else.
 
 Each training image is mirrored with probability 1/2, moved by up to a pixel, or given new noise, at every
 step; with equal numbers of updates, that is training on the larger set. With mirror, predictions are averaged

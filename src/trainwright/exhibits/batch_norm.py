@@ -279,6 +279,8 @@ def draw(measured: Measured) -> Figure:
     panels["accuracy"].legend(fontsize=9, frameon=False, loc="lower right")
     for name, traces in measured.traces.items():
         _percentiles(panels[name], traces[0], name)
+    panels[WITH].sharey(panels[WITHOUT])
+    panels[WITH].autoscale()
     for axes in panels.values():
         axes.spines[["top", "right"]].set_visible(False)
         axes.title.set_fontsize(11)
