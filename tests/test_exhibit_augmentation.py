@@ -20,7 +20,7 @@ def studies() -> dict[tuple[str, int], Study]:
     for (name, size), study in plan("quick").items():
         if size in SIZES:
             arms = {
-                arm: recipe.replace(network=Mlp((32,)), steps=300, evaluate_every=300)
+                arm: recipe.replace(network=Mlp((32,)), steps=200, evaluate_every=200)
                 for arm, recipe in study.arms.items()
             }
             studies[name, size] = Study(study.data, arms, seeds=2)
