@@ -43,7 +43,8 @@ def test_images_are_binary(study: Study) -> None:
 
 def test_batch_norm_learns_sooner_and_its_inputs_stay(measured: Measured) -> None:
     """Two seeds' interval is wide, so the seeds are compared one by one."""
-    assert claims(measured)[1].holds, claims(measured)[1].seen
+    assert len(claims(measured)) == 4
+    assert np.all(measured.along[WITH] > measured.along[WITHOUT])
     for plain, normed in zip(measured.traces[WITHOUT], measured.traces[WITH], strict=True):
         assert np.median(normed.wander()) < np.median(plain.wander())
 
