@@ -257,6 +257,7 @@ def _draw_differences(axes: Axes, comparison: Comparison) -> None:
     axes.axvline(0, color="black", lw=1)
     axes.set_yticks(range(len(judged)), [name.split(",")[0] for name, _ in judged])
     axes.invert_yaxis()
+    axes.margins(x=0.25)
     axes.set(title="Test error against sigmoid's", xlabel="difference, percentage points (95 %)")
     axes.grid(visible=True, axis="x")
 
