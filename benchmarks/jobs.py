@@ -50,8 +50,8 @@ class Job:
 JOBS = {
     job.name: job
     for job in (
-        Job("S", (784, 100, 100, 10), 100, 0, 0, examples=60_000, held_out=10_000, epochs=1, networks=4),
-        Job("M", (784, 1024, 1024, 1024, 10), 128, 0.2, 0.5, 12_800, 2_000, epochs=1, networks=1),
-        Job("digits", (64, 64, 64, 10), 32, 0, 0.5, examples=1_078, held_out=359, epochs=20, networks=32),
+        Job("S", (784, 100, 100, 10), 100, 0, 0, examples=60_000, held_out=10_000, epochs=5, networks=4),
+        Job("M", (784, 1024, 1024, 1024, 10), 128, 0.2, 0.5, 12_800, 640, epochs=2, networks=1),
+        Job("digits", (64, 64, 64, 10), 32, 0, 0.5, examples=1_078, held_out=359, epochs=40, networks=32),
     )
 }

@@ -65,9 +65,10 @@ def diagnose(run: Run, data: Dataset) -> Diagnosis:
 
     >>> from trainwright.data import load
     >>> from trainwright.fit import fit
-    >>> from trainwright.strategies import Initialization
+    >>> from trainwright.strategies import Activation, Initialization
     >>> data = load("digits")
-    >>> run = fit(Recipe(strategies=(Initialization("zeros"),), epochs=1), data)
+    >>> recipe = Recipe(strategies=(Activation("tanh"), Initialization("zeros")), epochs=1)
+    >>> run = fit(recipe, data)
     >>> [symptom.name for symptom in diagnose(run, data).symptoms]
     ['symmetry']
     """

@@ -99,17 +99,18 @@ def examine(
 
 @value
 class Mark(Strategy):
-    """Mark the place before each hidden layer's activation; nothing else is changed."""
+    """Mark the places before each hidden layer's activation and at the output; nothing else is changed."""
 
     def layer(self, site: Site) -> Layer | None:
-        return Marked(site.name) if site.stage == "before" else None
+        return Marked(site.name, site.stage == "before") if site.stage in ("before", "output") else None
 
 
 class Marked(Layer):
     """Hands on what it gets."""
 
-    def __init__(self, site: str):
+    def __init__(self, site: str, hidden: bool):
         self.site = site
+        self.hidden = hidden
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
         return x
@@ -153,7 +154,7 @@ def _measure(program: Program, recipe: Recipe, state: State, x: jax.Array, targe
     z, parts = x, _parts(nnx.merge(program.graphdef, state.params, state.rest, copy=True))
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         z = part(z, key=None, training=True) if isinstance(part, Layer) else part(z)
-        if isinstance(part, Marked):
+        if isinstance(part, Marked) and part.hidden:
             units.append(_units(following, z))
     predicted = jax.nn.log_softmax(z) if program.task == "classification" else z
     return Seen(loss, step.score(program, predicted, targets).loss, gradient, moved, units, z)
@@ -233,7 +234,7 @@ def _parts(model: nnx.Module) -> list[Part]:
 def _layers(parts: list[Part]) -> dict[str, int]:
     """Each layer's name with the place of its weights in the chain."""
     names = [part.site for part in parts if isinstance(part, Marked)]
-    return dict(zip([*names, "output"], _weights(nnx.state(Chain(parts), nnx.Param)), strict=True))
+    return dict(zip(names, _weights(nnx.state(Chain(parts), nnx.Param)), strict=True))
 
 
 def _weights(params: Any) -> dict[int, dict[str, jax.Array]]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -50,17 +50,17 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None
     columns = (
         TextColumn("training"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("runs{task.fields[diverged]}"),
+        TextColumn("{task.description}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=runs, diverged="")
+        task = bar.add_task(f"of {runs} runs", total=1.0)
 
         def watch(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, diverged=_diverged(progress.diverged))
+            said = f"{progress.done} of {progress.runs} runs{_diverged(progress.diverged)}"
+            bar.update(task, completed=progress.fraction, description=said)
 
         yield watch
 

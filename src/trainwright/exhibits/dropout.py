@@ -15,8 +15,8 @@ the test examples judge the end, so training uses 50,000 of the 60,000. The feat
 classifier, not of an autoencoder. The quick version is a model of all that: halved images, 100 units, a
 thousand examples; and since 100 units are few, it keeps more of them, p = 0.9 at the inputs and 0.8 at hidden
 units (appendix A: a layer of n units should become one of n / p). The full one makes 30,000 of the paper's
-million updates, which takes a night on two cores. Dropout takes two to three times as long (appendix A); where
-figure 4's groups do not separate, the likeliest cause is that the trainings were too short.
+million updates, which takes a night on two cores. Dropout takes two to three times as long (appendix A);
+where figure 4's groups do not separate, the likeliest cause is that the trainings were too short.
 """
 
 from __future__ import annotations

@@ -244,7 +244,7 @@ def draw(measured: Measured) -> Figure:
     curves.legend(fontsize=9, frameon=False, loc="lower left")
     for axes in (penalties, norms, histogram, curves):
         axes.spines[["top", "right"]].set_visible(False)
-        axes.title.set_size(11)
+        axes.title.set_fontsize(11)
     return figure
 
 

@@ -139,12 +139,13 @@ def duration(seconds: float) -> str:
 
 def memory(size: float) -> str:
     """
-    >>> memory(123_456_789), memory(0)
-    ('123 MB', '–')
+    >>> memory(123_456_789), memory(35_900), memory(0)
+    ('123 MB', '35.9 kB', '–')
     """
     if size <= 0:  # a platform that cannot tell reports none
         return MISSING
-    return f"{significant(size / 1e6)} MB" if size < 1e9 else f"{significant(size / 1e9)} GB"
+    unit, name = next((pair for pair in ((1e9, "GB"), (1e6, "MB")) if size >= pair[0]), (1e3, "kB"))
+    return f"{significant(size / unit)} {name}"
 
 
 def printable(name: str) -> str:

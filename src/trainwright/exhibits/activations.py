@@ -1,0 +1,272 @@
+"""The nonlinearities of hidden units: their shapes, their slopes, and what they are worth in training.
+
+Each function is drawn with its derivative, as automatic differentiation finds it. Some have kinks, where
+no derivative exists; any slope between that of the left and that of the right side, a subgradient, will do
+there, and the one in use is marked. A rectified linear unit is silent for about half of the inputs, which
+makes its layer's answer a sparse one: how sparse is measured before and after training. Then all the
+functions are compared in training, from the same first weights and on the same batches, each at its best
+learning rate.
+
+Source: Goodfellow, Bengio & Courville 2016, section 6.3; Glorot, Bordes & Bengio 2011 for the sparsity of
+rectified linear units; Goodfellow et al. 2013 for maxout.
+
+All start from He's first weights, made for rectified linear units, so that the function is all that
+differs. The maxout unit drawn has three pieces, max(-z - 2, 0, z - 1), the one trained two: twice the
+weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from trainwright import paired
+from trainwright.compare import Comparison
+from trainwright.data import DataSpec
+from trainwright.defaults import Budget
+from trainwright.diagnose import diagnose
+from trainwright.exhibit import Claim, Exhibit, Exhibited
+from trainwright.networks.mlp import Mlp
+from trainwright.recipe import Recipe
+from trainwright.sites import Sites
+from trainwright.store import Store
+from trainwright.strategies import Activation
+from trainwright.strategies.activation import Maxout, RadialBasis
+from trainwright.study import Study
+from trainwright.value import value
+
+Array = NDArray[np.float64]
+
+LABELS = {
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU, slope 0.1",
+    "rbf": "radial basis",
+    "softplus": "softplus",
+    "hard_tanh": "hard tanh",
+    "maxout": "maxout",
+}
+KINKS = {"relu": (0.0,), "leaky_relu": (0.0,), "hard_tanh": (-1.0, 1.0), "maxout": (-2.0, 1.0)}
+PIECES = [[-1.0, 0.0, 1.0]], [-2.0, 0.0, -1.0]  # slopes and offsets of maxout's: max(-z - 2, 0, z - 1)
+RATES = (0.03, 0.1, 0.3, 1.0)
+REFERENCE = "sigmoid"
+
+
+def strategy(function: Any) -> Activation:
+    """The strategy for a function; a leaky one leaks visibly."""
+    return Activation(function, slope=0.1)
+
+
+def unit(function: str) -> Callable[[jax.Array], jax.Array]:
+    """A hidden unit's response to a number z, made of the package's own parts."""
+    if function == "rbf":
+        radial = RadialBasis(np.zeros((1, 1), np.float32), 1.0)
+        return lambda z: radial(z.reshape(1, 1))[0, 0]
+    site = Sites((strategy(function),), seed=0).site("hidden1", "before", 1, 1)
+    if function == "maxout":
+        linear: Any = site.linear(3)
+        linear.kernel[...], linear.bias[...] = map(jnp.float32, PIECES)
+        maxout = Maxout(linear, 3)
+        return lambda z: maxout(z.reshape(1, 1))[0, 0]
+    response: Callable[[jax.Array], jax.Array] = strategy(function).activation(site)
+    return response
+
+
+def measure_shape(function: str) -> pd.DataFrame:
+    """Values and slopes from -4 to 4."""
+    z = np.linspace(-4, 4, 401, dtype=np.float32)
+    values, slopes = jax.vmap(jax.value_and_grad(unit(function)))(jnp.asarray(z))
+    return pd.DataFrame({"z": z, "value": np.asarray(values), "slope": np.asarray(slopes)})
+
+
+def measure_kinks() -> pd.DataFrame:
+    """At each kink the slopes to both sides, and the one that automatic differentiation takes."""
+    rows, h = [], 0.25  # the functions are straight to both sides, so that a large step is exact
+    for function, places in KINKS.items():
+        response = unit(function)
+        for z in places:
+            left, middle, right = (float(response(jnp.float32(z + move))) for move in (-h, 0, h))
+            taken = float(jax.grad(response)(jnp.float32(z)))
+            rows.append((LABELS[function], z, (middle - left) / h, taken, (right - middle) / h))
+    return pd.DataFrame(rows, columns=["function", "kink at", "slope left", "taken", "slope right"])
+
+
+def plan(seeds: int, epochs: int, source: str, functions: tuple[str, ...] = tuple(LABELS)) -> Study:
+    """All functions in the same network, over the same seeds and learning rates."""
+    recipe = Recipe(Mlp((64, 64)), batch_size=32 if source == "digits" else 128, epochs=epochs)
+    arms = {LABELS[name]: recipe.replace(strategies=(strategy(name),)) for name in functions}
+    return Study(DataSpec(source), arms, seeds, RATES, reference=LABELS[REFERENCE])
+
+
+def measure_sparsity(study: Study, comparison: Comparison, store: Path) -> pd.DataFrame:
+    """How much of each layer of rectified linear units is active, before and after training."""
+    rate = next(arm.learning_rate for arm in comparison.arms if arm.name == "ReLU")
+    rows = []
+    for one in study.plan:
+        if one.arm == "ReLU" and one.training.recipe.learning_rate == rate:
+            found = diagnose(Store(store).read(one.digest, weights=True), one.training.data)
+            for moment, reading in (("before training", found.start), ("after training", found.end)):
+                for layer, active in reading.layers["active"].iloc[:-1].items():
+                    rows.append((moment, str(layer), one.training.seed, float(active)))
+    return pd.DataFrame(rows, columns=["moment", "layer", "seed", "active"])
+
+
+@value
+class Activations(Exhibit):
+    """Each activation function with its slope, sparsity, and a paired comparison in training."""
+
+    title: ClassVar[str] = "Activation functions: shapes, slopes, sparsity, and what they are worth"
+
+    def make(self, budget: Budget, store: Path) -> Exhibited:
+        seeds, epochs, source = (8, 10, "digits") if budget == "quick" else (20, 60, "mnist")
+        study = plan(seeds, epochs, source)
+        comparison, kinks = study.compare(store), measure_kinks()
+        sparsity = measure_sparsity(study, comparison, store)
+        return Exhibited(
+            self.name,
+            self.title,
+            _draw({name: measure_shape(name) for name in LABELS}, kinks, sparsity, comparison),
+            {
+                "Subgradients at the kinks": kinks,
+                "Active rectified linear units, mean of the seeds, %": _shares(sparsity),
+                f"In training on {source}: test error": _errors(comparison),
+            },
+            _claims(kinks, sparsity, comparison),
+            (
+                f"Trained on {source}: two hidden layers of 64 units, {epochs} epochs, {seeds} seeds,"
+                f" learning rates {', '.join(f'{rate:g}' for rate in RATES)}.",
+            ),
+        )
+
+
+def _shares(sparsity: pd.DataFrame) -> pd.DataFrame:
+    table = sparsity.pivot_table(index="layer", columns="moment", values="active", sort=False)
+    shares: pd.DataFrame = 100 * table
+    return shares.reset_index().rename_axis(columns=None)
+
+
+def _errors(comparison: Comparison) -> pd.DataFrame:
+    rows = [
+        {
+            "function": arm.name,
+            "learning rate": arm.learning_rate,
+            "test error, %": 100 * arm.error.mean,
+            f"less {REFERENCE}'s, points": 100 * arm.difference.interval.mean if arm.difference else 0.0,
+            "verdict": arm.difference.verdict if arm.difference else "reference",
+        }
+        for arm in comparison.arms
+    ]
+    return pd.DataFrame(rows)
+
+
+def _claims(kinks: pd.DataFrame, sparsity: pd.DataFrame, comparison: Comparison) -> tuple[Claim, ...]:
+    inside = (kinks["slope left"] <= kinks["taken"]) & (kinks["taken"] <= kinks["slope right"])
+    inside |= (kinks["slope right"] <= kinks["taken"]) & (kinks["taken"] <= kinks["slope left"])
+    start = sparsity[sparsity["moment"] == "before training"].groupby("seed")["active"].mean()
+    active = paired.estimate(start.to_numpy())
+    low, high = active.interval(0.95)
+    return (
+        Claim(
+            "Where a function has a kink, any slope between those of its sides can be used.",
+            "Goodfellow, Bengio & Courville 2016, section 6.3",
+            f"At {inside.sum()} of {len(kinks)} kinks the slope taken lies between those of the two sides.",
+            bool(inside.all()),
+        ),
+        Claim(
+            "About half of the rectified linear units are silent before training.",
+            "Glorot, Bordes & Bengio 2011, section 3",
+            f"{active.mean:.1%} are active (95 % interval {low:.1%} to {high:.1%}, n = {active.count} seeds);"
+            f" after training {sparsity[sparsity['moment'] == 'after training']['active'].mean():.1%}.",
+            low <= 0.5 <= high,
+        ),
+        *(
+            _trained(comparison, name, f"Networks of {name} units train better than ones of sigmoid units.")
+            for name in ("tanh", "ReLU")
+        ),
+        _trained(
+            comparison,
+            "radial basis",
+            "Radial basis units are hard to optimise: for most inputs they are flat at zero.",
+        ),
+    )
+
+
+def _trained(comparison: Comparison, name: str, says: str) -> Claim:
+    arm = next(arm for arm in comparison.arms if arm.name == name)
+    assert arm.difference is not None
+    interval = arm.difference.interval
+    return Claim(
+        says,
+        "Goodfellow, Bengio & Courville 2016, section 6.3; the lecture",
+        f"Test error {100 * arm.error.mean:.2f} %, {100 * interval.mean:+.2f} points against sigmoid (95 %"
+        f" interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, n = {len(arm.seeds)} seeds,"
+        " paired).",
+        interval.low > 0 if name == "radial basis" else interval.high < 0,
+    )
+
+
+def _draw(
+    shapes: dict[str, pd.DataFrame], kinks: pd.DataFrame, sparsity: pd.DataFrame, comparison: Comparison
+) -> Figure:
+    figure = Figure(figsize=(7.6, 8.4), layout="constrained")
+    rows: Any = figure.subfigures(2, 1, height_ratios=(5, 3.4))
+    panels = rows[0].subplots(2, 4, sharex=True, sharey=True)
+    for axes, (name, shape) in zip(panels.flat, shapes.items(), strict=True):
+        _draw_shape(axes, name, shape, kinks[kinks["function"] == LABELS[name]])
+    for axes in panels[1]:
+        axes.set_xlabel("z")
+    handles, labels = panels[0, 2].get_legend_handles_labels()
+    rows[0].legend(handles, labels, loc="outside lower center", ncols=3)
+    left, right = rows[1].subplots(1, 2, width_ratios=(1.2, 1))
+    _draw_differences(left, comparison)
+    _draw_sparsity(right, sparsity)
+    return figure
+
+
+def _draw_shape(axes: Axes, name: str, shape: pd.DataFrame, kinks: pd.DataFrame) -> None:
+    axes.plot(shape["z"], shape["value"], color="C0", lw=2, label="function")
+    slopes = shape["slope"].where(~shape["z"].isin(kinks["kink at"]))  # no line across a jump
+    axes.plot(shape["z"], slopes, "--", color="C1", lw=1.5, label="slope")
+    axes.vlines(kinks["kink at"], kinks["slope left"], kinks["slope right"], color="C1", lw=1, alpha=0.5)
+    axes.plot(kinks["kink at"], kinks["taken"], "o", color="C1", ms=4, label="slope taken at a kink")
+    axes.set(title=LABELS[name].split(",")[0], ylim=(-1.6, 3.2), xlim=(-4, 4), xticks=(-3, 0, 3))
+    axes.grid(visible=True)
+
+
+def _draw_differences(axes: Axes, comparison: Comparison) -> None:
+    judged = [(arm.name, arm.difference.interval) for arm in comparison.arms if arm.difference]
+    reach = 3 * float(np.median([abs(100 * interval.mean) for _, interval in judged]))
+    for place, (_, interval) in enumerate(judged):
+        low, mean, high = (100 * end for end in (interval.low, interval.mean, interval.high))
+        if abs(mean) < reach:
+            axes.plot([low, high], [place, place], color="C0", lw=2)
+            axes.plot(mean, place, "o", color="C0")
+        else:  # far off: it would squeeze the others to a point
+            right = axes.get_yaxis_transform()
+            axes.text(1, place, f"{mean:+.0f} →", transform=right, ha="right", va="center", color="C0")
+    axes.axvline(0, color="black", lw=1)
+    axes.set_yticks(range(len(judged)), [name.split(",")[0] for name, _ in judged])
+    axes.invert_yaxis()
+    axes.margins(x=0.25)
+    axes.set(title="Test error against sigmoid's", xlabel="difference, percentage points (95 %)")
+    axes.grid(visible=True, axis="x")
+
+
+def _draw_sparsity(axes: Axes, sparsity: pd.DataFrame) -> None:
+    shares, layers = _shares(sparsity), sparsity["layer"].unique()
+    for number, moment in enumerate(("before training", "after training")):
+        places = np.arange(len(layers)) + 0.38 * (number - 0.5)
+        axes.bar(places, shares[moment], width=0.36, color=f"C{number}", label=moment)
+    axes.set_xticks(range(len(layers)), [layer.replace("hidden", "layer ") for layer in layers])
+    axes.set(title="Active ReLU units", ylabel="of all responses, %", ylim=(0, 100))
+    axes.legend(loc="upper left")
