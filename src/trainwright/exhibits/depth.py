@@ -12,7 +12,7 @@ each takes what serves it best on validation. The control: a single hidden layer
 deeper networks have.
 
 Two things would pass for depth and are kept out. A single layer wants larger steps than a stack of them: at a
-rate that suits the stack it is only slow. And whatever is stopped early shows who learns faster, not who reads
+rate that suits the stack it is only slow. And a training stopped early shows who learns faster, not who reads
 better, so training lasts until most of the training numbers are known by heart; the table gives the training
 loss, and the quick version has few training numbers to get there.
 
@@ -101,7 +101,7 @@ def study_of(budget: Budget) -> Study:
     deep = [Mlp((width,) * depth) for depth in depths]
     wide = [same_size(network, arrays[0][0].size, 100) for network in (deep[-1:] if quick else deep[1:])]
     arms = {name(network): base.replace(network=network) for network in (*deep, *wide)}
-    rates = (0.003, 0.01) if quick else (0.0003, 0.001, 0.003)
+    rates = (0.003, 0.01) if quick else (0.0003, 0.001, 0.003, 0.01)
     return Study(DataSpec(arrays, task="classification"), arms, seeds=3 if quick else 5, rates=rates)
 
 
@@ -140,9 +140,9 @@ class Depth(Exhibit):
         data, recipe = study.dataset(), next(iter(study.arms.values()))
         note = (
             f"{len(data.splits.train):,} training and {len(data.splits.test):,} test numbers of "
-            f"{data.shape[0]}×{data.shape[1]} pixels; Adam, {recipe.steps:,} steps of batch {recipe.batch_size}, "
-            f"{study.seeds} seeds; each network at the learning rate that is best on validation, of "
-            f"{', '.join(f'{rate:g}' for rate in study.rates)}."
+            f"{data.shape[0]}×{data.shape[1]} pixels; Adam, {recipe.steps:,} steps of batch "
+            f"{recipe.batch_size}, {study.seeds} seeds; each network at the learning rate that is best on "
+            f"validation, of {', '.join(f'{rate:g}' for rate in study.rates)}."
         )
         scaled = ("Scaled down: few numbers, digits of 14×14 pixels, layers of 128 units, up to 4 of them.",)
         return Exhibited(
@@ -196,11 +196,11 @@ def claims(measured: Measured) -> tuple[Claim, ...]:
             BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)",
             f"over one layer less: {rises} {seeds} Training loss at the end, by depth: "
             + ", ".join(f"{arm.curves['train_loss'].mean[-1]:.2f}" for arm in deep)
-            + " nats; where it falls and the accuracy does not rise, the layer fits more and teaches no more.",
+            + " nats; where it falls and the accuracy does not rise, a layer fits its training numbers only.",
             all(_gain(more, less)[1] > 0 for less, more in steps),
         ),
         Claim(
-            "It is depth and not the number of weights: a single layer of no fewer stays behind.",
+            "It is depth and not the number of weights: a single layer of as many stays behind.",
             BOOK + "figure 6.7",
             f"{beaten} {seeds}",
             all(_gain(arm, rival)[1] > 0 for arm, rival in rivals),
@@ -238,7 +238,9 @@ def draw(measured: Measured, samples: Images) -> Figure:
         "o",
         f"{measured.deep[0].recipe['network']['hidden'][0]} units each",
     )
-    depth.set(title="Along depth", xlabel="hidden layers", ylabel="test accuracy (%)", xticks=layers)
+    depth.set(
+        title="Along depth", xlabel="hidden layers", ylabel="test accuracy (%), 95 % intervals", xticks=layers
+    )
     for arms, colour, marker, label in (
         (measured.deep, VERMILLION, "o", "more layers"),
         (measured.wide, BLUE, "s", "one layer, more units"),
