@@ -192,7 +192,7 @@ def goals(job: Job, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="3 rounds instead of 7")
+    parser.add_argument("--quick", action="store_true", help="3 rounds instead of 5")
     parser.add_argument("--parts", nargs="+", choices=[*JOBS, "startup"], default=[*JOBS, "startup"])
     parser.add_argument("--peers", type=Path, default=HERE.parent / ".venv-peers/bin/python")
     options = parser.parse_args()
@@ -200,7 +200,7 @@ def main() -> None:
         parser.error(
             f"no peers in {options.peers}: `make bench` sets them up, or name their python by --peers"
         )
-    rounds = 3 if options.quick else 7
+    rounds = 3 if options.quick else 5
     result: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "command": shlex.join(["python", *sys.argv]),

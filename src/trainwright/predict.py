@@ -15,7 +15,7 @@ from flax import nnx
 from trainwright.data.dataset import Task
 from trainwright.strategy import Strategy
 
-CHUNK = 2048  # examples per forward pass: bounds the memory of activations
+CHUNK = 2048  # the most examples per forward pass: bounds the memory of activations
 
 
 def predict(
@@ -35,10 +35,14 @@ def predict(
         seen = [x, *(view for strategy in strategies for view in strategy.views(x))]
         return average(jnp.stack([_outputs(model, one, task, key) for one in seen]), task)
 
-    if len(x) <= CHUNK:
+    examples = len(x)
+    chunks = -(-examples // CHUNK)
+    if chunks <= 1:
         return views(x)
-    predicted: jax.Array = jax.lax.map(lambda one: views(one[None])[0], x, batch_size=CHUNK)
-    return predicted
+    size = -(-examples // chunks)
+    padded = jnp.pad(x, [(0, chunks * size - examples)] + [(0, 0)] * (x.ndim - 1))
+    predicted: jax.Array = jax.lax.map(views, padded.reshape(chunks, size, *x.shape[1:]))
+    return predicted.reshape(chunks * size, -1)[:examples]
 
 
 def monte_carlo(

@@ -1,0 +1,42 @@
+"""Predictions: in chunks or whole, and averaged."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from trainwright import predict as predicting
+from trainwright.networks.mlp import Mlp
+from trainwright.predict import average, monte_carlo, predict
+from trainwright.sites import Sites
+from trainwright.strategies import Dropout
+
+X = jnp.asarray(np.random.default_rng(0).normal(size=(11, 2, 3)).astype(np.float32))
+
+
+def network(*strategies):
+    return Mlp((5,)).build((2, 3), 4, Sites(strategies, 0))
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 10, 11])
+def test_chunks_change_nothing(chunk, monkeypatch):
+    model = network()
+    whole = jax.nn.log_softmax(model(X))
+    monkeypatch.setattr(predicting, "CHUNK", chunk)
+    np.testing.assert_allclose(predict(model, (), X, "classification"), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_probabilities_are_averaged_and_values_are():
+    p = np.array([[[0.2, 0.8]], [[0.6, 0.4]]])
+    np.testing.assert_allclose(np.exp(average(jnp.log(p), "classification")), [[0.4, 0.6]], rtol=1e-6)
+    np.testing.assert_allclose(average(jnp.asarray(p), "regression"), [[0.4, 0.6]], rtol=1e-6)
+
+
+def test_monte_carlo_averages_passes_that_differ():
+    model, key = network(Dropout(0.5)), jax.random.key(0)
+    passes = [predict(model, (), X, "classification", key=one) for one in jax.random.split(key, 3)]
+    assert not np.allclose(passes[0], passes[1])
+    expected = np.log(np.mean(np.exp(passes), axis=0))
+    np.testing.assert_allclose(monte_carlo(model, (), X, "classification", 3, key), expected, rtol=1e-5)
