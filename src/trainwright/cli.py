@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from trainwright.errors import DataError, SettingError, StoreError, TrainwrightError
+from trainwright.errors import DataError, Interrupted, SettingError, StoreError, TrainwrightError
 
 if TYPE_CHECKING:
     from trainwright.compare import Comparison
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 EXIT_CODES = (
     "Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name; "
     "3 data that is missing or malformed; 4 a store, model or report that cannot be read or written; "
-    "5 something optional that is not installed; 130 interrupted by Ctrl-C."
+    "130 interrupted by Ctrl-C."
 )
 
 app = typer.Typer(
@@ -378,6 +380,9 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in its message and exit code, without a stack trace."""
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("trainwright").setLevel(logging.INFO)  # such as where data is fetched from
+    before = signal.signal(signal.SIGINT, _interrupt)
     try:
         app(standalone_mode=True)
     except TrainwrightError as error:
@@ -386,6 +391,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(*_: object) -> None:
+    raise Interrupted("interrupted")
 
 
 def _run_study(
@@ -398,16 +409,14 @@ def _run_study(
             return planned.compare(
                 store, delta=delta, level=level, command=_command(), workers=workers, watch=watch
             )
-    except KeyboardInterrupt:
+    except Interrupted:
         from trainwright.store import Store
 
         kept = sum(one.digest in Store(store) for one in planned.plan)
-        print(
-            f"\ninterrupted: {kept} of {len(planned.plan)} runs are kept in {store};"
-            f" the same command goes on from there:\n  {_command()}",
-            file=sys.stderr,
-        )
-        sys.exit(130)
+        raise Interrupted(
+            f"interrupted: {kept} of {len(planned.plan)} runs are kept in {store}; "
+            f"the same command goes on from there:\n  {_command()}"
+        ) from None
 
 
 def _write_study(planned: Study, comparison: Comparison, store: Path, folder: Path) -> None:

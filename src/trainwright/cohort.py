@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainwright import step
+from trainwright.data.dataset import Dataset
 from trainwright.data.facts import facts
 from trainwright.environment import environment
 from trainwright.errors import SettingError
@@ -53,6 +55,35 @@ def cohort_width(parameters: int) -> int:
     return 8 if parameters <= 30_000 else 4 if parameters <= 150_000 else 1
 
 
+class Resident(NamedTuple):
+    """A data set's arrays on the device."""
+
+    inputs: jax.Array
+    targets: jax.Array
+    validation: tuple[jax.Array, jax.Array]
+    held_out: jax.Array
+    """The inputs of the validation split and of the test split, one after the other."""
+
+
+def resident(data: Dataset) -> Resident:
+    """The arrays on the device, put there once for as long as the data set lives.
+
+    A worker's next cohort finds them there; and steps are a fifth faster on memory that is not new.
+    """
+    if data not in _RESIDENT:
+        rows = data.splits.validation
+        _RESIDENT[data] = Resident(
+            jnp.asarray(data.inputs),
+            jnp.asarray(data.targets),
+            (jnp.asarray(data.inputs[rows]), jnp.asarray(data.targets[rows])),
+            jnp.asarray(data.inputs[np.concatenate([rows, data.splits.test])]),
+        )
+    return _RESIDENT[data]
+
+
+_RESIDENT: WeakKeyDictionary[Dataset, Resident] = WeakKeyDictionary()
+
+
 class Cohort:
     """Slots of one program: their states on the device, their notes on the host."""
 
@@ -65,10 +96,7 @@ class Cohort:
         self.structure: Any = jax.tree.structure(first.recipe)
         self.data = data
         self.about = {"data": facts(data), "environment": environment()}  # the same for every run
-        self.inputs, self.targets = jnp.asarray(data.inputs), jnp.asarray(data.targets)
-        rows = data.splits.validation
-        self.validation = jnp.asarray(data.inputs[rows]), jnp.asarray(data.targets[rows])
-        self.held_out = jnp.asarray(data.inputs[np.concatenate([rows, data.splits.test])])
+        self.inputs, self.targets, self.validation, self.held_out = resident(data)
         self.slots: list[Slot] = []
         self.state = self._fill(state)
         self.best = self._fill(state) if stops_early(first.recipe) else None

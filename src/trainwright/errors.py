@@ -29,7 +29,7 @@ class StoreError(TrainwrightError):
     exit_code = 4
 
 
-class DependencyError(TrainwrightError):
-    """An optional package or system tool that is not installed."""
+class Interrupted(TrainwrightError):
+    """Ctrl-C on the command line."""
 
-    exit_code = 5
+    exit_code = 130

@@ -48,6 +48,10 @@ class Unavailable(Exception):
     """A source that does not have the files now; the next one is tried."""
 
 
+class NotFetched(DataError):
+    """A data set that is not in the cache, and that no source had: the machine is offline, perhaps."""
+
+
 def cache_folder() -> Path:
     """Where fetched data sets are kept: `TRAINWRIGHT_CACHE`, or the user's cache folder."""
     return Path(os.environ.get("TRAINWRIGHT_CACHE") or user_cache_path("trainwright")).expanduser().absolute()
@@ -56,7 +60,7 @@ def cache_folder() -> Path:
 def fetch(files: FileSet) -> Path:
     """The cache's folder with all of the set's files, checked; fetched first if missing or damaged.
 
-    Raises DataError, with each source's reason and the way to do it by hand, if no source has them.
+    Raises NotFetched, with each source's reason and the way to do it by hand, if no source has them.
     """
     folder = cache_folder() / files.name
     if _complete(folder, files.files):
@@ -95,7 +99,7 @@ def _fetch(folder: Path, files: FileSet) -> None:
             log.info("%s: fetched from %s into %s", files.name, source, folder)
             return
     names = "\n".join(f"  {name} (or {name}.gz)" for name in files.files)
-    raise DataError(
+    raise NotFetched(
         f"{files.name} could not be fetched:\n"
         + "\n".join(reasons)
         + f"\nBy hand: put these files into {folder}:\n{names}"

@@ -1,0 +1,102 @@
+"""Where a training's time goes, per step: its matrix products alone, the whole step, evaluations, the rest.
+
+Usage: NPROC=1 python benchmarks/anatomy.py [S M digits]. It times one network on one core, without a cohort.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jobs import JOBS, Job
+from trainwright_job import dataset, recipe
+
+from trainwright import step
+from trainwright.cohort import Cohort
+from trainwright.fit import fit
+from trainwright.training import Training
+
+REPEATS = 7
+
+
+def fastest(turn: Callable[[], object]) -> float:
+    """Milliseconds of the fastest of several turns, after one that compiles."""
+    jax.block_until_ready(turn())
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        jax.block_until_ready(turn())
+        times.append(time.perf_counter() - start)
+    return 1e3 * min(times)
+
+
+def products(job: Job, steps: int) -> float:
+    """The step's matrix products and nothing else: a linear network's gradient, without data or update."""
+    rng = np.random.default_rng(0)
+    weights = [jnp.asarray(rng.normal(0, a**-0.5, (a, b)), jnp.float32) for a, b in _pairs(job)]
+    x = jnp.asarray(rng.normal(size=(job.batch, job.sizes[0])), jnp.float32)
+
+    def output(weights: list[jax.Array], x: jax.Array) -> jax.Array:
+        for w in weights:
+            x = x @ w
+        return jnp.sum(x**2)
+
+    @jax.jit
+    def run(weights: list[jax.Array], x: jax.Array) -> jax.Array:
+        def one(total: jax.Array, _: None) -> tuple[jax.Array, None]:
+            # The sum keeps each product alive, and ties a step to the one before.
+            gradients = jax.grad(output)(weights, x + 1e-30 * total)
+            return total + sum(g[0, 0] for g in gradients), None
+
+        return jax.lax.scan(one, jnp.float32(0), length=steps)[0]
+
+    return fastest(lambda: run(weights, x)) / steps
+
+
+def anatomy(job: Job) -> dict[str, float]:
+    """Milliseconds per step of one training."""
+    data, chosen = dataset(job), recipe(job)
+    training = Training(chosen, data, 0)
+    cohort = Cohort(training, 1, None)
+    cohort.place(training)
+    [slot] = cohort.slots
+    orders = cohort._orders("order", lambda slot: (0, slot.interval))
+    none = jnp.zeros((0, slot.batch), jnp.int32)
+
+    def stretch() -> jax.Array:
+        arrays = (orders, cohort.inputs, cohort.targets)
+        cohort.state, loss = step.stretch(cohort.program, cohort.recipe, cohort.state, *arrays)
+        return loss
+
+    def evaluate() -> jax.Array:
+        arrays = (none, cohort.inputs, cohort.validation)
+        cohort.state, scores = step.evaluate(cohort.program, cohort.recipe, cohort.state, *arrays)
+        return scores.loss
+
+    whole = fastest(lambda: fit(chosen, data, 0).seconds) / job.steps
+    parts = {
+        "matrix products alone": products(job, slot.interval),
+        "step": fastest(stretch) / slot.interval,
+        "evaluation": fastest(evaluate) / slot.interval,
+    }
+    return parts | {
+        "begin and hand over": whole - parts["step"] - parts["evaluation"],
+        "whole training": whole,
+    }
+
+
+def _pairs(job: Job) -> list[tuple[int, int]]:
+    return list(zip(job.sizes[:-1], job.sizes[1:], strict=True))
+
+
+if __name__ == "__main__":
+    print(f"NPROC={os.environ.get('NPROC', 'unset')}, fastest of {REPEATS}, ms per step")
+    for name in sys.argv[1:] or list(JOBS):
+        times = anatomy(JOBS[name])
+        rate = JOBS[name].step_flops / 1e6
+        print(name, *(f"  {part:24}{ms:8.4f}  {rate / ms:5.0f} GF/s" for part, ms in times.items()), sep="\n")
