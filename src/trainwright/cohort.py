@@ -50,9 +50,9 @@ def cohort_width(parameters: int) -> int:
     """How many networks of this size train fastest side by side on one CPU core; see `benchmarks/`.
 
     Small networks share the cost of each operation's start; larger ones only compete for the cache. Wider
-    cohorts of small ones would gain another tenth, and lose it to slots that wait for the last to end.
+    cohorts gain little more, and lose it to slots that wait for the last to end.
     """
-    return 8 if parameters <= 30_000 else 4 if parameters <= 150_000 else 1
+    return 16 if parameters <= 30_000 else 4 if parameters <= 150_000 else 1
 
 
 class Resident(NamedTuple):
