@@ -16,11 +16,13 @@ import pytest
 
 from trainwright.data import DataSpec
 from trainwright.errors import SettingError
+from trainwright.fit import fit_all
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.store import Store
-from trainwright.strategies import L2, Dropout, MaxNorm, Mirror
-from trainwright.study import Progress, Study, run_all
+from trainwright.strategies import L2, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
+from trainwright.study import Progress, Study, _StoredCheckpoints, run_all
+from trainwright.training import Slot, Training
 from trainwright.workers import WorkerDied, run_tasks
 
 
@@ -123,6 +125,28 @@ def test_a_number_that_adds_a_layer_makes_another_program(tmp_path: Path) -> Non
     runs = small_study(arms=arms, rates=(), seeds=1).run(tmp_path / "store", workers=1)
     one, other = (next(iter(arm.runs.values()))[0] for arm in runs)
     assert not np.array_equal(one.predictions["test"], other.predictions["test"])
+
+
+def test_a_training_goes_on_from_its_checkpoint_in_the_store(tmp_path: Path) -> None:
+    recipe = Recipe(Mlp((4,)), (Dropout(0.3), Momentum(0.9), EarlyStopping()), batch_size=16, epochs=5)
+    training = Training(recipe, small_data().load(), 0)
+    checkpoints = _StoredCheckpoints(Store(tmp_path), {training: "it"})
+    checkpoints.due = lambda: True  # type: ignore[method-assign]
+    [(_, whole)] = fit_all([training])
+
+    def stop(slot: Slot) -> None:
+        if slot.step == 3 * slot.interval:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        list(fit_all([training], watch=stop, checkpoints=checkpoints))
+    seen: list[int] = []
+    [(_, resumed)] = fit_all(
+        [training], watch=lambda slot: seen.append(slot.step // slot.interval), checkpoints=checkpoints
+    )
+    assert seen == [4, 5]
+    for name, array in whole.weights.items():
+        assert np.array_equal(array, resumed.weights[name]), name
 
 
 def test_settings_that_make_no_study_are_refused() -> None:

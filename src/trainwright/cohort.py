@@ -68,7 +68,7 @@ class Resident(NamedTuple):
 def resident(data: Dataset) -> Resident:
     """The arrays on the device, put there once for as long as the data set lives.
 
-    A worker's next cohort finds them there; and steps are a fifth faster on memory that is not new.
+    A worker's next cohort finds them there, and steps are faster on memory that is not new.
     """
     if data not in _RESIDENT:
         rows = data.splits.validation
