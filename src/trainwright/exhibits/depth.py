@@ -146,9 +146,10 @@ class Depth(Exhibit):
         )
         scaled = (
             "Scaled down: few numbers, digits of 14×14 pixels, layers of 128 units, up to 4 of them.",
-            "This size was chosen after others had been tried. Training that ended sooner or on other sizes did "
-            "not always show the first and the third claim; with 30,000 training numbers the gain over the "
-            "control was about half as large. The claims here are therefore a demonstration, not a confirmation.",
+            "This size was chosen after others had been tried. Training that ended sooner or on other sizes "
+            "did not always show the first and the third claim; with 30,000 training numbers the gain over "
+            "the control was about half as large. The claims here are therefore a demonstration, not a "
+            "confirmation.",
         )
         return Exhibited(
             self.name,
