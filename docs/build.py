@@ -1,36 +1,95 @@
 """Write docs/exhibits: a page and a picture for each exhibit, made anew from what it computes.
 
-Usage: python docs/build.py [--full] [NAME ...]. Nothing in that folder is written by hand.
+Usage: python docs/build.py [--full] [NAME ...]. Nothing in that folder is written by hand. With --full the
+exhibits are made in full, which takes from a minute to a night each; what came of it is kept in
+results/exhibits, and their pages show it from then on.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from trainwright import exhibits, gallery, sealed
-from trainwright.environment import keep_compiled
+from trainwright.environment import environment, keep_compiled
+from trainwright.exhibit import Claim
 
 FOLDER = Path(__file__).parent / "exhibits"
+RESULTS = Path(__file__).parents[1] / "results" / "exhibits"
 
 
-def build(names: list[str], *, full: bool) -> None:
-    """Make these exhibits; write NAME.md and NAME.svg for each, and the list of all."""
-    keep_compiled()
-    for name in names:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        shown = gallery.show(gallery.read(name), "full" if full else "quick", gallery.default_store())
-        _write(f"{name}.svg", gallery.picture(shown, "svg"))
-        _write(f"{name}.md", gallery.markdown(shown, f"{name}.svg").encode())
+def record(name: str) -> None:
+    """Make an exhibit in full; keep its picture and, with how it was made, its claims and numbers."""
+    started, clock = datetime.now(UTC), time.monotonic()
+    shown = gallery.show(gallery.read(name), "full", gallery.default_store())
+    made = {
+        "command": f"trainwright exhibit {name} --budget full",
+        "date": f"{started:%Y-%m-%d}",
+        "seconds": round(time.monotonic() - clock),
+        "environment": environment(),
+    }
+    text = json.dumps(gallery.as_json(shown) | {"made": made}, indent=1, ensure_ascii=False, allow_nan=False)
+    _write(RESULTS / f"{name}.svg", gallery.picture(shown, "svg"))
+    _write(RESULTS / f"{name}.json", (text + "\n").encode())
+
+
+def build(name: str) -> None:
+    """The exhibit's page: what its quick version shows, and the record of its full one if there is one."""
+    shown = gallery.show(gallery.read(name), "quick", gallery.default_store())
+    _write(FOLDER / f"{name}.svg", gallery.picture(shown, "svg"))
+    _write(FOLDER / f"{name}.md", (gallery.markdown(shown, f"{name}.svg") + recorded(name)).encode())
+
+
+def recorded(name: str) -> str:
+    """The full version's part of the page."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return f"\nThe full version is made by `trainwright exhibit {name} --budget full`.\n"
+    kept = json.loads(path.read_text("utf-8"))
+    tables = {caption: pd.DataFrame(rows) for caption, rows in kept["tables"].items()}
+    claims = tuple(Claim(**claim) for claim in kept["claims"])
+    return "\n\n".join(
+        [
+            "\n# The full version",
+            f"![{kept['title']}, full version](../../results/exhibits/{name}.svg)",
+            gallery.findings(claims, kept["notes"], tables),
+            how(kept["made"]),
+        ]
+    )
+
+
+def how(made: dict[str, Any]) -> str:
+    """Command, date, time and environment."""
+    on = made["environment"]
+    versions = ", ".join(f"{one} {on[one]}" for one in ("python", "jax", "flax", "numpy"))
+    return (
+        f"`{made['command']}`, {made['date']}, {made['seconds']:,} s (trainings that were in the store "
+        f"already not counted); {on['cores']} cores, {on['device']}, {versions}.\n"
+    )
+
+
+def contents() -> None:
+    """The list of all pages."""
     listed = [f"- [{exhibits.find(name).title}]({name}.md)" for name in exhibits.names()]
     head = "# The lecture, re-made\n\nEach page is made by `make docs` from what its exhibit computes.\n\n"
-    _write("README.md", (head + "\n".join(listed) + "\n").encode())
+    _write(FOLDER / "README.md", (head + "\n".join(listed) + "\n").encode())
 
 
-def _write(name: str, content: bytes) -> None:
-    sealed.replace_file(FOLDER / name, content, FOLDER)
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sealed.replace_file(path, content, path.parent)
 
 
 if __name__ == "__main__":
-    chosen = [argument for argument in sys.argv[1:] if argument != "--full"]
-    build(chosen or exhibits.names(), full="--full" in sys.argv)
+    keep_compiled()
+    full, chosen = "--full" in sys.argv, [argument for argument in sys.argv[1:] if argument != "--full"]
+    for name in chosen or exhibits.names():
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        record(name) if full else build(name)
+    contents()

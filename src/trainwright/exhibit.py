@@ -71,10 +71,14 @@ def spelled(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     >>> spelled(pd.DataFrame({"κ": [1, 10_000], "steps": [3.14159, float("nan")]}))
     (['κ', 'steps'], [['1', '3.142'], ['10,000', '–']])
     """
-    if table.index.name is not None:
-        table = table.reset_index()
+    table = flat(table)
     rows = [[_cell(value) for value in row] for row in table.astype(object).itertuples(index=False)]
     return [str(head) for head in table.columns], rows
+
+
+def flat(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an index that has a name as its first column; without one the rows only count."""
+    return table if table.index.name is None else table.reset_index()
 
 
 def _cell(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import pandas as pd
 from cycler import cycler
 from markupsafe import Markup
 
@@ -24,7 +25,7 @@ from trainwright.catalogue import paragraphs
 from trainwright.data import cache_folder
 from trainwright.defaults import Budget
 from trainwright.errors import SettingError, TrainwrightError
-from trainwright.exhibit import Exhibit, Exhibited, sign, spelled
+from trainwright.exhibit import Claim, Exhibit, Exhibited, flat, sign, spelled
 from trainwright.report import html
 from trainwright.report.canvas import unique_ids
 from trainwright.report.markdown import prose, row_of
@@ -151,7 +152,7 @@ def page(made: list[Exhibited | Failed], command: str) -> str:
     text = files(__package__).joinpath("gallery.html.j2").read_text("utf-8")
     shown = [one for one in made if isinstance(one, Exhibited)]
     return html.template(text).render(
-        made=[(one, _drawing(one), about(one.name), _tables(one)) for one in shown],
+        made=[(one, _drawing(one), about(one.name), _tables(one.tables)) for one in shown],
         failed=[one for one in made if isinstance(one, Failed)],
         claims=sum(len(one.claims) for one in shown),
         held=sum(claim.holds for one in shown for claim in one.claims),
@@ -164,19 +165,25 @@ def markdown(shown: Exhibited, pictured: str = "") -> str:
     parts = [f"# {prose(shown.title)}"]
     if pictured:
         parts.append(f"![{prose(shown.title)}]({pictured})")
-    parts += [*map(prose, about(shown.name)), "## What was seen"]
+    parts += [*map(prose, about(shown.name)), findings(shown.claims, shown.notes, shown.tables)]
+    return "\n\n".join(parts) + "\n"
+
+
+def findings(claims: Sequence[Claim], notes: Sequence[str], tables: dict[str, pd.DataFrame]) -> str:
+    """Claims, notes and tables as Markdown."""
+    parts = ["## What was seen"]
     parts += [
         f"{sign(claim)} **{prose(claim.says)}** ({prose(claim.source)})  \n{prose(claim.seen)}"
-        for claim in shown.claims
+        for claim in claims
     ]
-    if shown.notes:
-        parts += ["## To mind", "\n".join(f"- {prose(note)}" for note in shown.notes)]
-    if shown.tables:
+    if notes:
+        parts += ["## To mind", "\n".join(f"- {prose(note)}" for note in notes)]
+    if tables:
         parts.append("## The numbers")
-    for caption, heads, rows in _tables(shown):
+    for caption, heads, rows in _tables(tables):
         lines = [row_of(list(map(prose, heads))), row_of(["---"] * len(heads))]
         parts += [f"**{prose(caption)}**", "\n".join(lines + [row_of(list(map(prose, row))) for row in rows])]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def as_json(shown: Exhibited | Failed) -> dict[str, Any]:
@@ -191,7 +198,7 @@ def as_json(shown: Exhibited | Failed) -> dict[str, Any]:
         "tables": {
             caption: [
                 {str(head): _plain(value) for head, value in row.items()}
-                for row in table.to_dict(orient="records")
+                for row in flat(table).to_dict(orient="records")
             ]
             for caption, table in shown.tables.items()
         },
@@ -230,8 +237,8 @@ def _drawing(shown: Exhibited) -> Markup:
     return Markup(opening + str(label) + unique_ids(drawing, shown.name))
 
 
-def _tables(shown: Exhibited) -> Iterator[tuple[str, list[str], list[list[str]]]]:
-    for caption, table in shown.tables.items():
+def _tables(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    for caption, table in tables.items():
         yield (caption, *spelled(table))
 
 

@@ -64,7 +64,7 @@ def plan(budget: Budget) -> Studies:
     """A study for each data set and number of training examples."""
     quick = budget == "quick"
     base = Recipe(
-        Mlp((160,) if quick else (512, 512)),
+        Mlp((160,) if quick else (256, 256)),
         (Momentum(0.9), RateSchedule("cosine")),
         learning_rate=0.05,
         batch_size=50,

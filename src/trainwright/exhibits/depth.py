@@ -97,11 +97,11 @@ def study_of(budget: Budget) -> Study:
         steps=1500 if quick else 10_000,
         evaluate_every=500,
     )
-    width, depths = (128, (1, 2, 3, 4)) if quick else (512, (1, 2, 3, 4, 5, 6))
+    width, depths = (128, (1, 2, 3, 4)) if quick else (256, (1, 2, 3, 4, 5, 6))
     deep = [Mlp((width,) * depth) for depth in depths]
     wide = [same_size(network, arrays[0][0].size, 100) for network in (deep[-1:] if quick else deep[1:])]
     arms = {name(network): base.replace(network=network) for network in (*deep, *wide)}
-    rates = (0.003, 0.01) if quick else (0.0003, 0.001, 0.003, 0.01)
+    rates = (0.003, 0.01) if quick else (0.0003, 0.001, 0.003)
     return Study(DataSpec(arrays, task="classification"), arms, seeds=3 if quick else 5, rates=rates)
 
 

@@ -62,7 +62,7 @@ def study_of(budget: Budget) -> Study:
         data, seeds = DataSpec("digits", examples=100), 16
         base = Recipe(Mlp((64,)), learning_rate=0.1, batch_size=25, steps=1500, evaluate_every=125)
     else:
-        data, seeds = DataSpec("mnist", examples=1000), 20
+        data, seeds = DataSpec("mnist", examples=1000), 10
         base = Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=50, steps=8000, evaluate_every=400)
     arms = {"none": base}
     for kind, strengths in STRENGTHS.items():
