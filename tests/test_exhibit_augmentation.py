@@ -66,7 +66,7 @@ def test_every_statement_has_its_numbers_and_the_picture_its_panels(
     assert len(claims(measured)) == 8
     images = list(samples(studies))
     assert np.array_equal(images[1][1], images[0][1][:, ::-1])
-    assert len(draw(measured, iter(images)).axes) == 12
+    assert len(draw(measured, iter(images)).axes) == 14
 
 
 def test_shoes_are_left_out_where_it_says_so(studies: dict[tuple[str, int], Study]) -> None:

@@ -25,7 +25,7 @@ from trainwright.catalogue import paragraphs
 from trainwright.data import cache_folder
 from trainwright.defaults import Budget
 from trainwright.errors import SettingError, TrainwrightError
-from trainwright.exhibit import Claim, Exhibit, Exhibited, flat, sign, spelled
+from trainwright.exhibit import Claim, Exhibit, Exhibited, flat, sign, spelled, typeset
 from trainwright.report import html
 from trainwright.report.canvas import unique_ids
 from trainwright.report.markdown import prose, row_of
@@ -157,6 +157,7 @@ def page(made: list[Exhibited | Failed], command: str) -> str:
         claims=sum(len(one.claims) for one in shown),
         held=sum(claim.holds for one in shown for claim in one.claims),
         command=command,
+        typeset=typeset,
     )
 
 
@@ -173,11 +174,11 @@ def findings(claims: Sequence[Claim], notes: Sequence[str], tables: dict[str, pd
     """Claims, notes and tables as Markdown."""
     parts = ["## What was seen"]
     parts += [
-        f"{sign(claim)} **{prose(claim.says)}** ({prose(claim.source)})  \n{prose(claim.seen)}"
+        f"{sign(claim)} **{prose(claim.says)}** ({prose(claim.source)})  \n{prose(typeset(claim.seen))}"
         for claim in claims
     ]
     if notes:
-        parts += ["## To mind", "\n".join(f"- {prose(note)}" for note in notes)]
+        parts += ["## To mind", "\n".join(f"- {prose(typeset(note))}" for note in notes)]
     if tables:
         parts.append("## The numbers")
     for caption, heads, rows in _tables(tables):

@@ -125,17 +125,17 @@ def exhibit_table(titles: dict[str, str]) -> Table:
 
 def exhibit_page(shown: Exhibited) -> Group:
     """An exhibit's claims beside what was seen, its notes, and the head of each table."""
-    from trainwright.exhibit import sign, spelled
+    from trainwright.exhibit import sign, spelled, typeset
 
     parts: list[Any] = [Text(shown.title, "bold")]
     for claim in shown.claims:
         style = "bold green" if claim.holds else "bold red"
         said = Table.grid(padding=(0, 1, 0, 0))
         said.add_row(Text(sign(claim), style), Text(f"{claim.says} ({claim.source})"))
-        said.add_row("", Text(claim.seen, "dim"))
+        said.add_row("", Text(typeset(claim.seen), "dim"))
         parts += ["", said]
     for note in shown.notes:
-        parts += ["", Text.assemble(("To mind: ", "bold"), note)]
+        parts += ["", Text.assemble(("To mind: ", "bold"), typeset(note))]
     for caption, numbers in shown.tables.items():
         heads, rows = spelled(numbers)
         table = Table(title=Text(caption), title_justify="left", box=None, pad_edge=False)

@@ -213,24 +213,27 @@ def _fewer(measured: Measured) -> Claim:
 
 
 def samples(studies: Studies) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """For each data set an image as it is, mirrored, and with noise."""
+    """For each data set an image as it is, mirrored, shifted, and with noise."""
     noise = NoiseLayer(NOISE, "input")
     for name, number in (("fashion_mnist", 9), ("mnist", 2)):  # an ankle boot and a 2
         data = next(study for (at, _), study in studies.items() if at == name).dataset()
-        image = data.inputs[np.flatnonzero(data.targets == number)[:1]]
-        noisy = noise(jnp.asarray(image), key=jax.random.key(0), training=True)
-        for label, one in (("as it is", image), ("mirrored", mirrored(jnp.asarray(image))), ("noise", noisy)):
-            yield label, np.asarray(one)[0]
+        image = jnp.asarray(data.inputs[np.flatnonzero(data.targets == number)[:1]])
+        key = jax.random.key(0)
+        yield "as it is", np.asarray(image)[0]
+        yield "mirrored", np.asarray(mirrored(image))[0]
+        yield "shifted", np.asarray(Shift(1).augment(image, key))[0]
+        yield "noise", np.asarray(noise(image, key=key, training=True))[0]
 
 
 def draw(measured: Measured, images: Iterator[tuple[str, NDArray[np.float32]]]) -> Figure:
     """Samples on top; below, per data set, errors and gains along the number of examples."""
     figure = Figure(figsize=(7.6, 7.4), layout="constrained")
     strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 5))[:, 0]
-    for axes, (label, image) in zip(strip.subplots(1, 6), images, strict=True):
+    for axes, (label, image) in zip(strip.subplots(1, 8), images, strict=True):
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
         axes.set_xlabel(label, fontsize=9)
         axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
     grid = panels.subplots(2, 3, sharex=True, sharey="row")
     for column, (name, title) in zip(grid.T, SETS.items(), strict=True):
         _errors_along(column[0], measured, name)

@@ -9,9 +9,9 @@ norm they wander while the layers below change, with it they stay where they are
 The paper names neither the learning rate, the deviation of the "small random Gaussian" first weights, the
 optimiser nor how the images were made binary. Chosen here: plain gradient descent; weights of deviation 0.1;
 a pixel is 1 where it is above one half. The arms are compared twice: both at learning rate 0.3, as the paper
-presumably did, and each at the rate with the lowest validation error of 0.3, 1, 3 and 10 (quick: 0.3 and 3). The
-percentiles are drawn at the latter. A network without batch norm that may choose a large rate soon makes up
-for much of its slow start.
+presumably did, and each at the rate with the lowest validation error of 0.3, 1, 3 and 10 (quick: 0.3 and 3).
+The percentiles are drawn at the latter. A network without batch norm that may choose a large rate soon makes
+up for much of its slow start.
 
 Figure 1a draws the test accuracy along training; here that is the accuracy on 10,000 validation examples, so
 50,000 images train, and the test images judge the end. The percentiles are over 1,000 validation images, the

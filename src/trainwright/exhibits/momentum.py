@@ -197,14 +197,14 @@ def _step_claims(steps: pd.DataFrame) -> tuple[Claim, ...]:
             "Gradient descent's steps grow in proportion to the condition number κ.",
             "Polyak 1964; theory of quadratics",
             f"The slope of log(steps) against log(κ) is {slopes['gradient descent']:.3f} {said};"
-            f" no count is more than {off['gradient descent']} from (κ/2) ln(1/tolerance)'s exact form.",
+            f" the exact form of (κ/2) ln(1/tolerance) is {off['gradient descent']} off at most.",
             abs(slopes["gradient descent"] - 1) < 0.01 and off["gradient descent"] <= 1,
         ),
         Claim(
             "Momentum's steps grow only as √κ.",
             "Polyak 1964; theory of quadratics",
             f"The slope is {slopes['momentum']:.3f} (theory: 0.500 to {highest:.3f}, more than ½ by the"
-            f" factor (1 + ct)); no count is more than {off['momentum']} from the closed form. At κ ="
+            f" factor (1 + ct)); the closed form is {off['momentum']} off at most. At κ ="
             f" {steps['κ'].iloc[-1]:,.0f}: {steps['momentum'].iloc[-1]:,} steps against"
             f" {steps['gradient descent'].iloc[-1]:,}.",
             0.49 < slopes["momentum"] < highest and off["momentum"] <= 1,
