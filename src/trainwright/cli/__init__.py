@@ -1,0 +1,66 @@
+"""The command line, a file for each command.
+
+A command imports what it needs when it runs, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+import typer
+
+from trainwright.cli import data, doctor, exhibits, fit, predict, report, strategies, study
+from trainwright.errors import Interrupted, TrainwrightError
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name; "
+    "3 data that is missing or malformed; 4 a store, model or report that cannot be read or written; "
+    "130 interrupted by Ctrl-C."
+)
+
+app = typer.Typer(
+    name="trainwright",
+    help="Which training strategies help on your data, by how much, and how sure can you be?",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help comes twice as fast
+)
+
+for name, run, example in (
+    ("study", study.run, "study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3"),
+    ("fit", fit.run, "fit digits --with 'dropout(hidden_rate=0.5), momentum(0.9)' --out model"),
+    ("predict", predict.run, "predict model customers.csv --out predictions.csv"),
+    ("report", report.run, "report study-digits --markdown"),
+    ("strategies", strategies.run, "strategies dropout"),
+    ("exhibits", exhibits.run_all, "exhibits --all --out gallery"),
+    ("exhibit", exhibits.run_one, "exhibit momentum --out pictures"),
+    ("data", data.run, "data customers.csv --target churned"),
+    ("doctor", doctor.run, "doctor"),
+):
+    app.command(name, epilog=f"Example: trainwright {example}")(run)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in its message and exit code, without a stack trace."""
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("trainwright").setLevel(logging.INFO)  # such as where data is fetched from
+    before = signal.signal(signal.SIGINT, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except TrainwrightError as error:
+        print(f"trainwright: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(*_: object) -> None:
+    raise Interrupted("interrupted")

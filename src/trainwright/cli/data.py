@@ -1,0 +1,22 @@
+"""`trainwright data`."""
+
+from __future__ import annotations
+
+import json
+
+from trainwright.cli.options import Json, Source, Target, Task
+
+
+def run(source: Source, target: Target = None, task: Task = None, as_json: Json = False) -> None:
+    """Say what is in a data set, and what is done to each column.
+
+    A data set known by name is fetched if need be.
+    """
+    from trainwright.data import facts, load
+    from trainwright.terminal import console, facts_table
+
+    found = facts(load(source, target=target, task=task))
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        console().print(facts_table(found))

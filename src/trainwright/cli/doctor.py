@@ -1,0 +1,27 @@
+"""`trainwright doctor`."""
+
+from __future__ import annotations
+
+import json
+
+from trainwright.cli.options import Json
+
+
+def run(as_json: Json = False) -> None:
+    """Say what Trainwright runs on here.
+
+    Versions, device, NPROC, cores, cache, and what is missing.
+    """
+    from trainwright.data import NAMED, cache_folder
+    from trainwright.environment import environment, missing
+    from trainwright.terminal import console, facts_table
+
+    found = environment() | {
+        "cache": str(cache_folder()),
+        "fetched": [name for name in NAMED if (cache_folder() / name).is_dir()] or "nothing yet",
+        "missing": missing() or "nothing",
+    }
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        console().print(facts_table(found))

@@ -1,0 +1,85 @@
+"""`trainwright exhibits` and `trainwright exhibit`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainwright.cli.options import Json, Markdown, Quiet, budget_of, command, option
+from trainwright.errors import SettingError
+
+Budget = Annotated[str, option("quick (half a minute each) or full (the lecture's size).")]
+Store = Annotated[
+    Path | None, option("The folder where the exhibits' trainings are kept. Default: in the cache.")
+]
+
+
+def run_all(
+    all_: Annotated[bool, option("Make every exhibit, and one page of them all.", "--all")] = False,
+    out: Annotated[Path | None, option("The folder for the page and its pictures.")] = None,
+    budget: Budget = "quick",
+    store: Store = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the lecture's figures, or make a gallery of them all."""
+    from trainwright import exhibits
+    from trainwright.terminal import console, exhibit_table
+
+    if all_ != (out is not None):
+        raise SettingError("exhibits: give --all and --out FOLDER together, or neither to list them")
+    if out is None:
+        titles = {name: exhibits.find(name).title for name in exhibits.names()}
+        print(json.dumps(titles, indent=1)) if as_json else console().print(exhibit_table(titles))
+        return
+    from trainwright import gallery
+    from trainwright.environment import keep_compiled
+
+    keep_compiled()
+    made = gallery.write(
+        out,
+        budget_of(budget),
+        store or gallery.default_store(),
+        command(),
+        lambda line: None if quiet else print(line, file=sys.stderr, flush=True),
+    )
+    if as_json:
+        print(json.dumps([gallery.as_json(one) for one in made], indent=1))
+    elif not quiet:
+        print(f"{out / 'index.html'}")
+    sys.exit(gallery.worst(made))
+
+
+def run_one(
+    name: Annotated[str, typer.Argument(help="The exhibit; `trainwright exhibits` lists them.")],
+    out: Annotated[Path, option("The folder for NAME.svg and NAME.png.")] = Path("exhibits"),
+    budget: Budget = "quick",
+    store: Store = None,
+    markdown: Markdown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make one of the lecture's figures anew.
+
+    It is computed and drawn, and held against what the lecture says.
+    """
+    from trainwright import gallery
+    from trainwright.environment import keep_compiled
+    from trainwright.terminal import console, exhibit_page
+
+    exhibit = gallery.read(name)
+    gallery.prepare(out)
+    keep_compiled()
+    shown = gallery.show(exhibit, budget_of(budget), store or gallery.default_store())
+    paths = gallery.write_pictures(shown, out)
+    if as_json:
+        print(json.dumps(gallery.as_json(shown) | {"pictures": list(map(str, paths))}, indent=1))
+    elif markdown:
+        print(gallery.markdown(shown, paths[0].name))
+    elif not quiet:
+        console().print(exhibit_page(shown))
+        print(f"\nPictures: {'   '.join(map(str, paths))}")

@@ -1,0 +1,79 @@
+"""`trainwright fit`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from trainwright.cli.options import (
+    BatchSize,
+    Epochs,
+    Json,
+    Network,
+    Quiet,
+    Source,
+    Target,
+    Task,
+    changed,
+    option,
+)
+from trainwright.errors import SettingError, StoreError
+
+
+def run(
+    source: Source,
+    out: Annotated[Path, option("The folder for the model.")],
+    target: Target = None,
+    task: Task = None,
+    with_: Annotated[str, option("Strategies, such as 'dropout(0.5), momentum(0.9)'.", "--with")] = "",
+    network: Network = None,
+    rate: Annotated[float | None, option("The learning rate.")] = None,
+    batch_size: BatchSize = None,
+    epochs: Epochs = None,
+    seed: Annotated[int, option("Decides weights, batches and masks.", min=0)] = 0,
+    diagnose: Annotated[
+        bool, option("Look into the layers: what ails the training, and what treats it.", "--diagnose")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train one network and keep it as a model."""
+    from trainwright import defaults, strategies
+    from trainwright import diagnose as diagnosed
+    from trainwright.data import load
+    from trainwright.environment import keep_compiled
+    from trainwright.fit import fit as train
+    from trainwright.model import Model
+    from trainwright.score import score
+    from trainwright.terminal import console, diagnosis_page, facts_table, training_progress
+
+    if out.exists():
+        raise StoreError(f"{out} is there already: delete it, or name another folder with --out")
+    data = load(source, target=target, task=task)
+    recipe = changed(defaults.recipe(data), network, batch_size, epochs, rate)
+    recipe = recipe.replace(strategies=strategies.read(with_))
+    keep_compiled()
+    with training_progress(quiet or as_json) as watch:
+        run = train(recipe, data, seed, watch=watch)
+    found = diagnosed(run, data) if diagnose else None
+    if found and not as_json and not quiet:
+        console().print(diagnosis_page(found))
+    if run.status == "diverged":
+        raise SettingError(
+            f"the training diverged at step {run.steps}: the loss is no longer finite;"
+            f" try a --rate below {recipe.learning_rate:g}"
+        )
+    Model.of(run, data).save(out)
+    result: dict[str, Any] = {
+        "model": str(out),
+        "updates": run.steps,
+        "kept weights of update": run.best_step,
+        "parameters": run.parameters,
+        "validation error": score(run, "validation").error,
+        "test error": score(run, "test").error,
+    }
+    if as_json:
+        print(json.dumps(result | ({"diagnosis": found.to_json()} if found else {})))
+    elif not quiet:
+        console().print(facts_table(result))

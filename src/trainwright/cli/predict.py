@@ -1,0 +1,51 @@
+"""`trainwright predict`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainwright.cli.options import Quiet, option
+from trainwright.errors import DataError, SettingError
+
+
+def run(
+    model: Annotated[Path, typer.Argument(help="A model's folder, made by fit or study.")],
+    source: Annotated[
+        str, typer.Argument(metavar="DATA", help="A CSV, Parquet, NPZ or IDX file with the same columns.")
+    ],
+    out: Annotated[Path | None, option("The CSV file to write; if not given, standard output.")] = None,
+    unseen: Annotated[
+        str, option("What to do with a category that training had not: error or zeros.")
+    ] = "error",
+    quiet: Quiet = False,
+) -> None:
+    """Predict with a trained model.
+
+    Writes a CSV with a row per example: the prediction, and each class's probability.
+    """
+    from trainwright.data import read_inputs
+    from trainwright.model import Model
+
+    if unseen not in ("error", "zeros"):
+        raise SettingError(f"--unseen {unseen}: give error or zeros")
+    loaded = Model.load(model)
+    raw = read_inputs(source)
+    try:
+        table = loaded.table(raw, unseen=unseen)
+        notes = loaded.preparation.notes(raw)
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from None
+    if not quiet:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
+    if out is None:
+        table.to_csv(sys.stdout, index=False)
+    else:
+        from trainwright import sealed
+
+        with sealed.explained(out.parent):
+            sealed.replace_file(out, table.to_csv(index=False).encode(), out.parent)

@@ -1,0 +1,51 @@
+"""`trainwright report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trainwright.cli.options import Json, Markdown, Quiet, option
+from trainwright.errors import StoreError
+
+if TYPE_CHECKING:
+    from trainwright.comparison import Comparison
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(help="A study's folder, as study --out made it.")],
+    out: Annotated[Path | None, option("The HTML file to write. Default: FOLDER/report.html.")] = None,
+    markdown: Markdown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw a study's report again and print its tables."""
+    from trainwright.comparison import Comparison
+    from trainwright.report import write
+
+    stored = folder / "comparison.json"
+    try:
+        comparison = Comparison.from_json(stored.read_text("utf-8"))
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+        raise StoreError(f"{stored}: {reason}; name the --out folder of a study") from None
+    except (StoreError, UnicodeDecodeError):
+        raise StoreError(f"{stored} is damaged: repeat the study, its runs are kept") from None
+    write(comparison, out or folder / "report.html")
+    show(comparison, markdown, as_json, quiet)
+
+
+def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> None:
+    """Print a comparison in the form that was asked for."""
+    from trainwright import report
+    from trainwright.terminal import console
+
+    if as_json:
+        print(comparison.to_json())
+    elif markdown:
+        print(report.markdown(comparison))
+    elif not quiet:
+        for part in (report.table, report.cost_table, report.findings):
+            console().print(part(comparison), "")

@@ -1,0 +1,32 @@
+"""`trainwright strategies`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from trainwright.cli.options import Json
+
+
+def run(
+    name: Annotated[
+        str | None, typer.Argument(help="The strategy to explain; if not given, all are listed.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the strategies, or explain one.
+
+    The explanation: what it changes, its settings, its source, an example.
+    """
+    from dataclasses import asdict
+
+    from trainwright import catalogue
+    from trainwright.terminal import card_page, card_table, console
+
+    cards = [catalogue.card(name)] if name else catalogue.cards()
+    if as_json:
+        print(json.dumps([asdict(card) for card in cards], indent=1))
+    else:
+        console().print(card_page(cards[0]) if name else card_table(cards))
