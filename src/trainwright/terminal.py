@@ -66,26 +66,30 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None
 
 
 @contextmanager
-def training_progress(quiet: bool) -> Iterator[Callable[[Slot], None]]:
+def training_progress(task: str, quiet: bool) -> Iterator[Callable[[Slot], None]]:
     """Show one training's progress: steps, losses and the validation error."""
     if quiet:
         yield lambda slot: None
         return
+    from trainwright.report.quantities import single
+
     lines = _Lines()
 
     def describe(slot: Slot) -> str:
         train, validation, error = (slot.history[name][-1] for name in list(slot.history)[1:])
+        # In regression it says no more than the loss: both are of the standardised target.
+        shown = f", error {single(error, task)}" if task == "classification" else ""
         return (
             f"step {slot.step} of {slot.length}: training loss {train:.4f}, "
-            f"validation loss {validation:.4f}, error {error:.4f}"
+            f"validation loss {validation:.4f}{shown}"
         )
 
     if not sys.stderr.isatty():
         yield lambda slot: lines.say(describe(slot), slot.step / slot.length, last=slot.ended)
         return
     with Bar(BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
-        task = bar.add_task("compiling", total=1.0)
-        yield lambda slot: bar.update(task, completed=slot.step / slot.length, description=describe(slot))
+        running = bar.add_task("compiling", total=1.0)
+        yield lambda slot: bar.update(running, completed=slot.step / slot.length, description=describe(slot))
 
 
 def card_table(cards: Sequence[Card]) -> Table:

@@ -45,6 +45,7 @@ def run(
     from trainwright.environment import keep_compiled
     from trainwright.fit import fit as train
     from trainwright.model import Model
+    from trainwright.report.quantities import single
     from trainwright.score import score
     from trainwright.terminal import console, diagnosis_page, facts_table, training_progress
 
@@ -54,7 +55,7 @@ def run(
     recipe = changed(defaults.recipe(data), network, batch_size, epochs, rate)
     recipe = recipe.replace(strategies=strategies.read(with_))
     keep_compiled()
-    with training_progress(quiet or as_json) as watch:
+    with training_progress(data.task, quiet or as_json) as watch:
         run = train(recipe, data, seed, watch=watch)
     found = diagnosed(run, data) if diagnose else None
     if found and not as_json and not quiet:
@@ -76,4 +77,5 @@ def run(
     if as_json:
         print(json.dumps(result | ({"diagnosis": found.to_json()} if found else {})))
     elif not quiet:
-        console().print(facts_table(result))
+        errors = {name: single(error, data.task) for name, error in result.items() if "error" in name}
+        console().print(facts_table(result | errors))

@@ -58,7 +58,7 @@ LABELS = {
 }
 KINKS = {"relu": (0.0,), "leaky_relu": (0.0,), "hard_tanh": (-1.0, 1.0), "maxout": (-2.0, 1.0)}
 PIECES = [[-1.0, 0.0, 1.0]], [-2.0, 0.0, -1.0]  # slopes and offsets of maxout's: max(-z - 2, 0, z - 1)
-RATES = (0.03, 0.1, 0.3, 1.0)
+RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
 REFERENCE = "sigmoid"
 
 

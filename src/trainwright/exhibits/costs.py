@@ -42,7 +42,7 @@ Array = NDArray[np.float64]
 COSTS = ("quadratic", "cross-entropy")
 STARTS = {"good start": (0.6, 0.9), "saturated start": (2.0, 2.0)}
 RATE, STEPS = 0.15, 300  # Nielsen's for the quadratic cost
-RATES = (0.1, 0.3, 1.0, 3.0)
+RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 SURE = 1.0  # the standard deviation of first weights that make sure, and wrong, first outputs
 
 

@@ -78,6 +78,15 @@ def significant(value: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def single(error: float, task: str) -> str:
+    """One training's error: in percent for classification, else in the target's unit.
+
+    >>> single(0.0250696, "classification"), single(12.3456, "regression")
+    ('2.51 %', '12.35')
+    """
+    return f"{number(100 * error, 2)}{PERCENT.error}" if task == "classification" else significant(error, 4)
+
+
 def error(interval: Interval, unit: Unit) -> Pieces:
     """An error and the half-width of its interval.
 
