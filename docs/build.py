@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from trainwright import exhibits, gallery, sealed
+from trainwright.defaults import Budget
 from trainwright.environment import environment, keep_compiled
 from trainwright.exhibit import Claim
 
@@ -24,12 +25,12 @@ FOLDER = Path(__file__).parent / "exhibits"
 RESULTS = Path(__file__).parents[1] / "results" / "exhibits"
 
 
-def record(name: str) -> None:
-    """Make an exhibit in full; keep its picture and, with how it was made, its claims and numbers."""
+def record(name: str, budget: Budget = "full") -> None:
+    """Make an exhibit; keep its picture and, with how it was made, its claims and numbers."""
     started, clock = datetime.now(UTC), time.monotonic()
-    shown = gallery.show(gallery.read(name), "full", gallery.default_store())
+    shown = gallery.show(gallery.read(name), budget, gallery.default_store())
     made = {
-        "command": f"trainwright exhibit {name} --budget full",
+        "command": f"trainwright exhibit {name} --budget {budget}",
         "date": f"{started:%Y-%m-%d}",
         "seconds": round(time.monotonic() - clock),
         "environment": environment(),

@@ -8,13 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from trainwright import checkpoints, terminal
 from trainwright.cli import main
+from trainwright.errors import Interrupted
+from trainwright.training import Slot
 
 SHORT = ["--epochs", "2", "--network", "mlp((8,))"]
 
@@ -39,6 +44,51 @@ def customers(tmp_path: Path) -> Path:
     path = tmp_path / "customers.csv"
     table.to_csv(path, index=False)
     return path
+
+
+def test_fit_goes_on_where_it_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fit(name: str) -> int:
+        return run(monkeypatch, "fit", "digits", "--out", tmp_path / name, "--epochs", "4", *SHORT[2:])
+
+    assert fit("whole") == 0
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(terminal, "training_progress", lambda task, quiet: nullcontext(interrupt_at(68)))
+        assert fit("model") == 130
+    assert "the same command goes on from" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+    seen: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            terminal, "training_progress", lambda task, quiet: nullcontext(lambda one: seen.append(one.step))
+        )
+        assert fit("model") == 0
+    assert min(seen) > 34
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "model")]
+    assert weights[0] == weights[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "whole"]
+
+
+def test_fit_says_before_the_training_that_it_cannot_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(monkeypatch, "fit", "digits", "--out", tmp_path / "file" / "model") == 4
+    said = capsys.readouterr().err
+    assert "cannot write" in said
+    assert "step" not in said
+
+
+def interrupt_at(step: int) -> Callable[[Slot], None]:
+    """Press Ctrl-C when a training has come so far."""
+
+    def watch(slot: Slot) -> None:
+        if slot.step >= step:
+            raise Interrupted("interrupted")
+
+    return watch
 
 
 def test_fit_and_predict_a_table(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.main import get_command
 
+from trainwright import exhibits
 from trainwright.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -56,3 +60,29 @@ def test_the_readme_s_commands_and_options_exist() -> None:
         assert {word for word in words if word.startswith("--")} <= known, line
     for name in commands:
         assert f"`trainwright {name}" in page, f"README does not list {name}"
+
+
+BUILD = runpy.run_path(str(ROOT / "docs" / "build.py"), run_name="build")
+
+
+@pytest.mark.parametrize("name", exhibits.names())
+def test_every_exhibit_has_its_page_with_its_picture_and_its_full_version(name: str) -> None:
+    page = (ROOT / "docs" / "exhibits" / f"{name}.md").read_text("utf-8")
+    assert page.startswith(f"# {exhibits.find(name).title}")
+    assert f"]({name}.md)" in (ROOT / "docs" / "exhibits" / "README.md").read_text("utf-8")
+    for picture in re.findall(r"!\[.*\]\((.*)\)", page):
+        assert (ROOT / "docs" / "exhibits" / picture).exists(), picture
+    assert page.endswith(BUILD["recorded"](name)), "the page is older than the record: build it again"
+
+
+def test_a_record_says_how_it_was_made_and_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = BUILD["recorded"].__globals__
+    monkeypatch.setitem(build, "RESULTS", tmp_path)
+    assert "--budget full" in BUILD["recorded"]("momentum")
+    BUILD["record"]("momentum", "quick")
+    kept = json.loads((tmp_path / "momentum.json").read_text("utf-8"))
+    assert kept["made"]["command"] == "trainwright exhibit momentum --budget quick"
+    shown = BUILD["recorded"]("momentum")
+    assert all(claim["says"] in shown for claim in kept["claims"])
+    assert kept["made"]["date"] in shown
+    assert kept["made"]["environment"]["jax"] in shown

@@ -33,6 +33,7 @@ ORDER = [
     ["comparison"],
     ["compare"],
     ["store", "report", "model", "workers"],
+    ["checkpoints"],
     ["study"],
     ["catalogue", "defaults", "exhibit", "instruments", "diagnose"],
     ["exhibits", "systems"],

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trainwright.checkpoints import StoredCheckpoints
 from trainwright.data import DataSpec
 from trainwright.errors import SettingError
 from trainwright.fit import fit_all
@@ -21,7 +22,7 @@ from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.store import Store
 from trainwright.strategies import L2, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
-from trainwright.study import Progress, Study, _StoredCheckpoints, run_all
+from trainwright.study import Progress, Study, run_all
 from trainwright.training import Slot, Training
 from trainwright.workers import WorkerDied, run_tasks
 
@@ -130,7 +131,7 @@ def test_a_number_that_adds_a_layer_makes_another_program(tmp_path: Path) -> Non
 def test_a_training_goes_on_from_its_checkpoint_in_the_store(tmp_path: Path) -> None:
     recipe = Recipe(Mlp((4,)), (Dropout(0.3), Momentum(0.9), EarlyStopping()), batch_size=16, epochs=5)
     training = Training(recipe, small_data().load(), 0)
-    checkpoints = _StoredCheckpoints(Store(tmp_path), {training: "it"})
+    checkpoints = StoredCheckpoints(Store(tmp_path))
     checkpoints.due = lambda: True  # type: ignore[method-assign]
     [(_, whole)] = fit_all([training])
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-from numpy.typing import NDArray
 
 from trainwright import store as stores
+from trainwright.checkpoints import StoredCheckpoints
 from trainwright.cohort import cohort_width
 from trainwright.compare import ArmRuns, Comparison, compare
 from trainwright.data.dataset import Dataset
@@ -38,7 +38,6 @@ from trainwright.store import DamagedRun, Store
 from trainwright.training import Slot, Training, rehearse
 from trainwright.workers import Report, run_tasks
 
-CHECKPOINT_SECONDS = 30.0
 LARGEST_TASK = 256  # trainings: each holds a lock file open
 
 
@@ -314,31 +313,10 @@ def _work(folder: Path, shared: Path, group: Light, report: Report) -> None:
         report((digests[slot.training], slot.total / slot.length, None))
 
     if digests:
-        checkpoints = _StoredCheckpoints(store, digests)
+        checkpoints = StoredCheckpoints(store)
         for training, run in fit_all(list(digests), watch=watch, checkpoints=checkpoints):
             digest = digests[training]
             store.write(run)
             store.drop_checkpoint(digest)
             claims.pop(digest).release()
             report((digest, 1.0, run.status))
-
-
-class _StoredCheckpoints:
-    """Trainings under way, in the store, under the digest of the run that they will leave."""
-
-    def __init__(self, store: Store, digests: Mapping[Training, str]):
-        self.store, self.digests = store, digests
-        self.last = time.monotonic()
-
-    def due(self) -> bool:
-        """Every half minute: a short training leaves no trace of its own."""
-        if time.monotonic() - self.last < CHECKPOINT_SECONDS:
-            return False
-        self.last = time.monotonic()
-        return True
-
-    def read(self, training: Training) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-        return self.store.read_checkpoint(self.digests[training])
-
-    def write(self, training: Training, arrays: dict[str, NDArray[Any]], notes: dict[str, Any]) -> None:
-        self.store.write_checkpoint(self.digests[training], arrays, notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from trainwright.cli.options import (
     changed,
     option,
 )
-from trainwright.errors import SettingError, StoreError
+from trainwright.errors import Interrupted, SettingError, StoreError
 
 
 def run(
@@ -38,15 +39,20 @@ def run(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train one network and keep it as a model."""
-    from trainwright import defaults, strategies
+    """Train one network and keep it as a model.
+
+    A training under way is kept in OUT.partial about every half minute: the same command goes on from there.
+    """
+    from trainwright import defaults, sealed, strategies
     from trainwright import diagnose as diagnosed
+    from trainwright.checkpoints import StoredCheckpoints
     from trainwright.data import load
     from trainwright.environment import keep_compiled
     from trainwright.fit import fit as train
     from trainwright.model import Model
     from trainwright.report.quantities import single
     from trainwright.score import score
+    from trainwright.store import Store
     from trainwright.terminal import console, diagnosis_page, facts_table, training_progress
 
     if out.exists():
@@ -55,17 +61,26 @@ def run(
     recipe = changed(defaults.recipe(data), network, batch_size, epochs, rate)
     recipe = recipe.replace(strategies=strategies.read(with_))
     keep_compiled()
-    with training_progress(data.task, quiet or as_json) as watch:
-        run = train(recipe, data, seed, watch=watch)
+    partial = out.with_name(f"{out.name}.partial")
+    with sealed.explained(out.parent):
+        sealed.probe(out.parent)
+    try:
+        with training_progress(data.task, quiet or as_json) as watch:
+            run = train(recipe, data, seed, watch=watch, checkpoints=StoredCheckpoints(Store(partial)))
+    except Interrupted:
+        kept = "the same command goes on from" if partial.exists() else "too early for anything to be kept in"
+        raise Interrupted(f"interrupted: {kept} {partial}") from None
     found = diagnosed(run, data) if diagnose else None
     if found and not as_json and not quiet:
         console().print(diagnosis_page(found))
     if run.status == "diverged":
+        shutil.rmtree(partial, ignore_errors=True)
         raise SettingError(
             f"the training diverged at step {run.steps}: the loss is no longer finite;"
             f" try a --rate below {recipe.learning_rate:g}"
         )
     Model.of(run, data).save(out)
+    shutil.rmtree(partial, ignore_errors=True)
     result: dict[str, Any] = {
         "model": str(out),
         "updates": run.steps,

@@ -1,0 +1,40 @@
+"""Checkpoints: trainings under way, kept in a store, so that what was interrupted goes on where it was."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from numpy.typing import NDArray
+
+from trainwright.store import Store, digest
+from trainwright.training import Training
+
+CHECKPOINT_SECONDS = 30.0
+
+
+class StoredCheckpoints:
+    """Trainings under way, in a store, under the digests of the runs that they will leave."""
+
+    def __init__(self, store: Store):
+        self.store = store
+        self.last = time.monotonic()
+
+    def due(self) -> bool:
+        """Every half minute: a short training leaves no trace of its own."""
+        if time.monotonic() - self.last < CHECKPOINT_SECONDS:
+            return False
+        self.last = time.monotonic()
+        return True
+
+    def read(self, training: Training) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """The arrays and notes written last for this training, if any."""
+        return self.store.read_checkpoint(_name(training))
+
+    def write(self, training: Training, arrays: dict[str, NDArray[Any]], notes: dict[str, Any]) -> None:
+        """Keep arrays and notes in place of the last ones."""
+        self.store.write_checkpoint(_name(training), arrays, notes)
+
+
+def _name(training: Training) -> str:
+    return digest(training.recipe.to_json(), training.data.fingerprint, training.seed)
