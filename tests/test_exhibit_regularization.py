@@ -22,13 +22,23 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
 
 
 def test_the_book_s_statements_that_need_few_seeds(measured: Measured) -> None:
-    by_start = {claim.says.split()[0] + " " + claim.says.split()[1]: claim for claim in claims(measured)}
-    for start in ("Too strong", "A penalty", "L1 makes"):
-        assert by_start[start].holds, by_start[start].seen
+    found = claims(measured)
+    assert len(found) == 7
+    for claim in found[4:]:
+        assert claim.holds, claim.seen
+
+
+def test_a_penalty_lowers_the_loss_on_new_examples(measured: Measured) -> None:
+    none = measured.losses["none"]
+    assert measured.errors["test loss"]["none"] == pytest.approx(none.mean())
+    assert measured.losses["L2"].max() < none.min()
+    for kind in KINDS:
+        along = measured.errors[measured.errors.penalty == kind]
+        assert measured.tamed[kind].name == along["validation loss"].idxmin()
 
 
 def test_zeros_are_counted_within_one_step_of_l1(measured: Measured) -> None:
-    strength, bound, l1, _, _ = measured.zeros.iloc[3]
+    strength, bound, l1, _, _ = measured.zeros.iloc[5]
     assert bound == pytest.approx(0.1 * strength)
     assert 0 < l1 < 1
     chosen = next(name for name in measured.weights if name.startswith("L1"))

@@ -12,12 +12,13 @@ the way to zero. A gradient step of L1 is ε λ long and cannot come closer to z
 counts as zero here where |w| ≤ ε λ, and the other networks are measured with the same rule. Weights of pixels
 that are blank in every training image are left out: the data say nothing about them.
 
-Gradient descent that stops after a fixed number of steps, from small weights, already regularises: here a
-network without penalty is a strong opponent, and a gain of a few tenths of a point needs many seeds to be
-told from chance.
+What is fitted is the loss, and there a network without penalty pays most: the surer it is of its training
+examples, the dearer are its errors on new ones. Errors are merely counted, however sure. And gradient descent
+that stops after a fixed number of steps, from small weights, already regularises: here a network without
+penalty is a strong opponent, and a gain of a few tenths of a point needs many seeds to be told from chance.
 
 Source: the book's chapter 7; the penalties' strengths are a grid of our own. Each penalty's strength is
-chosen on the validation examples; the test examples judge only that choice.
+chosen on the validation examples, by error and by loss; the test examples judge only these choices.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from trainwright import paired
 from trainwright.compare import ArmResult, ArmRuns, Comparison, compare, sentence
 from trainwright.data import DataSpec
 from trainwright.defaults import Budget
@@ -38,6 +40,7 @@ from trainwright.exhibit import Claim, Exhibit, Exhibited
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, GREEN, ORANGE, VERMILLION
+from trainwright.score import score
 from trainwright.store import Store
 from trainwright.strategies.l1 import L1
 from trainwright.strategies.l2 import L2
@@ -47,7 +50,7 @@ from trainwright.study import Study
 from trainwright.value import value
 
 STRENGTHS = {
-    "L1": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
+    "L1": (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
     "L2": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
     "max-norm": (0.25, 0.5, 1.0, 1.5, 2.0, 3.0),
 }
@@ -77,9 +80,13 @@ class Measured:
     """What the trainings gave."""
 
     errors: pd.DataFrame
-    """Per arm: penalty, strength, mean validation and test error, training and validation loss."""
+    """Per arm: penalty, strength, mean validation and test error, training, validation and test loss."""
     chosen: Comparison
-    """None beside each penalty at the strength that was best on validation."""
+    """None beside each penalty at the strength with the lowest validation error."""
+    tamed: dict[str, ArmResult]
+    """None, and by penalty the strength with the lowest validation loss."""
+    losses: dict[str, NDArray[np.float64]]
+    """By the names of `tamed`: the test loss of each seed."""
     weights: dict[str, NDArray[np.float32]]
     """First-layer weights of those arms, all seeds together."""
     zeros: pd.DataFrame
@@ -90,19 +97,35 @@ def measure(study: Study, folder: Path) -> Measured:
     """Train what the store in `folder` has not, and compare."""
     runs = {arm.name: arm for arm in study.run(folder)}
     everything = compare(list(runs.values()), reference="none")
+    losses = {name: losses_on_test(arm) for name, arm in runs.items()}
     rows = []
     for arm in everything.arms:
         kind, _, strength = arm.name.partition(" ")
+        error = arm.grid[0].validation_error, arm.error.mean
         loss = arm.curves["train_loss"].mean[-1], arm.curves["validation_loss"].mean[-1]
-        rows.append(
-            (arm.name, kind, float(strength or "nan"), arm.grid[0].validation_error, arm.error.mean, *loss)
-        )
-    columns = ["arm", "penalty", "strength", "validation error", "test error", "training loss"]
-    errors = pd.DataFrame(rows, columns=[*columns, "validation loss"]).set_index("arm")
+        rows.append((arm.name, kind, float(strength or "nan"), *error, *loss, losses[arm.name].mean()))
+    columns = ["arm", "penalty", "strength", "validation error", "test error"]
+    columns += [f"{split} loss" for split in ("training", "validation", "test")]
+    errors = pd.DataFrame(rows, columns=columns).set_index("arm")
     best = ["none", *(str(errors[errors.penalty == kind]["validation error"].idxmin()) for kind in KINDS)]
     weights = {name: _first_weights(study, name, folder) for name in {*best, *_named("L1")}}
     chosen = compare([ArmRuns(name, runs[name].runs) for name in best], reference="none")
-    return Measured(errors, chosen, {name: weights[name] for name in best}, _zeros(study, weights, best[2]))
+    arms = {arm.name: arm for arm in everything.arms}
+    lowest = {kind: str(errors[errors.penalty == kind]["validation loss"].idxmin()) for kind in KINDS}
+    tamed = {kind: arms[name] for kind, name in {"none": "none", **lowest}.items()}
+    return Measured(
+        errors,
+        chosen,
+        tamed,
+        {kind: losses[arm.name] for kind, arm in tamed.items()},
+        {name: weights[name] for name in best},
+        _zeros(study, weights, best[2]),
+    )
+
+
+def losses_on_test(arm: ArmRuns) -> NDArray[np.float64]:
+    """The mean negative log-probability of the right class on test examples, per seed."""
+    return np.array([score(run, "test").loss for run in next(iter(arm.runs.values()))])
 
 
 def _named(kind: str) -> list[str]:
@@ -170,7 +193,26 @@ def claims(measured: Measured) -> tuple[Claim, ...]:
         for arm in measured.chosen.arms
         if arm.difference
     ]
-    return (*tamed, _turn(measured.errors), _fit(measured.errors), _sparse(measured))
+    return (*tamed, _tamed(measured), _turn(measured.errors), _fit(measured.errors), _sparse(measured))
+
+
+def _tamed(measured: Measured) -> Claim:
+    """Each penalty at the strength with the lowest validation loss, judged by the test loss."""
+    none, *others = measured.losses
+    changes = {kind: paired.estimate(measured.losses[kind] - measured.losses[none]) for kind in others}
+    said = (
+        f"{measured.tamed[kind].name} {one.mean:+.3f} ({one.interval(0.95)[0]:+.3f} to "
+        f"{one.interval(0.95)[1]:+.3f})"
+        for kind, one in changes.items()
+    )
+    return Claim(
+        "A penalty tames a network that overfits: its loss on new examples falls.",
+        "Goodfellow et al. 2016, chapter 7, introduction",
+        f"test loss without penalty {measured.losses[none].mean():.3f} nats; with the strength that is best "
+        f"in validation loss {', '.join(said)} (95 % intervals, n = {len(measured.losses[none])} seeds, "
+        "paired).",
+        all(one.interval(0.95)[1] < 0 for one in changes.values()),
+    )
 
 
 def _turn(errors: pd.DataFrame) -> Claim:
@@ -235,10 +277,10 @@ def draw(measured: Measured) -> Figure:
     (penalties, norms), (histogram, curves) = figure.subplots(2, 2)
     _along(penalties, measured.errors, ("L1", "L2"), "strength λ")
     _along(norms, measured.errors, ("max-norm",), "largest norm c (weak to the right)")
-    arms = measured.chosen.arms
     _histogram(histogram, measured.weights)
-    for arm in (arms[0], arms[-1]):
-        _curves(curves, arm)
+    lowest = min(KINDS, key=lambda kind: measured.tamed[kind].curves["validation_loss"].mean[-1])
+    for kind in ("none", lowest):
+        _curves(curves, measured.tamed[kind])
     curves.set(title="Learning curves", xlabel="step", ylabel="loss (nats)", yscale="log")
     curves.set_ylim(bottom=curves.get_ylim()[0] / 8)  # room for the legend
     curves.legend(fontsize=9, frameon=False, loc="lower left")
