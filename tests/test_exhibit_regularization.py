@@ -31,7 +31,7 @@ def test_the_book_s_statements_that_need_few_seeds(measured: Measured) -> None:
 def test_a_penalty_lowers_the_loss_on_new_examples(measured: Measured) -> None:
     none = measured.losses["none"]
     assert measured.errors["test loss"]["none"] == pytest.approx(none.mean())
-    assert measured.losses["L2"].max() < none.min()
+    assert np.all(measured.losses["L2"] < none)  # seed by seed
     for kind in KINDS:
         along = measured.errors[measured.errors.penalty == kind]
         assert measured.tamed[kind].name == along["validation loss"].idxmin()
