@@ -128,7 +128,7 @@ class Activations(Exhibit):
     title: ClassVar[str] = "Activation functions: shapes, slopes, sparsity, and what they are worth"
 
     def make(self, budget: Budget, store: Path) -> Exhibited:
-        seeds, epochs, source = (8, 10, "digits") if budget == "quick" else (10, 30, "mnist")
+        seeds, epochs, source = (8, 10, "digits") if budget == "quick" else (10, 20, "mnist")
         study = plan(seeds, epochs, source)
         comparison, kinks = study.compare(store), measure_kinks()
         sparsity = measure_sparsity(study, comparison, store)

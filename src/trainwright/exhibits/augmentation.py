@@ -68,7 +68,7 @@ def plan(budget: Budget) -> Studies:
         (Momentum(0.9), RateSchedule("cosine")),
         learning_rate=0.05,
         batch_size=50,
-        steps=1500 if quick else 10_000,
+        steps=1500 if quick else 6000,
         evaluate_every=750 if quick else 1000,
     )
     arms = {
@@ -84,7 +84,7 @@ def plan(budget: Budget) -> Studies:
         (name, size): Study(
             DataSpec(spec.source, task=spec.task, examples=size),
             arms if name in NAMED else mirrors,
-            seeds=4 if quick else 6,
+            seeds=4 if quick else 5,
         )
         for name, spec in data.items()
         for size in sizes

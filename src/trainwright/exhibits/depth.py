@@ -94,10 +94,10 @@ def study_of(budget: Budget) -> Study:
     base = Recipe(
         strategies=(Adam(), RateSchedule()),
         batch_size=64,
-        steps=1500 if quick else 10_000,
+        steps=1500 if quick else 8000,
         evaluate_every=500,
     )
-    width, depths = (128, (1, 2, 3, 4)) if quick else (256, (1, 2, 3, 4, 5, 6))
+    width, depths = (128, (1, 2, 3, 4)) if quick else (256, (1, 2, 3, 4, 6))
     deep = [Mlp((width,) * depth) for depth in depths]
     wide = [same_size(network, arrays[0][0].size, 100) for network in (deep[-1:] if quick else deep[1:])]
     arms = {name(network): base.replace(network=network) for network in (*deep, *wide)}
