@@ -63,7 +63,7 @@ def test_the_control_has_as_many_weights(depth: int) -> None:
 
 def test_every_network_has_the_rate_that_validates_best(measured: Measured) -> None:
     for arm in (*measured.deep, *measured.wide[1:]):
-        assert [one.learning_rate for one in arm.grid] == [0.003, 0.01]
+        assert [one.learning_rate for one in arm.grid] == [0.001, 0.003, 0.01, 0.03]
         best = min(arm.grid, key=lambda one: one.validation_error)
         assert arm.learning_rate == best.learning_rate
 

@@ -73,7 +73,7 @@ def plan(budget: Budget) -> Studies:
     )
     arms = {
         "plain": base,
-        "mirror": base.replace(strategies=(Mirror(averaged=True), *base.strategies)),
+        "mirror": base.replace(strategies=(Mirror(), *base.strategies)),
         "shift": base.replace(strategies=(Shift(1), *base.strategies)),
         "noise": base.replace(strategies=(Noise(NOISE), *base.strategies)),
     }

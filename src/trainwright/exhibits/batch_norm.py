@@ -168,7 +168,7 @@ def measure(study: Study, folder: Path) -> Measured:
     for arm, chosen in zip(runs, comparison.arms, strict=True):
         histories = [run.history["validation_error"] for run in arm.runs[chosen.learning_rate]]
         along[arm.name] = np.array([100 * (1 - errors.mean()) for errors in histories])
-        recipe = study.arms[arm.name].replace(learning_rate=chosen.learning_rate)
+        recipe = study.arms[arm.name].replace(learning_rate=comparison.arms[0].learning_rate)
         traces[arm.name] = [trace(recipe, data, seed) for seed in range(study.seeds)]
     return Measured(comparison, same, along, traces)
 
