@@ -14,9 +14,12 @@ from typing import Any, ClassVar
 import pandas as pd
 from matplotlib.figure import Figure
 
+from trainwright.comparison import Comparison
 from trainwright.defaults import Budget
 from trainwright.report import quantities
 from trainwright.value import Value
+
+ONE_DRAW = "Intervals are over seeds (first weights, order of the batches), for one draw of the data."
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ class Claim:
     """What was measured, as a sentence with its numbers; with n and interval where chance has a part."""
     holds: bool
     """Whether the two agree."""
+
+
+def cautions(*comparisons: Comparison) -> tuple[str, ...]:
+    """What to mind about studies' intervals: what they leave out, and each comparison's cautions, once."""
+    found = dict.fromkeys(one for comparison in comparisons for one in comparison.cautions)
+    return (ONE_DRAW, *(one[:1].upper() + one[1:] + "." for one in found))
 
 
 @dataclass(frozen=True, eq=False)

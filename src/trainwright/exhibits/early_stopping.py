@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from trainwright import keys, paired
 from trainwright.data import DataSpec, load
 from trainwright.defaults import Budget
-from trainwright.exhibit import Claim, Exhibit, Exhibited
+from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, Exhibited
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.quantities import significant
@@ -74,7 +74,7 @@ class EarlyStopping(Exhibit):
             notes=(
                 f"n = {recipe.evaluate_every} steps between evaluations, patience p = {_patience(recipe)}.",
                 "Quick: 600 training, 200 validation and 2,000 test pictures, every second pixel of MNIST's.",
-                "Intervals are over seeds (first weights, order of the batches), for one draw of the data.",
+                ONE_DRAW,
             ),
         )
 
