@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -10,15 +11,19 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from trainwright import checkpoints, terminal
+from trainwright import checkpoints, defaults, sealed, strategies, terminal
 from trainwright.cli import main
-from trainwright.errors import Interrupted
+from trainwright.data import load
+from trainwright.errors import Interrupted, StoreError
+from trainwright.model import Model
+from trainwright.recipe import Recipe
 from trainwright.training import Slot
 
 SHORT = ["--epochs", "2", "--network", "mlp((8,))"]
@@ -230,3 +235,49 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "of 40 runs are kept in study-digits/store; the same command goes on from there" in shown
     assert "Traceback" not in shown
+
+
+def test_a_model_is_replaced_whole_or_not_at_all(
+    customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "model"
+    assert run(monkeypatch, "fit", customers, "--target", "churned", "--out", out, *SHORT) == 0
+    model, before = Model.load(out), (out / "model.json").read_bytes()
+    with monkeypatch.context() as patch:
+
+        def full(path: Path, content: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(sealed, "_write_file", full)
+        with pytest.raises(StoreError, match="disk is full"):
+            model.save(out, replace=True)
+    assert (out / "model.json").read_bytes() == before
+    changed = replace(model, origin={})
+    changed.save(out, replace=True)
+    assert Model.load(out).origin == {}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["customers.csv", "model"]
+    with pytest.raises(StoreError, match="is there already"):
+        model.save(out)
+
+
+def test_no_rows_are_no_prediction(
+    customers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, empty = tmp_path / "model", tmp_path / "empty.csv"
+    assert run(monkeypatch, "fit", customers, "--target", "churned", "--out", out, *SHORT) == 0
+    pd.read_csv(customers).head(0).to_csv(empty, index=False)
+    assert run(monkeypatch, "predict", out, empty) == 3
+    assert "no rows" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    line = f"{sys.executable} -c 'from trainwright.cli import main; main()' strategies --json | head -c 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_help_s_example_of_a_base_needs_no_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, base = load("digits"), Recipe(strategies=strategies.read("momentum(0.9)"))
+    assert "momentum(0.9)" not in defaults.arms(data, base)
+    assert len(defaults.read_arms(base, defaults.arms(data, base))) == len(defaults.arms(data, base)) + 1
+    assert "momentum(0.9)" in defaults.arms(data, Recipe())

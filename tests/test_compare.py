@@ -582,3 +582,27 @@ import trainwright.compare, trainwright.store
 sys.exit(bool({"jax", "flax", "statsmodels", "pandas", "scipy"} & sys.modules.keys()))
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_diverging_never_wins_even_where_a_constant_guess_is_better_than_the_networks():
+    """With one class in a hundred rare, guessing errs by 1 %, and honest networks by more."""
+    rare = np.zeros(100, np.int32)
+    rare[0] = 1
+
+    def runs(status):
+        made = []
+        for seed in range(8):
+            said = np.log(np.full((100, 2), 0.1))
+            said[np.arange(100), np.where(np.arange(100) < 10 + seed, 1, 0)] = math.log(0.9)
+            arrays = {"validation": said, "validation_targets": rare, "test": said, "test_targets": rare}
+            made.append(make_run(seed, status=status, predictions=arrays))
+        return tuple(made)
+
+    honest = ArmRuns("honest", {0.1: runs("finished")})
+    wild = ArmRuns("wild", {0.1: runs("finished"), 9.0: runs("diverged")})
+    found = result(compare([honest, wild], reference="honest"), "wild")
+    assert found.learning_rate == 0.1
+    only = ArmRuns("wild", {9.0: runs("diverged")})
+    found = result(compare([honest, only], reference="honest"), "wild")
+    assert found.difference.verdict != "helps"
+    assert min(found.errors) >= max(result(compare([honest, only], reference="honest"), "honest").errors)

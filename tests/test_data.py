@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from trainwright.data import DataSpec, Preparation, facts, load, read_inputs
+from trainwright.data.dataset import Dataset, Splits
 from trainwright.data.splits import split
 from trainwright.errors import DataError, SettingError
 
@@ -381,3 +382,16 @@ def test_fewer_training_examples_leave_validation_and_test_alone():
     for wrong in (9, 10_000):
         with pytest.raises(SettingError, match=r"from 10 .one for each class. to 1079"):
             load("digits", examples=wrong)
+
+
+def test_the_fingerprint_knows_the_target_s_unit_and_where_each_split_ends() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)).astype(np.float32), rng.normal(size=60)
+    one, other = (load((x, y * unit), task="regression") for unit in (1, 1024))
+    assert np.array_equal(one.targets, other.targets)
+    assert one.fingerprint != other.fingerprint
+    rows = np.arange(60)
+    parts = [Splits(rows[:a], rows[a:b], rows[b:]) for a, b in ((36, 48), (50, 55))]
+    labels = (y > 0).astype(np.int32)
+    made = [Dataset("it", "classification", x, labels, one, ("a", "b")).fingerprint for one in parts]
+    assert made[0] != made[1]

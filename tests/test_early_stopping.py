@@ -108,3 +108,10 @@ def test_algorithm_7_3_goes_on_until_validation_is_as_good_as_training_was():
     assert onward[0] == first.best_step + 3, "it goes on from theta*"
     assert onward[-1] < 300, "it ended by its loss, not by its length"
     assert log_loss(run, DATA.splits.validation) <= target
+
+
+def test_algorithm_7_3_stops_at_the_recipe_s_length():
+    """Where the last evaluation was the best there is no step left to go on with."""
+    settings = {**SETTINGS, "learning_rate": 0.01, "steps": 30}
+    run = fit(recipe(EarlyStopping(patience=3, retrain="onward"), **settings), DATA)
+    assert run.best_step == run.steps == 30

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from trainwright import exhibits, gallery
-from trainwright.errors import DataError, SettingError, StoreError
+from trainwright.errors import DataError, Interrupted, SettingError, StoreError
 from trainwright.exhibit import Claim, Exhibit, Exhibited, spelled
 from trainwright.value import value
 
@@ -112,3 +112,12 @@ def test_unwritable_folder_is_said_before_the_work(two: None, tmp_path: Path) ->
     ):
         with pytest.raises(StoreError, match="cannot write"):
             attempt()
+
+
+def test_ctrl_c_ends_the_gallery(two: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: Broken, budget: str, store: Path) -> Exhibited:
+        raise Interrupted("interrupted")
+
+    monkeypatch.setattr(Broken, "make", interrupted)
+    with pytest.raises(Interrupted):
+        gallery.write(tmp_path, "quick", tmp_path / "store", "")

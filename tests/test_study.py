@@ -21,7 +21,7 @@ from trainwright.fit import fit_all
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.store import Store
-from trainwright.strategies import L2, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
+from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
 from trainwright.study import Progress, Study, run_all
 from trainwright.training import Slot, Training
 from trainwright.workers import WorkerDied, run_tasks
@@ -287,3 +287,65 @@ def test_studies_on_several_data_sets_run_together(tmp_path: Path) -> None:
     assert [arm.name for arm in together[1]] == ["plain", "dropout"]
     sizes = [runs[0].runs[0.1][0].data["examples"]["train"] for runs in together]
     assert sizes == [36, 54, 36]
+
+
+def test_a_rate_or_a_recipe_given_twice_is_refused() -> None:
+    with pytest.raises(SettingError, match="twice"):
+        small_study(rates=(0.1, 0.1))
+    base = Recipe(Mlp((4,)), batch_size=16, epochs=3)
+    arms = {"slow": base.replace(learning_rate=0.01), "fast": base.replace(learning_rate=1.0)}
+    assert len(small_study(arms=arms, rates=()).plan) == 4
+    with pytest.raises(SettingError, match="same recipe"):  # each would get the grid's rates
+        small_study(arms=arms, rates=(0.1,))
+
+
+def test_what_cannot_be_compared_is_said_before_the_work(tmp_path: Path) -> None:
+    for wrong in ({"level": 0.5}, {"delta": 0.0}):
+        with pytest.raises(SettingError):
+            small_study().compare(tmp_path / "store", **wrong)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="workers"):
+        small_study().run(tmp_path / "store", workers=0)
+    assert not (tmp_path / "store").exists()
+
+
+def test_no_model_comes_of_trainings_that_diverged(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    spec = DataSpec((rng.normal(size=(90, 2)), rng.normal(size=90)), task="regression")
+    arms = {"wild": Recipe(Mlp((4,)), (Activation("softplus"),), batch_size=16, epochs=3)}
+    study = Study(spec, arms, seeds=1, rates=(1e30,))
+    comparison = study.compare(tmp_path / "store", workers=1)
+    assert comparison.arms[0].diverged == 1
+    with pytest.raises(SettingError, match="every training diverged"):
+        study.best_model(tmp_path / "store", comparison)
+
+
+def test_a_class_of_the_user_s_script_is_studied_too(tmp_path: Path) -> None:
+    """As in a notebook: the class is in no file that a worker could import."""
+    script = (
+        "from trainwright import DataSpec, Mlp, Recipe, Study\n"
+        "from trainwright.strategy import Strategy\n"
+        "from trainwright.strategies import L2\n"
+        "from trainwright.value import value\n"
+        "import jax\n"
+        "@value\n"
+        "class Shrink(Strategy):\n"
+        "    factor: float = 0.5\n"
+        "    def project(self, params):\n"
+        "        return jax.tree.map(lambda p: p * self.factor, params)\n"
+        "@value\n"
+        "class MyL2(L2):\n"
+        "    pass\n"
+        "if __name__ == '__main__':\n"
+        "    base = Recipe(Mlp((4,)), epochs=1)\n"
+        "    arms = {'plain': base, 'shrunk': base.replace(strategies=(Shrink(0.9),)),\n"
+        "            'mine': base.replace(strategies=(MyL2(0.1),))}\n"
+        "    study = Study(DataSpec('digits'), arms, seeds=2)\n"
+        "    comparison = study.compare('store', workers=1)\n"
+        "    assert len({arm.errors for arm in comparison.arms}) > 1\n"
+        "    study.best_model('store', comparison)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

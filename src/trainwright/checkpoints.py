@@ -7,6 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from trainwright import plainjson, sealed
+from trainwright.environment import environment
 from trainwright.store import Store, digest
 from trainwright.training import Training
 
@@ -14,7 +16,11 @@ CHECKPOINT_SECONDS = 30.0
 
 
 class StoredCheckpoints:
-    """Trainings under way, in a store, under the digests of the runs that they will leave."""
+    """Trainings under way, in a store, by the runs that they will leave and by where they run.
+
+    On another device, number of cores or version of JAX a training would not go on bit for bit: there it has
+    no checkpoint.
+    """
 
     def __init__(self, store: Store):
         self.store = store
@@ -35,6 +41,12 @@ class StoredCheckpoints:
         """Keep arrays and notes in place of the last ones."""
         self.store.write_checkpoint(_name(training), arrays, notes)
 
+    def drop(self, training: Training) -> None:
+        """Forget a training that has ended."""
+        self.store.drop_checkpoint(_name(training))
+
 
 def _name(training: Training) -> str:
-    return digest(training.recipe.to_json(), training.data.fingerprint, training.seed)
+    run = digest(training.recipe.to_json(), training.data.fingerprint, training.seed)
+    here = {name: part for name, part in environment().items() if name in ("device", "NPROC", "cores", "jax")}
+    return f"{run}-{sealed.sha256(plainjson.canonical(here).encode())[:8]}"

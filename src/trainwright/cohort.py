@@ -138,7 +138,7 @@ class Cohort:
             self.program, self.recipe, self.state, settling, self.inputs, self.validation
         )
         results = [np.atleast_1d(np.asarray(one, np.float64)) for one in (train_loss, *scores)]
-        seconds = (time.perf_counter() - start) / len(self.slots)
+        seconds = (time.perf_counter() - start) / self.width  # an empty slot computes too
         for slot in self.slots:
             slot.record(*(float(column[slot.number]) for column in results))
             if step.traces == traced:  # compiling is not training
@@ -170,7 +170,10 @@ class Cohort:
             parameters=count(state.params),
             seconds=slot.seconds / max(slot.timed, 1) * slot.total,
             memory_bytes=_bytes(state) * (2 if self.best is not None else 1),
-            history={name: np.asarray(column) for name, column in slot.history.items()},
+            history={
+                name: np.asarray(column) * (data.deviation if name == "validation_error" else 1)
+                for name, column in slot.history.items()
+            },
             predictions={
                 "validation": validation,
                 "validation_targets": data.labels(data.splits.validation),
@@ -199,6 +202,8 @@ class Cohort:
             stopping = [s for s in slot.training.recipe.strategies if isinstance(s, EarlyStopping)]
             if not stopping or stopping[0].retrain == "no" or slot.retrain != "no" or not slot.best_step:
                 continue
+            if stopping[0].retrain == "onward" and slot.best_step >= slot.length:
+                continue  # the recipe's length is reached: there is no step left to go on with
             slot.retrain, slot.ended, slot.rows = stopping[0].retrain, False, all_rows(slot.training.data)
             if slot.retrain == "anew":
                 slot.step, slot.length = 0, slot.best_step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Any
 
@@ -33,6 +33,7 @@ __all__ = [
     "Interval",
     "Setting",
     "Verdict",
+    "check_levels",
     "compare",
     "curve",
     "sentence",
@@ -80,7 +81,8 @@ def compare(
 
     Each arm's learning rate is the one of lowest mean validation error over the seeds (ties: lowest mean
     validation loss, then the smaller rate); the test split is read for the chosen runs alone. A diverged run
-    counts as the best constant guess, see `trainwright.score.score`. Differences are judged as
+    counts as the best constant guess (see `trainwright.score.score`), or as the worst run that finished where
+    that is worse: to diverge is never to win. Differences are judged as
     `trainwright.paired.judge` says. `delta`, the smallest difference that matters, is a tenth of the
     reference's mean test error unless given. `resampled` says that each seed has splits of its own.
 
@@ -88,8 +90,8 @@ def compare(
     (on CPU that alone gives other weights from the same seed) or another device.
     """
     _check(arms, reference, delta, level, resampled)
-    choices = [_choose(arm) for arm in arms]
-    scores = [[score(run, "test") for run in choice.runs] for choice in choices]
+    choices = _choose(arms)
+    scores = _never_winning([[score(run, "test") for run in choice.runs] for choice in choices])
     names = [arm.name for arm in arms]
     base = names.index(reference)
     data = choices[base].runs[0].data
@@ -121,10 +123,7 @@ def _check(
         raise SettingError(f"reference={reference!r} is not an arm: choose one of {', '.join(names)}")
     if len(set(names)) < len(names):
         raise SettingError(f"two arms have the same name among {', '.join(names)}: rename one")
-    if not 0.5 < level < 1:
-        raise SettingError(f"level={level} must lie between 0.5 and 1, such as 0.95")
-    if delta is not None and not 0 < delta < np.inf:
-        raise SettingError(f"delta={delta} must be a positive number: the smallest difference that matters")
+    check_levels(delta, level)
     first = next(iter(arms[names.index(reference)].runs.values()), ())
     for arm in arms:
         if not any(arm.runs.values()):
@@ -137,6 +136,14 @@ def _check(
                 )
             for run, other in zip(runs, first, strict=True):
                 _check_pair(place, run, other if resampled else first[0])
+
+
+def check_levels(delta: float | None, level: float) -> None:
+    """Raises `SettingError` for a level or a smallest difference that `compare` does not take."""
+    if not 0.5 < level < 1:
+        raise SettingError(f"level={level} must lie between 0.5 and 1, such as 0.95")
+    if delta is not None and not 0 < delta < np.inf:
+        raise SettingError(f"delta={delta} must be a positive number: the smallest difference that matters")
 
 
 def _check_pair(place: str, run: Run, other: Run) -> None:
@@ -159,17 +166,42 @@ def _cores(run: Run) -> str:
     return str(run.environment.get("cores") if fixed in (None, "unset") else fixed)
 
 
-def _choose(arm: ArmRuns) -> _Choice:
-    """The learning rate of lowest validation error. Nothing of the test split is read."""
+def _choose(arms: Sequence[ArmRuns]) -> list[_Choice]:
+    """Each arm at its learning rate of lowest validation error. Nothing of the test split is read."""
+    settings = [(arm.name, rate) for arm in arms for rate in sorted(arm.runs)]
+    runs = {(arm.name, rate): runs for arm in arms for rate, runs in arm.runs.items()}
+    scores = _never_winning([[score(run, "validation") for run in runs[one]] for one in settings])
+    found = dict(zip(settings, scores, strict=True))
+    return [_best(arm, {rate: found[arm.name, rate] for rate in sorted(arm.runs)}) for arm in arms]
+
+
+def _best(arm: ArmRuns, validation: dict[float, list[Score]]) -> _Choice:
     ranked, grid = [], []
-    for rate in sorted(arm.runs):
-        scores = [score(run, "validation") for run in arm.runs[rate]]
+    for rate, scores in validation.items():
         error, loss = fmean(one.error for one in scores), fmean(one.loss for one in scores)
         grid.append(Setting(rate, error, sum(one.diverged for one in scores)))
         # Equal means must tie although they were summed from other numbers: 12 digits are the same.
         ranked.append((float(f"{error:.12g}"), float(f"{loss:.12g}"), rate))
     rate = min(ranked)[-1]
     return _Choice(arm.name, rate, tuple(grid), arm.runs[rate])
+
+
+def _never_winning(scores: list[list[Score]]) -> list[list[Score]]:
+    """The scores, a diverged run's no better than the worst of the finished.
+
+    Among rare classes, or noise, a constant guess may beat an honest network.
+    """
+    finished = [one for group in scores for one in group if not one.diverged]
+    if not finished:
+        return scores
+    error, loss = max(one.error for one in finished), max(one.loss for one in finished)
+    return [
+        [
+            replace(one, error=max(one.error, error), loss=max(one.loss, loss)) if one.diverged else one
+            for one in group
+        ]
+        for group in scores
+    ]
 
 
 def _differences(
@@ -283,7 +315,10 @@ def _cautions(choices: Sequence[_Choice], scores: list[list[Score]]) -> Iterator
         if (count := sum(one.diverged for one in arm))
     ]
     if diverged:
-        yield f"diverged trainings count as the best constant guess: {', '.join(diverged)}"
+        yield (
+            "diverged trainings count as the best constant guess, or as the worst that finished: "
+            f"{', '.join(diverged)}"
+        )
     yield from _mixtures([run.environment for choice in choices for run in choice.runs])
 
 

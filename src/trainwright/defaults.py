@@ -51,9 +51,10 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
     )
 
 
-def arms(data: Dataset) -> list[str]:
-    """The arms of a study in which none is named, as they are written on the command line."""
-    return [*ARMS, *(IMAGE_ARMS if len(data.shape) > 1 else ())]
+def arms(data: Dataset, base: Recipe) -> list[str]:
+    """A study's arms where none is named, as on the command line; without those that the base has already."""
+    named = [*ARMS, *(IMAGE_ARMS if len(data.shape) > 1 else ())]
+    return [text for text in named if added(base.strategies, strategies.read(text)) != base.strategies]
 
 
 def read_arms(base: Recipe, written: list[str]) -> dict[str, Recipe]:

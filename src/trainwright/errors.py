@@ -29,7 +29,7 @@ class StoreError(TrainwrightError):
     exit_code = 4
 
 
-class Interrupted(TrainwrightError):
-    """Ctrl-C on the command line."""
+class Interrupted(BaseException):
+    """Ctrl-C on the command line. No `Exception`: what goes on after an error must not go on after this."""
 
     exit_code = 130

@@ -49,7 +49,7 @@ class Reading:
     active: the fraction of responses whose slope is a tenth of the function's steepest, or more.
     dead: the fraction of units that are active for no example.
     saturated: for functions that are flat at both ends, such as the sigmoid, the fraction that is not active.
-    slope, active, dead and saturated are NaN where they don't apply.
+    update is NaN where all weights are zero; slope, active, dead and saturated where they don't apply.
     """
 
     loss: float
@@ -146,8 +146,7 @@ def _measure(program: Program, recipe: Recipe, state: State, x: jax.Array, targe
     after = step.descend(recipe, state, found, rest)
     weights, new, gradient = (_weights(tree) for tree in (state.params, after.params, found))
     moved = {
-        part: jnp.linalg.norm(new[part]["kernel"] - weights[part]["kernel"])
-        / jnp.linalg.norm(weights[part]["kernel"])
+        part: _ratio(new[part]["kernel"] - weights[part]["kernel"], weights[part]["kernel"])
         for part in weights
     }
     units: list[Units] = []
@@ -158,6 +157,12 @@ def _measure(program: Program, recipe: Recipe, state: State, x: jax.Array, targe
             units.append(_units(following, z))
     predicted = jax.nn.log_softmax(z) if program.task == "classification" else z
     return Seen(loss, step.score(program, predicted, targets).loss, gradient, moved, units, z)
+
+
+def _ratio(step: jax.Array, weights: jax.Array) -> jax.Array:
+    """The norm of a step over that of the weights; NaN where these are all zero."""
+    size = jnp.linalg.norm(weights)
+    return jnp.where(size > 0, jnp.linalg.norm(step) / size, jnp.nan)
 
 
 def _units(activation: Any, z: jax.Array) -> Units:

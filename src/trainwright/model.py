@@ -7,7 +7,6 @@ settings in the JSON, and filled with numbers.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,14 +79,17 @@ class Model:
         }
         target = Path(folder)
         with sealed.explained(target.parent):
-            if replace and (target / "model.json").is_file():
-                shutil.rmtree(target)
-            if not sealed.write(target, files, target.parent):
+            may_replace = replace and (target / "model.json").is_file()
+            if not sealed.write(target, files, target.parent, replace=may_replace):
                 raise StoreError(f"{target} is there already: delete it or name another folder")
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
-        """Read a model's folder. Raises `StoreError` if it is none, is damaged, or needs what is not here."""
+        """Read a model's folder.
+
+        Raises `StoreError` if it is none or is damaged, and `SettingError` if its recipe names a strategy or
+        network that is not here (a class of one's own has to be imported first).
+        """
         if not (Path(folder) / "manifest.json").is_file():
             raise StoreError(
                 f"{folder} is not a model: it has no manifest.json; make one with trainwright fit"
@@ -118,8 +120,10 @@ class Model:
     def predict(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> NDArray[Any]:
         """Predictions for raw inputs: probabilities (examples, classes), or values in the target's unit.
 
-        Raises `DataError` as `Preparation.transform` does.
+        Raises `DataError` for no rows at all, and as `Preparation.transform` does.
         """
+        if not len(raw):
+            raise DataError("there are no rows to predict")
         x = jnp.asarray(self.preparation.transform(raw, unseen=unseen))
         predicted = np.asarray(predict(self.network(), self.recipe.strategies, x, self.preparation.task))
         target = self.preparation.target

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -38,7 +39,7 @@ class Registry(Generic[Kind]):
         """The class of this name; `SettingError` with the nearest names if there is none."""
         if name in self.names():
             importlib.import_module(f"{self.package}.{name}")
-        known = {cls.name: cls for cls in self.base.__subclasses__() if hasattr(cls, "name")}
+        known = {cls.name: cls for cls in _descendants(self.base) if hasattr(cls, "name")}
         if name in known:  # in its file, or a user's own class that is already imported
             return known[name]
         near = difflib.get_close_matches(name, self.names(), n=3)
@@ -48,3 +49,9 @@ class Registry(Generic[Kind]):
     def read(self, text: str) -> tuple[Kind, ...]:
         """Values as written on the command line, such as `dropout(hidden_rate=0.5), momentum`."""
         return tuple(self.find(name)(*arguments, **given) for name, arguments, given in parse(text))
+
+
+def _descendants(cls: type[Kind]) -> Iterator[type[Kind]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)

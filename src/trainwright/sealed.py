@@ -28,10 +28,11 @@ class Damaged(StoreError):
     """A file that is missing or is not what was written. The message names the file."""
 
 
-def write(target: Path, files: Mapping[str, bytes], writing: Path) -> bool:
+def write(target: Path, files: Mapping[str, bytes], writing: Path, *, replace: bool = False) -> bool:
     """Write the directory `target` of these files and their manifest, by way of the folder `writing`.
 
-    Returns False if the target is there already, and leaves it as it is. Raises `OSError` and leaves nothing.
+    Where the target is there already it is replaced once the new one is whole, if it may be; else returns
+    False and leaves it as it is. Raises `OSError` and leaves what was there.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _part(writing, target.name) as part:
@@ -39,7 +40,7 @@ def write(target: Path, files: Mapping[str, bytes], writing: Path) -> bool:
             _write_file(part / name, content)
         sums = {name: sha256(content) for name, content in files.items()}
         _write_file(part / "manifest.json", _manifest(sums, FORMAT))
-        renamed = rename(part, target)
+        renamed = _exchange(part, target, writing) if replace and target.exists() else rename(part, target)
     # Once for all names: a part's own names are not worth waiting for, as the manifest tells if one is lost.
     _sync_folder(target.parent)
     return renamed
@@ -77,6 +78,18 @@ def probe(writing: Path) -> None:
     """Make a folder and write in it, to no effect: raises `OSError` now rather than when the work is done."""
     with _part(writing, "probe") as part:
         _write_file(part / "probe", b"")
+
+
+def _exchange(part: Path, target: Path, writing: Path) -> bool:
+    """Put a directory in the place of another, which goes only then."""
+    with _part(writing, f"{target.name}-old") as folder:
+        old = target.rename(folder / target.name)
+        try:
+            part.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+    return True
 
 
 def rename(source: Path, target: Path) -> bool:

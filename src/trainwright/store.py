@@ -18,6 +18,7 @@ import io
 import itertools
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
@@ -33,7 +34,7 @@ from trainwright import plainjson, sealed
 from trainwright.errors import StoreError
 from trainwright.run import Run
 
-SEMANTICS = 1  # raised when the same recipe, data and seed would give other numbers
+SEMANTICS = 2  # raised when the same recipe, data and seed would give other numbers
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -79,8 +80,8 @@ class Store:
     not a folder, a store in a newer format, a full disk and a folder that may not be written.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = folder = Path(folder)
         self._ready = False
         form = folder / "store.json"
         try:

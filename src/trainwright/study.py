@@ -24,7 +24,7 @@ import jax
 from trainwright import store as stores
 from trainwright.checkpoints import StoredCheckpoints
 from trainwright.cohort import cohort_width
-from trainwright.compare import ArmRuns, Comparison, compare
+from trainwright.compare import ArmRuns, Comparison, check_levels, compare
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.environment import keep_compiled
@@ -69,7 +69,7 @@ class Study:
     `arms`: recipe by name. `rates`: the learning rates that every arm may choose from, on validation; none
     keeps each recipe's own. `reference`: the arm that the others are compared with, by default the first.
     `resample`: draw a new train/validation/test split for each seed. Raises `SettingError` for fewer than
-    one seed, an unknown reference, and arms that are the same recipe.
+    one seed, an unknown reference, a rate given twice, and arms that are the same recipe (at the same rate).
 
     >>> from trainwright.strategies import Dropout
     >>> arms = {"plain": Recipe(epochs=2), "dropout": Recipe(strategies=(Dropout(0.5),), epochs=2)}
@@ -95,8 +95,11 @@ class Study:
             raise SettingError(
                 f"study: the reference {self.reference!r} is not an arm: {', '.join(self.arms)}"
             )
+        if len(set(self.rates)) < len(self.rates):
+            raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
         seen: dict[Recipe, str] = {}
         for name, recipe in self.arms.items():
+            recipe = recipe.replace(learning_rate=self.rates[0]) if self.rates else recipe
             if (other := seen.setdefault(recipe, name)) != name:
                 raise SettingError(f"study: the arms {other!r} and {name!r} are the same recipe: drop one")
 
@@ -146,6 +149,7 @@ class Study:
         watch: Callable[[Progress], None] | None = None,
     ) -> Comparison:
         """`run`, and the arms side by side: see `trainwright.compare.compare`."""
+        check_levels(delta, level)  # before the work, not after it
         return compare(
             self.run(folder, workers=workers, watch=watch),
             reference=self.reference or next(iter(self.arms)),
@@ -156,16 +160,21 @@ class Study:
         )
 
     def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model:
-        """The model of the arm, and of its seed, that did best on validation."""
+        """The model of the arm, and of its seed, that did best on validation.
+
+        Raises `SettingError` if every training of that arm diverged.
+        """
         arm = min(comparison.arms, key=lambda arm: min(one.validation_error for one in arm.grid))
         runs = [
             (one, Store(Path(folder)).read(one.digest))
             for one in self.plan
             if one.arm == arm.name and one.training.recipe.learning_rate == arm.learning_rate
         ]
-        scores = [score(run, "validation") for _, run in runs]
-        best = min(range(len(runs)), key=lambda i: (scores[i].error, scores[i].loss))
-        chosen, _ = runs[best]
+        scores = {one: score(run, "validation") for one, run in runs}
+        finished = [one for one in scores if not scores[one].diverged]
+        if not finished:
+            raise SettingError("study: every training diverged, so there is no model: give smaller rates")
+        chosen = min(finished, key=lambda one: (scores[one].error, scores[one].loss))
         return Model.of(Store(Path(folder)).read(chosen.digest, weights=True), chosen.training.data)
 
     def _collect(self, store: Store) -> list[ArmRuns]:
@@ -194,15 +203,30 @@ def run_all(
 
     A program that they have in common is compiled once, and no core waits for another study's end.
     """
+    workers = os.cpu_count() or 1 if workers is None else workers
+    if workers < 1:
+        raise SettingError(f"workers = {workers} is not allowed: give a whole number in [1, ∞)")
     store = Store(Path(folder))
     plan = {one.digest: one for study in studies for one in study.plan}
+    begun = False
     while True:
         while missing := [one for digest, one in plan.items() if digest not in store]:
-            _train(store, len(plan), missing, workers or os.cpu_count() or 1, watch)
+            if begun and not any(_is_free(store, one.digest) for one in missing):
+                time.sleep(1)  # other processes are at all of them
+            else:
+                _train(store, len(plan), missing, workers, watch)
+            begun = True
         try:
             return [study._collect(store) for study in studies]
         except DamagedRun:
             continue  # it has been moved aside, so it is missing now
+
+
+def _is_free(store: Store, digest: str) -> bool:
+    """Whether no other process is training this run."""
+    if claim := store.claim(digest):
+        claim.release()
+    return claim is not None
 
 
 def _train(
@@ -222,8 +246,6 @@ def _train(
             progress.note(*event)
             if watch:
                 watch(progress.now())
-    if not progress.ended:  # other processes are at all of them
-        time.sleep(1)
 
 
 def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
@@ -310,13 +332,13 @@ def _work(folder: Path, shared: Path, group: Light, report: Report) -> None:
         claims[digest] = claim
 
     def watch(slot: Slot) -> None:
-        report((digests[slot.training], slot.total / slot.length, None))
+        report((digests[slot.training], min(1.0, slot.total / slot.length), None))  # retraining takes longer
 
     if digests:
         checkpoints = StoredCheckpoints(store)
         for training, run in fit_all(list(digests), watch=watch, checkpoints=checkpoints):
             digest = digests[training]
             store.write(run)
-            store.drop_checkpoint(digest)
+            checkpoints.drop(training)
             claims.pop(digest).release()
             report((digest, 1.0, run.status))

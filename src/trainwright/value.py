@@ -23,6 +23,7 @@ from typing import (
     get_args,
     get_origin,
 )
+from weakref import WeakSet
 
 import annotated_types
 import jax
@@ -63,6 +64,9 @@ class Value:
         """The name and every setting, as plain JSON values."""
         settings = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         return {"name": self.name, **settings}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), vars(self).copy())
 
 
 @dataclass_transform(frozen_default=True)
@@ -115,6 +119,8 @@ def _call(node: ast.expr) -> tuple[str, list[Any], dict[str, Any]]:
     if any(keyword.arg is None for keyword in node.keywords):
         raise ValueError
     given = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+    if len(given) < len(node.keywords):
+        raise ValueError  # a setting twice
     return node.func.id, [ast.literal_eval(argument) for argument in node.args], given
 
 
@@ -183,7 +189,20 @@ def _fixed(setting: Any) -> Any:
     return tuple(map(_fixed, setting)) if isinstance(setting, list) else setting
 
 
+def _rebuilt(cls: Any, settings: dict[str, Any]) -> Any:
+    """The value that was pickled. A class of a user's script or notebook travels with it, and is new here."""
+    if cls not in _REGISTERED:
+        _register(cls)
+    new = object.__new__(cls)
+    vars(new).update(settings)
+    return new
+
+
+_REGISTERED: WeakSet[Any] = WeakSet()  # classes that JAX knows as pytrees
+
+
 def _register(cls: Any) -> None:
+    _REGISTERED.add(cls)
     leaves = [f.name for f in dataclasses.fields(cls) if _is_number(settings(cls)[f.name].annotation)]
     rest = [f.name for f in dataclasses.fields(cls) if f.name not in leaves]
 

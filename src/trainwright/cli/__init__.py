@@ -52,12 +52,14 @@ def main() -> None:
     before = signal.signal(signal.SIGINT, _interrupt)
     try:
         app(standalone_mode=True)
-    except TrainwrightError as error:
+    except (TrainwrightError, Interrupted) as error:
         print(f"trainwright: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # whoever read it, like `head`, has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -69,7 +69,7 @@ def run(
 
     Every run is kept: a study repeated goes on, and extended trains what is new.
     """
-    from trainwright import defaults, strategies
+    from trainwright import defaults, sealed, strategies
     from trainwright.data import DataSpec
     from trainwright.study import Study
 
@@ -79,12 +79,14 @@ def run(
     recipe = recipe.replace(strategies=strategies.read(base))
     planned = Study(
         spec,
-        defaults.read_arms(recipe, arm or defaults.arms(data)),
+        defaults.read_arms(recipe, arm or defaults.arms(data, recipe)),
         seeds=seeds,
         rates=_rates(rates) if rates else defaults.RATES[budget_of(budget)],
         resample=resample,
     )
     folder = out or Path(f"study-{data.name}")
+    with sealed.explained(folder):
+        sealed.probe(folder)
     comparison = _run_study(planned, store or folder / "store", delta, level, workers, quiet)
     _write_study(planned, comparison, store or folder / "store", folder)
     show(comparison, markdown, as_json, quiet)

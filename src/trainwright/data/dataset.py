@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainwright import plainjson
 from trainwright.data.preparation import Preparation
 from trainwright.data.splits import Splits
 from trainwright.data.targets import Quantity, Task
@@ -59,11 +60,19 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over task, classes, inputs, targets and splits, in hexadecimal."""
-        digest = hashlib.sha256(repr((self.task, self.classes, self.inputs.shape)).encode())
+        """SHA-256 over task, classes, preparation (so the target's unit too), inputs, targets and splits."""
+        prepared = plainjson.canonical(self.preparation.to_json()) if self.preparation else ""
+        digest = hashlib.sha256(repr((self.task, self.classes, prepared)).encode())
         for array in (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test):
+            digest.update(repr((array.dtype.str, array.shape)).encode())  # where one ends and the next begins
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+    @property
+    def deviation(self) -> float:
+        """What one unit of the prepared targets is in the target's own: 1, or a regression's deviation."""
+        target = self.preparation.target if self.preparation else None
+        return target.deviation if isinstance(target, Quantity) else 1.0
 
     def decode(self, predicted: NDArray[np.float32]) -> NDArray[np.float32]:
         """A network's predictions (examples, outputs) in the target's own terms: log-probabilities as they

@@ -36,7 +36,7 @@ def split(
     `own_test`: so many examples at the end are the data's own test set and stay it; then the validation
     split is as large as the test split, but a quarter of the remaining examples at most.
     `seed`: another draw for each; None is the one fixed split.
-    `examples`: keep so many of the training examples only.
+    `examples`: keep so many of the training examples only (a few more where small groups would lose all).
 
     The order comes from the raw bits of a Philox generator, which NumPy promises never to change, so a
     split stays the same in every version.

@@ -110,10 +110,10 @@ def curves(comparison: Comparison, width: int = WIDE) -> str:
 
 
 def costs(comparison: Comparison, width: int = WIDE) -> str:
-    """Seconds of one training and the largest memory, one bar per arm."""
+    """Seconds of one training and the memory of its state, one bar per arm."""
     parts: list[tuple[str, list[float], Callable[[float], str]]] = [
         ("time per training", [arm.seconds for arm in comparison.arms], quantities.duration),
-        ("memory", [float(arm.memory_bytes) for arm in comparison.arms], quantities.memory),
+        ("memory of the state", [float(arm.memory_bytes) for arm in comparison.arms], quantities.memory),
     ]
     beside = width >= 600
     names = [lines(arm.name, 30 if beside else 42) for arm in comparison.arms]
@@ -143,7 +143,8 @@ def costs(comparison: Comparison, width: int = WIDE) -> str:
                 drawing.say(spell(value), x + end + 6, top + middle, fontsize=SMALL)
                 y += room
         return drawing.svg(
-            f"costs-{width}", "Time and memory of one training, per arm: the table below has all."
+            f"costs-{width}",
+            "Time and memory of one training, per arm: the table below has all.",
         )
 
 

@@ -84,8 +84,15 @@ def evidence(comparison: Comparison) -> Table:
 
 
 def costs(comparison: Comparison) -> Table:
-    """Time, memory, steps and size of each arm's training."""
-    heads = ("arm", "time per training", "per step", "memory", "steps to the kept weights", "parameters")
+    """Time, memory of weights and optimiser state, steps and size of each arm's training."""
+    heads = (
+        "arm",
+        "time per training",
+        "per step",
+        "state",
+        "steps to the kept weights",
+        "parameters",
+    )
     rows = [
         (
             (quantities.duration(arm.seconds), ""),

@@ -17,8 +17,11 @@ import jax.numpy as jnp
 from pydantic import Field
 
 from trainwright import keys
+from trainwright.errors import SettingError
 from trainwright.strategy import Layer, Number, Site, Strategy
 from trainwright.value import value
+
+FINEST = 2.0**-16  # masks are drawn with 16 bits a unit, which tell no finer rates from none or all
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -42,6 +45,10 @@ class Dropout(Strategy):
 
     def layer(self, site: Site) -> Layer | None:
         rate = {"input": self.input_rate, "after": self.hidden_rate}.get(site.stage, 0.0)
+        if rate and not FINEST <= rate <= 1 - FINEST:
+            raise SettingError(
+                f"dropout: a rate of {rate!r} is as good as none or all: give 0 or 2e-5 to 0.9999"
+            )
         return DropoutLayer(rate, site.name, self.scaling) if rate > 0 else None
 
 
