@@ -204,7 +204,7 @@ def first_at(run: Run, goal: float) -> float:
 class BatchNorm(Exhibit):
     """The paper's MNIST experiment: accuracy along training, and a sigmoid's input."""
 
-    title = "Batch norm: learning sooner, from inputs that stay put"
+    title = "Batch norm: how soon a network learns, and whether its inputs stay put"
 
     def make(self, budget: Budget, store: Path) -> Exhibited:
         study = study_of(budget)

@@ -30,7 +30,7 @@ of n units should become one of n / p).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -76,10 +76,6 @@ class Plan:
     retention: Study
     sizes: dict[int, Study]
 
-    @property
-    def all(self) -> list[Study]:
-        return [self.networks, self.retention, *self.sizes.values()]
-
 
 def plan(budget: Budget) -> Plan:
     """What is trained."""
@@ -107,10 +103,10 @@ def plan(budget: Budget) -> Plan:
         for p in ((0.2, 0.5, 0.8) if quick else (0.2, 0.4, 0.5, 0.6, 0.8))
     }
     return Plan(
-        Study(_with(data, examples), networks, seeds=seeds if quick else 1),
-        Study(_with(data, examples), {**kept, "1.0": plain}, seeds=seeds),
+        Study(replace(data, examples=examples), networks, seeds=seeds if quick else 1),
+        Study(replace(data, examples=examples), {**kept, "1.0": plain}, seeds=seeds),
         {
-            size: Study(_with(data, size), arms(brief, small, "plain"), seeds=seeds)
+            size: Study(replace(data, examples=size), arms(brief, small, "plain"), seeds=seeds)
             for size in ((100, 1000, 3000) if quick else (200, 500, 1000, 5000, 10_000, 50_000))
         },
     )
@@ -122,10 +118,6 @@ def _halved_mnist() -> DataSpec:
     parts = data.splits.train[:4000], data.splits.test[:2500]
     arrays = [array for rows in parts for array in (halved(data.inputs[rows]), data.targets[rows])]
     return DataSpec(arrays, task="classification")
-
-
-def _with(data: DataSpec, examples: int | None) -> DataSpec:
-    return DataSpec(data.source, task=data.task, examples=examples)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +141,7 @@ class Measured:
 
 def measure(plan: Plan, folder: Path) -> Measured:
     """Train what the store in `folder` has not, compare, and look into those that had most examples."""
-    networks, retention, *sized = run_all(plan.all, folder)
+    networks, retention, *sized = run_all([plan.networks, plan.retention, *plan.sizes.values()], folder)
     pairs = [networks[i : i + 2] for i in range(0, len(networks), 2)]
     most = plan.sizes[max(plan.sizes)]
     runs = [Store(folder).read(one.digest, weights=True) for one in most.plan]
