@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import comparisons
 from trainwright.data import load
 from trainwright.exhibits.depth import Measured, claims, draw, measure, name, numbers, same_size, study_of
 from trainwright.networks.mlp import Mlp
@@ -76,8 +77,34 @@ def test_three_layers_beat_one_of_more_weights(measured: Measured) -> None:
     assert deep.errors[0] < wide.errors[0] - 3 * np.sqrt(0.5 / 4000)
 
 
-def test_every_statement_has_its_numbers_and_the_picture_its_panels(
-    study: Study, measured: Measured, tmp_path: Path
-) -> None:
-    assert [claim.says.split()[0] for claim in claims(measured)] == ["A", "Every", "It"]
+def made_up(*errors: float) -> Measured:
+    """1×64, 2×64, 3×64 and, last, a single layer about as large, with these test errors, over four seeds."""
+    sizes = {"1×64": 80, "2×64": 95, "3×64": 110, "1×90": 109}
+    scatter = 0.001 * np.array([[1, -1, 0, 0], [0, 0, 1, -1], [-1, 0, 0, 1], [0, 1, -1, 0]])
+    arms = []
+    for (label, parameters), error, noise in zip(sizes.items(), errors, scatter, strict=True):
+        depth, width = map(int, label.split("×"))
+        made = comparisons.arm(label, error + noise, None, delta=0.01)
+        recipe = {"network": {"hidden": [width] * depth}}
+        arms.append(replace(made, recipe=recipe, parameters=parameters))
+    return Measured(replace(comparisons.nine_arms(), arms=tuple(arms)))
+
+
+@pytest.mark.parametrize(
+    ("errors", "holds"),
+    [
+        ((0.5, 0.4, 0.3, 0.45), [True, True, True]),
+        ((0.5, 0.4, 0.4, 0.45), [True, False, True]),  # the third layer adds nothing
+        ((0.5, 0.4, 0.3, 0.35), [True, True, False]),  # the single layer beats two
+        ((0.5, 0.5, 0.3, 0.6), [False, False, True]),
+    ],
+)
+def test_statements_hold_where_every_interval_does(errors: tuple[float, ...], holds: list[bool]) -> None:
+    assert [claim.holds for claim in claims(made_up(*errors), chosen=False)] == holds
+
+
+def test_a_size_that_was_chosen_is_said_to_be(study: Study, measured: Measured) -> None:
+    for chosen in (True, False):
+        for claim in claims(measured, chosen=chosen):
+            assert claim.seen.startswith("at the size chosen for it: ") == chosen
     assert len(draw(measured, study.dataset().inputs[:4]).axes) == 6
