@@ -38,11 +38,10 @@ def test_nesterov_takes_fewer_steps_than_descent_and_as_many_as_its_rate_says() 
 
 @pytest.mark.parametrize("name", ["momentum", "Nesterov"])
 def test_slopes_stay_within_their_bounds_for_every_κ_from_the_smallest_on(name: str) -> None:
-    low, high = momentum.slope_bounds(name, 100)
-    for κ in (100.0, 1000.0):
-        ends = momentum.measure_steps(np.array([κ, 100 * κ]))
-        assert low < momentum.slope(ends["κ"], ends[name]) < high
-    assert high < momentum.slope_bounds(name, 10)[1] < 0.75  # far from the 1 of gradient descent
+    for κ in (10.0, 100.0):
+        ends = momentum.measure_steps(np.array([κ, 30 * κ]))
+        low, high = momentum.slope_bounds(name, κ)
+        assert low < momentum.slope(ends["κ"], ends[name]) < high < 0.75  # far from gradient descent's 1
 
 
 def test_steps_that_grow_otherwise_than_said_fail() -> None:
