@@ -56,8 +56,8 @@ Floats = NDArray[np.float64]
 Gradient = Callable[[Any, jax.Array, jax.Array], Any]
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.1.3"
 BATCHES = (1, 4, 16, 64, 100, 256, 1024, 4096, 10_000)
-# At 4 bytes a number: an example must take its picture, its label and the values of the 64 hidden units; enough
-# is, for each hidden unit and output, its input, its value and the gradient.
+# At 4 bytes a number: an example must take its picture, its label and the values of the 64 hidden units;
+# enough is, for each hidden unit and output, its input, its value and the gradient.
 LEAST_BYTES, ENOUGH_BYTES = 4 * (784 + 1 + 64), 4 * (784 + 1 + 3 * (64 + 10))
 ORDERS = ("shuffled in each pass", "shuffled once", "sorted by class")
 
