@@ -280,8 +280,8 @@ def _sparse(measured: Measured) -> Claim:
         "Goodfellow et al. 2016, section 7.1.2",
         f"at the chosen strength {l1_name} holds {100 * l1:.0f} % of the first layer's weights at zero "
         f"(|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty {100 * none:.2f} %, with {l2_name} "
-        f"{100 * l2:.2f} % of them are so small. Taken as sparse: more than a tenth, and more than five "
-        f"times as many as in both others. With stronger λ it fell at {sum(~grows)} of {len(grows)} steps. "
+        f"{100 * l2:.2f} % of them are so small. Sparse is taken to be more than a tenth, and more than five "
+        f"times as many as in both others. With λ the share fell at {sum(~grows)} of {len(grows)} steps. "
         f"Root mean square weight: {size['none']:.3f} without penalty, {size[l2_name]:.3f} with {l2_name}.",
         bool(l1 > 0.1 and l1 > 5 * max(none, l2) and grows.all() and size[l2_name] < size["none"]),
     )
