@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from comparisons import study
 from trainwright.exhibits import costs
 
 
@@ -43,8 +44,30 @@ def test_saturation_slows_learning_under_the_quadratic_cost_alone() -> None:
 
 
 def test_networks_that_are_sure_and_wrong_learn_better_with_cross_entropy(tmp_path: Path) -> None:
-    networks = costs.measure_networks(3, 3, "digits", tmp_path)
-    difference = networks["sure start"].arms[1].difference
+    comparison = costs.plan(3, 3, "digits")["sure start"].compare(tmp_path)
+    difference = comparison.arms[1].difference
     assert difference is not None
     assert difference.interval.mean > 0.05
-    assert {arm.name for arm in networks["usual start"].arms} == {"cross-entropy", "quadratic"}
+
+
+def test_only_the_sure_start_saturates_first_outputs() -> None:
+    usual, sure = (costs.saturated(study) for study in costs.plan(2, 3, "digits").values())
+    assert usual < 0.01
+    assert 0.5 < sure <= 1
+
+
+def test_the_neuron_s_claim_fails_where_both_costs_are_the_same() -> None:
+    neurons = {(s, c): costs.measure_neuron(c, costs.STARTS[s]) for s in costs.STARTS for c in costs.COSTS}
+    assert costs.neuron_claim(neurons).holds
+    good, bad = costs.STARTS
+    for cost in costs.COSTS:
+        alike = neurons | {(bad, cost): neurons[good, cost]}
+        assert not costs.neuron_claim(alike).holds
+
+
+def test_cross_entropy_is_better_if_the_whole_interval_says_so() -> None:
+    for shift, seeds, holds in ((0.01, 20, True), (0.001, 2, False), (-0.01, 20, False)):
+        comparison = study(["cross-entropy", "quadratic"], seeds, shifts=(0, shift))
+        claim = costs.network_claim("sure start", comparison, 0.25)
+        assert claim.holds == holds
+        assert "25%" in claim.seen

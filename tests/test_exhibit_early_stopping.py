@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from trainwright.exhibits import early_stopping
@@ -35,6 +36,24 @@ def test_all_claims_hold(runs: early_stopping.Runs) -> None:
     results = early_stopping.measure(runs)
     found = early_stopping.claims(runs, results, study.arms[WAYS[1]], examples=600)
     assert [claim.says for claim in found if not claim.holds] == []
+    assert "did not come together" in found[1].seen
+    # Without stopping in the place of Algorithm 7.1, nothing is as the algorithm has it.
+    better = results.assign(**{"test error, %": results["test error, %"].where(results.way != WAYS[1], 1.0)})
+    swapped = runs | {WAYS[1]: runs[WAYS[0]]}
+    found = early_stopping.claims(swapped, better, study.arms[WAYS[1]], examples=600)
+    assert not found[0].holds
+    assert "did not come together" not in found[1].seen
+
+
+@pytest.mark.parametrize(
+    ("losses", "holds"), [((1, 2, 1.5), True), ((1, -1, 0.1), False), ((-1, -2, -1), False)]
+)
+def test_lower_is_lower_over_the_seeds(losses: tuple[float, ...], *, holds: bool) -> None:
+    rows = [
+        (seed, way, 5 + more) for seed, more in enumerate(losses) for way, more in (("a", 0), ("b", more))
+    ]
+    results = pd.DataFrame(rows, columns=["seed", "way", "test loss"])
+    assert early_stopping._lower(results, ("test loss", "a", "b"), "", "").holds == holds
 
 
 def test_retraining_anew_costs_as_many_updates_again_as_the_best_step(runs: early_stopping.Runs) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pytest
 
 from trainwright.exhibits import momentum
 from trainwright.strategies.momentum import Momentum
@@ -32,6 +34,36 @@ def test_nesterov_takes_fewer_steps_than_descent_and_as_many_as_its_rate_says() 
     # (1 - 2/√(3κ+1))ᵗ alone would reach the tolerance in so many steps; its factor (1 + ct) adds to them.
     at_least = np.log(momentum.TOLERANCE) / np.log(1 - 2 / np.sqrt(3 * steps["κ"] + 1))
     assert (steps["Nesterov"] >= at_least).all()
+
+
+@pytest.mark.parametrize("name", ["momentum", "Nesterov"])
+def test_slopes_stay_within_their_bounds_for_every_κ_from_the_smallest_on(name: str) -> None:
+    for κ in (10.0, 100.0):
+        ends = momentum.measure_steps(np.array([κ, 30 * κ]))
+        low, high = momentum.slope_bounds(name, κ)
+        assert low < momentum.slope(ends["κ"], ends[name]) < high < 0.75  # far from gradient descent's 1
+
+
+def test_steps_that_grow_otherwise_than_said_fail() -> None:
+    steps = momentum.measure_steps(np.array([10.0, 100.0, 1000.0]))
+    assert [claim.holds for claim in momentum._step_claims(steps)] == [True, True, True]
+    swapped = steps.rename(columns={"gradient descent": "Nesterov", "Nesterov": "gradient descent"})
+    assert [claim.holds for claim in momentum._step_claims(swapped)] == [False, True, False]
+    assert not momentum._step_claims(steps.assign(momentum=steps["momentum"] + 2))[1].holds
+
+
+def test_momentum_that_crosses_as_much_as_descent_fails() -> None:
+    paths = momentum.measure_paths()
+    (claim,) = momentum._path_claims(paths)
+    assert claim.holds
+    (claim,) = momentum._path_claims(dict.fromkeys(paths, paths["gradient descent"]))
+    assert not claim.holds
+
+
+def test_a_speed_beside_the_formula_s_fails() -> None:
+    final = pd.DataFrame({"α": [0.5], "speed / ε‖g‖": [2.0], "1 / (1 − α)": [2.0]})
+    assert momentum._speed_claim(final).holds
+    assert not momentum._speed_claim(final.assign(**{"speed / ε‖g‖": 2.1})).holds
 
 
 def test_terminal_speed() -> None:

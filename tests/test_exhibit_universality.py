@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from trainwright.exhibits import universality
 
@@ -37,3 +38,17 @@ def test_wider_trained_networks_come_closer(tmp_path: Path) -> None:
     # Two monotone units cannot follow a function with five hills: no better than half a hill somewhere.
     assert errors.loc[2].min() > 0.05
     assert universality.slopes(errors).mean < 0
+
+
+def test_claims_follow_from_the_errors() -> None:
+    constructed = pd.DataFrame({"hidden units": [8, 16], "largest error": [0.4, 0.2], "bound": [0.5, 0.25]})
+    width = pd.Index([4, 16, 64], name="hidden units")
+    falling = pd.DataFrame(np.outer(1 / width, [1, 2, 1.5]) ** [1, 0.8, 0.9], width)
+    level = pd.DataFrame(np.outer(np.ones(3), [1, 2, 1.5]) * [[1, 2, 1], [1.5, 1, 1], [2, 1, 0.8]], width)
+    ends = [4, 64]
+    found = universality.claims(constructed, falling, falling.loc[ends])
+    assert [claim.holds for claim in found] == [True, True, True]
+    above = constructed.assign(bound=[0.5, 0.19])
+    found = universality.claims(above, level, level.loc[ends])
+    assert [claim.holds for claim in found] == [False, False, False]
+    assert "1 of 2 widths" in found[0].seen

@@ -1,12 +1,12 @@
 """The cost decides how fast a network learns where it is wrong.
 
-A sigmoid unit that is saturated at the wrong end, far from its target, should learn fast. Under the
-quadratic cost (a - y)²/2 it does not: the gradient on its input z is (a - y) σ'(z), and σ' is next to
-nothing there. Under cross-entropy the factor σ' cancels, and the gradient is the error itself, a - y. So a
-neuron that starts badly stands still for hundreds of steps with the one cost, and not with the other. For
-classes, softmax outputs take the sigmoid's place: networks with the two costs are trained side by side,
-from the same first weights and on the same batches, each at the learning rate that is best for it on
-validation; and once more from first outputs that are sure of wrong answers.
+A sigmoid unit that is saturated at the wrong end, far from its target, should learn fast. Under the quadratic
+cost (a - y)²/2 it does not: the gradient on its input z is (a - y) σ'(z), and σ' is next to nothing there.
+Under cross-entropy the factor σ' cancels, and the gradient is the error itself, a - y. So a neuron that
+starts badly first stands still with the one cost, and not with the other. For classes, softmax outputs take
+the sigmoid's place: networks with the two costs are trained side by side, from the same first weights and on
+the same batches, each at the learning rate that is best for it on validation; and once more from first
+outputs that are sure of wrong answers.
 
 Source: Nielsen 2015, Neural Networks and Deep Learning, chapter 3: one neuron with one input, x = 1 and y =
 0, starting from (w, b) = (0.6, 0.9) and from (2, 2); Goodfellow, Bengio & Courville 2016, section 6.2.2.
@@ -19,10 +19,14 @@ to each: the gradient should grow with the error.
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import fmean
 from typing import ClassVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from flax import nnx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -30,11 +34,12 @@ from numpy.typing import NDArray
 from trainwright.compare import Comparison
 from trainwright.data import DataSpec
 from trainwright.defaults import Budget
-from trainwright.exhibit import Claim, Exhibit, Exhibited
+from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Cost, Initialization
 from trainwright.study import Study
+from trainwright.training import Training, build
 from trainwright.value import value
 
 Array = NDArray[np.float64]
@@ -73,7 +78,7 @@ def steps_to_halve(outputs: Array) -> int:
     return int(np.argmax(outputs < outputs[0] / 2)) or len(outputs)
 
 
-def measure_networks(seeds: int, epochs: int, source: str, store: Path) -> dict[str, Comparison]:
+def plan(seeds: int, epochs: int, source: str) -> dict[str, Study]:
     """Both costs side by side, from usual first weights and from ones that make sure outputs."""
     recipe = Recipe(Mlp((64,)), batch_size=32 if source == "digits" else 128, epochs=epochs)
     starts = {"usual start": (), "sure start": (Initialization("normal", deviation=SURE),)}
@@ -86,9 +91,22 @@ def measure_networks(seeds: int, epochs: int, source: str, store: Path) -> dict[
             },
             seeds,
             RATES,
-        ).compare(store)
+        )
         for start, strategies in starts.items()
     }
+
+
+def saturated(study: Study) -> float:
+    """The share of training examples to whose class the first weights give less than 1 %, over the seeds."""
+    recipe, data = next(iter(study.arms.values())), study.dataset()
+    rows = data.splits.train
+    inputs, classes = jnp.asarray(data.inputs[rows]), data.targets[rows]
+    shares = []
+    for seed in range(study.seeds):
+        graphdef, state = build(Training(recipe, data, seed))
+        given = jax.nn.softmax(nnx.merge(graphdef, state.params, state.rest)(inputs))
+        shares.append(np.mean(np.asarray(given)[np.arange(len(rows)), classes] < 0.01))
+    return fmean(shares)
 
 
 @value
@@ -100,7 +118,9 @@ class Costs(Exhibit):
     def make(self, budget: Budget, store: Path) -> Exhibited:
         seeds, epochs, source = (16, 12, "digits") if budget == "quick" else (10, 30, "mnist")
         neurons = {(start, cost): measure_neuron(cost, STARTS[start]) for start in STARTS for cost in COSTS}
-        networks = measure_networks(seeds, epochs, source, store)
+        studies = plan(seeds, epochs, source)
+        networks = {start: study.compare(store) for start, study in studies.items()}
+        wrong = {start: saturated(study) for start, study in studies.items()}
         return Exhibited(
             self.name,
             self.title,
@@ -109,13 +129,17 @@ class Costs(Exhibit):
                 "One neuron: steps until its error is halved": _halving(neurons),
                 f"Networks on {source}: test error at each cost's best learning rate": _errors(networks),
             },
-            _claims(neurons, networks),
+            (
+                neuron_claim(neurons),
+                *(network_claim(start, networks[start], wrong[start]) for start in wrong),
+            ),
             (
                 f"Networks: {source}, one hidden layer of 64 rectified linear units, {epochs} epochs, {seeds}"
                 f" seeds, learning rates {', '.join(f'{rate:g}' for rate in RATES)}; sure start: normal first"
                 f" weights of standard deviation {SURE:g}.",
-                "From the usual start no output is saturated, and a larger learning rate makes up for the"
-                " quadratic cost's smaller gradient: what it loses at the beginning it can catch up with.",
+                "Where outputs are not saturated, a larger learning rate can make up for the quadratic cost's"
+                " smaller gradient: what it loses at the beginning it can catch up with.",
+                *cautions(*networks.values()),
             ),
         )
 
@@ -150,13 +174,15 @@ def _errors(networks: dict[str, Comparison]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _claims(neurons: dict[tuple[str, str], Array], networks: dict[str, Comparison]) -> tuple[Claim, ...]:
-    halved = {key: steps_to_halve(outputs) for key, outputs in neurons.items()}
-    first = {key: float(slope(key[1], np.float64(sum(STARTS[key[0]])), 0.0)) for key in neurons}
+def neuron_claim(neurons: dict[tuple[str, str], Array]) -> Claim:
+    """What a worse start does to the first gradient, and to the steps that halve the error."""
     good, bad = STARTS
-    neuron = Claim(
-        "Learning slows down when a sigmoid saturates under the quadratic cost; under cross-entropy it"
-        " does not.",
+    inputs = {key: np.log(outputs[0] / (1 - outputs[0])) for key, outputs in neurons.items()}
+    first = {key: float(slope(key[1], z, 0.0)) for key, z in inputs.items()}
+    halved = {key: steps_to_halve(outputs) for key, outputs in neurons.items()}
+    return Claim(
+        "A sigmoid that is saturated and wrong starts to learn slowly under the quadratic cost; under"
+        " cross-entropy its gradient grows with the error.",
         "Nielsen 2015, chapter 3",
         "; ".join(
             f"{cost}: from the good to the saturated start the first gradient goes from"
@@ -167,12 +193,12 @@ def _claims(neurons: dict[tuple[str, str], Array], networks: dict[str, Compariso
         + ".",
         first[bad, "quadratic"] < first[good, "quadratic"]
         and first[bad, "cross-entropy"] > first[good, "cross-entropy"]
-        and halved[bad, "quadratic"] > halved[bad, "cross-entropy"],
+        and halved[bad, "quadratic"] > halved[good, "quadratic"],
     )
-    return neuron, *(_network_claim(start, comparison) for start, comparison in networks.items())
 
 
-def _network_claim(start: str, comparison: Comparison) -> Claim:
+def network_claim(start: str, comparison: Comparison, wrong: float) -> Claim:
+    """Both costs' test errors, and how many first outputs were saturated and wrong."""
     plain, quadratic = comparison.arms
     difference = quadratic.difference
     assert difference is not None
@@ -183,7 +209,8 @@ def _network_claim(start: str, comparison: Comparison) -> Claim:
         "Goodfellow, Bengio & Courville 2016, section 6.2.2",
         f"With the {start}: test error {100 * plain.error.mean:.2f} % with cross-entropy and"
         f" {100 * quadratic.error.mean:.2f} % with the quadratic cost: {100 * difference.interval.mean:+.2f}"
-        f" points (95 % interval {low:+.2f} to {high:+.2f}, n = {len(plain.seeds)} seeds, paired).",
+        f" points (95 % interval {low:+.2f} to {high:+.2f}, n = {len(plain.seeds)} seeds, paired). Of the"
+        f" first outputs {wrong:.0%} gave less than 1 % to the right class.",
         difference.interval.low > 0,
     )
 

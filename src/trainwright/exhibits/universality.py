@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from trainwright import paired
 from trainwright.data import DataSpec
 from trainwright.defaults import Budget
-from trainwright.exhibit import Claim, Exhibit, Exhibited
+from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, Exhibited
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.sites import Sites
@@ -181,10 +181,11 @@ class Universality(Exhibit):
                     flat
                 ),
             },
-            _claims(constructed, errors, flat),
+            claims(constructed, errors, flat),
             (
                 f"{seeds} seeds of each width, {steps:,} steps in one dimension, {steps // 2:,} for the"
                 " surface; steps of batch 100, Adam, units spread over the inputs at the start.",
+                ONE_DRAW,
             ),
         )
 
@@ -194,9 +195,11 @@ def _medians(errors: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(summary).reset_index()
 
 
-def _claims(constructed: pd.DataFrame, errors: pd.DataFrame, flat: pd.DataFrame) -> tuple[Claim, ...]:
+def claims(constructed: pd.DataFrame, errors: pd.DataFrame, flat: pd.DataFrame) -> tuple[Claim, ...]:
+    """What the theorem says, held against the networks: constructed, trained, and of a surface."""
     first, last = constructed.iloc[0], constructed.iloc[-1]
     trend, drop = slopes(errors), paired.estimate(-np.diff(np.log10(flat.to_numpy()), axis=0)[0])
+    below = constructed["largest error"] <= constructed["bound"]
     low, high = trend.interval(0.95)
     least, most = drop.interval(0.95)
     return (
@@ -204,9 +207,9 @@ def _claims(constructed: pd.DataFrame, errors: pd.DataFrame, flat: pd.DataFrame)
             "A network with one hidden layer can be built that follows the function as closely as one likes.",
             "Nielsen 2015, chapter 4; the lecture's universality theorem",
             f"With {first['hidden units']:.0f} units the largest error is {first['largest error']:.3f}, with"
-            f" {last['hidden units']:.0f} it is {last['largest error']:.4f}; it is below the bound, which"
-            " falls as one over the number of units, at every width.",
-            bool((constructed["largest error"] <= constructed["bound"]).all()),
+            f" {last['hidden units']:.0f} it is {last['largest error']:.4f}. At {below.sum()} of"
+            f" {len(below)} widths it is within its bound, which falls as one over the number of units.",
+            bool(below.all()),
         ),
         Claim(
             "The more hidden units, the better the approximation; training finds such networks too.",
