@@ -286,7 +286,7 @@ def _trained(
         f"{BOOK}; the lecture",
         f"Test error {100 * arm.error.mean:.2f} %, {100 * interval.mean:+.2f} points against sigmoid (95 %"
         f" interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, n = {len(arm.seeds)} seeds,"
-        f" paired; p = {arm.difference.p_holm:.1g} after Holm's correction)." + more,
+        f" paired); p = {arm.difference.p_holm:.2g} after Holm's correction: {arm.difference.verdict}.{more}",
         arm.difference.verdict == expected,
     )
 
