@@ -93,7 +93,7 @@ class Spirals(Exhibit):
     title: ClassVar[str] = "Three spirals, learned by sigmoid units and by rectified linear ones"
 
     def make(self, budget: Budget, store: Path) -> Exhibited:
-        seeds, steps = (3, 10_000) if budget == "quick" else (10, 50_000)
+        seeds, steps = (6, 10_000) if budget == "quick" else (10, 50_000)
         spirals = {
             name: [measure_spiral(function, steps, seed) for seed in range(seeds)]
             for name, function in (("sigmoid", "sigmoid"), ("ReLU", "relu"))
