@@ -1,23 +1,24 @@
 """The nonlinearities of hidden units: their shapes, their slopes, and what they are worth in training.
 
 Each function is drawn with its derivative, as automatic differentiation finds it. Some have kinks, where
-no derivative exists; any slope between that of the left and that of the right side, a subgradient, will do
-there, and the one in use is marked. A rectified linear unit is silent for about half of the inputs, which
-makes its layer's answer a sparse one: how sparse is measured before and after training. Then all the
-functions are compared in training, from the same first weights and on the same batches, each at its best
-learning rate.
+no derivative exists. The slopes between that of the left and that of the right side are then the generalised
+gradient (Clarke's), at a convex kink the subgradients; the one in use is marked. Hard tanh's kink at 1 is
+concave and has no subgradient. A rectified linear unit is silent for about half of the inputs, which makes
+its layer's answer a sparse one: how sparse is measured before and after training. Then all the functions are
+compared in training, from the same first weights and on the same batches, each at its best learning rate.
 
 Source: Goodfellow, Bengio & Courville 2016, section 6.3; Glorot, Bordes & Bengio 2011 for the sparsity of
 rectified linear units; Goodfellow et al. 2013 for maxout.
 
 All start from He's first weights, made for rectified linear units, so that the function is all that
 differs. The maxout unit drawn has three pieces, max(-z - 2, 0, z - 1), the one trained two: twice the
-weights.
+weights. The book gives no centres and widths for radial basis units; here the first centres are standard
+normal and σ² is the number of inputs. What such units respond is measured as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,18 +31,21 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import paired
-from trainwright.compare import Comparison
+from trainwright.cohort import named_arrays
+from trainwright.compare import Comparison, Verdict
 from trainwright.data import DataSpec
 from trainwright.defaults import Budget
 from trainwright.diagnose import diagnose
-from trainwright.exhibit import Claim, Exhibit, Exhibited
+from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.instruments import EXAMPLES
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.sites import Sites
 from trainwright.store import Store
 from trainwright.strategies import Activation
 from trainwright.strategies.activation import Maxout, RadialBasis
-from trainwright.study import Study
+from trainwright.study import Planned, Study
+from trainwright.training import build
 from trainwright.value import value
 
 Array = NDArray[np.float64]
@@ -59,7 +63,10 @@ LABELS = {
 KINKS = {"relu": (0.0,), "leaky_relu": (0.0,), "hard_tanh": (-1.0, 1.0), "maxout": (-2.0, 1.0)}
 PIECES = [[-1.0, 0.0, 1.0]], [-2.0, 0.0, -1.0]  # slopes and offsets of maxout's: max(-z - 2, 0, z - 1)
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
+QUICK_RATES = (0.1, 0.3, 1.0, 3.0, 10.0)  # fewer steps are to be longer ones
 REFERENCE = "sigmoid"
+NEAR_ZERO = 0.01  # of a radial basis unit's largest response, 1
+BOOK = "Goodfellow, Bengio & Courville 2016, section 6.3"
 
 
 def strategy(function: Any) -> Activation:
@@ -101,24 +108,62 @@ def measure_kinks() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["function", "kink at", "slope left", "taken", "slope right"])
 
 
-def plan(seeds: int, epochs: int, source: str, functions: tuple[str, ...] = tuple(LABELS)) -> Study:
+def plan(
+    seeds: int,
+    epochs: int,
+    source: str,
+    functions: tuple[str, ...] = tuple(LABELS),
+    rates: tuple[float, ...] = RATES,
+) -> Study:
     """All functions in the same network, over the same seeds and learning rates."""
     recipe = Recipe(Mlp((64, 64)), batch_size=32 if source == "digits" else 128, epochs=epochs)
     arms = {LABELS[name]: recipe.replace(strategies=(strategy(name),)) for name in functions}
-    return Study(DataSpec(source), arms, seeds, RATES, reference=LABELS[REFERENCE])
+    return Study(DataSpec(source), arms, seeds, rates, reference=LABELS[REFERENCE])
 
 
 def measure_sparsity(study: Study, comparison: Comparison, store: Path) -> pd.DataFrame:
     """How much of each layer of rectified linear units is active, before and after training."""
-    rate = next(arm.learning_rate for arm in comparison.arms if arm.name == "ReLU")
     rows = []
-    for one in study.plan:
-        if one.arm == "ReLU" and one.training.recipe.learning_rate == rate:
-            found = diagnose(Store(store).read(one.digest, weights=True), one.training.data)
-            for moment, reading in (("before training", found.start), ("after training", found.end)):
-                for layer, active in reading.layers["active"].iloc[:-1].items():
-                    rows.append((moment, str(layer), one.training.seed, float(active)))
+    for one in _chosen(study, comparison, "ReLU"):
+        found = diagnose(Store(store).read(one.digest, weights=True), one.training.data)
+        for moment, reading in (("before training", found.start), ("after training", found.end)):
+            for layer, active in reading.layers["active"].iloc[:-1].items():
+                rows.append((moment, str(layer), one.training.seed, float(active)))
     return pd.DataFrame(rows, columns=["moment", "layer", "seed", "active"])
+
+
+def measure_radial(study: Study, comparison: Comparison, store: Path) -> pd.DataFrame:
+    """What each layer of radial basis units responds, before and after training.
+
+    mean; near zero: the share of responses; spread: a unit's standard deviation over the examples, relative
+    to its mean, averaged over the units.
+    """
+    rows = []
+    for one in _chosen(study, comparison, "radial basis"):
+        data = one.training.data
+        x = data.inputs[data.splits.train[:EXAMPLES]].reshape(-1, np.prod(data.shape))
+        start, end = build(one.training)[1], Store(store).read(one.digest, weights=True).weights
+        for moment, weights in (("before training", named_arrays(start)), ("after training", end)):
+            for layer, given in enumerate(responses(weights, x), 1):
+                spread = (given.std(axis=0) / given.mean(axis=0)).mean()
+                near = (given < NEAR_ZERO).mean()
+                rows.append((moment, f"hidden{layer}", one.training.seed, given.mean(), near, spread))
+    return pd.DataFrame(rows, columns=["moment", "layer", "seed", "mean", "near zero", "spread"])
+
+
+def responses(weights: Mapping[str, NDArray[Any]], x: NDArray[Any]) -> Iterator[Array]:
+    """For each layer of radial basis units, by its weights' names: (examples, units)."""
+    given = jnp.asarray(x)
+    for name in sorted(weights):
+        if "centres" in name:
+            given = RadialBasis(weights[name], float(weights[name.replace("centres", "sigma")]))(given)
+            yield np.asarray(given, np.float64)
+
+
+def _chosen(study: Study, comparison: Comparison, arm: str) -> list[Planned]:
+    """An arm's trainings at the learning rate chosen for it."""
+    rate = next(one.learning_rate for one in comparison.arms if one.name == arm)
+    return [one for one in study.plan if one.arm == arm and one.training.recipe.learning_rate == rate]
 
 
 @value
@@ -128,23 +173,28 @@ class Activations(Exhibit):
     title: ClassVar[str] = "Activation functions: shapes, slopes, sparsity, and what they are worth"
 
     def make(self, budget: Budget, store: Path) -> Exhibited:
-        seeds, epochs, source = (8, 10, "digits") if budget == "quick" else (10, 20, "mnist")
-        study = plan(seeds, epochs, source)
+        quick = budget == "quick"
+        seeds, epochs, source = (8, 10, "digits") if quick else (10, 20, "mnist")
+        rates = QUICK_RATES if quick else RATES
+        study = plan(seeds, epochs, source, rates=rates)
         comparison, kinks = study.compare(store), measure_kinks()
         sparsity = measure_sparsity(study, comparison, store)
+        radial = measure_radial(study, comparison, store)
         return Exhibited(
             self.name,
             self.title,
             _draw({name: measure_shape(name) for name in LABELS}, kinks, sparsity, comparison),
             {
-                "Subgradients at the kinks": kinks,
+                "Slopes at the kinks": kinks,
                 "Active rectified linear units, mean of the seeds, %": _shares(sparsity),
+                "What radial basis units respond, mean of the seeds": _responses(radial),
                 f"In training on {source}: test error": _errors(comparison),
             },
-            _claims(kinks, sparsity, comparison),
+            _claims(kinks, sparsity, radial, comparison),
             (
                 f"Trained on {source}: two hidden layers of 64 units, {epochs} epochs, {seeds} seeds,"
-                f" learning rates {', '.join(f'{rate:g}' for rate in RATES)}.",
+                f" learning rates {', '.join(f'{rate:g}' for rate in rates)}.",
+                *cautions(comparison),
             ),
         )
 
@@ -153,6 +203,14 @@ def _shares(sparsity: pd.DataFrame) -> pd.DataFrame:
     table = sparsity.pivot_table(index="layer", columns="moment", values="active", sort=False)
     shares: pd.DataFrame = 100 * table
     return shares.reset_index().rename_axis(columns=None)
+
+
+def _responses(radial: pd.DataFrame) -> pd.DataFrame:
+    table = radial.groupby(["moment", "layer"], sort=False)[["mean", "near zero", "spread"]].mean()
+    table[["near zero", "spread"]] *= 100
+    return table.reset_index().rename(
+        columns={"near zero": f"below {NEAR_ZERO:g}, %", "spread": "a unit's spread over its mean, %"}
+    )
 
 
 def _errors(comparison: Comparison) -> pd.DataFrame:
@@ -169,19 +227,14 @@ def _errors(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _claims(kinks: pd.DataFrame, sparsity: pd.DataFrame, comparison: Comparison) -> tuple[Claim, ...]:
-    inside = (kinks["slope left"] <= kinks["taken"]) & (kinks["taken"] <= kinks["slope right"])
-    inside |= (kinks["slope right"] <= kinks["taken"]) & (kinks["taken"] <= kinks["slope left"])
+def _claims(
+    kinks: pd.DataFrame, sparsity: pd.DataFrame, radial: pd.DataFrame, comparison: Comparison
+) -> tuple[Claim, ...]:
     start = sparsity[sparsity["moment"] == "before training"].groupby("seed")["active"].mean()
     active = paired.estimate(start.to_numpy())
     low, high = active.interval(0.95)
     return (
-        Claim(
-            "Where a function has a kink, any slope between those of its sides can be used.",
-            "Goodfellow, Bengio & Courville 2016, section 6.3",
-            f"At {inside.sum()} of {len(kinks)} kinks the slope taken lies between those of the two sides.",
-            bool(inside.all()),
-        ),
+        _kinks_claim(kinks),
         Claim(
             "About half of the rectified linear units are silent before training.",
             "Glorot, Bordes & Bengio 2011, section 3",
@@ -190,28 +243,51 @@ def _claims(kinks: pd.DataFrame, sparsity: pd.DataFrame, comparison: Comparison)
             low <= 0.5 <= high,
         ),
         *(
-            _trained(comparison, name, f"Networks of {name} units train better than ones of sigmoid units.")
+            _trained(comparison, name, f"Networks of {name} units do better than ones of sigmoid units.")
             for name in ("tanh", "ReLU")
         ),
         _trained(
-            comparison,
-            "radial basis",
-            "Radial basis units are hard to optimise: for most inputs they are flat at zero.",
+            comparison, "radial basis", "Radial basis units are hard to optimise.", "hurts", _flat(radial)
         ),
     )
 
 
-def _trained(comparison: Comparison, name: str, says: str) -> Claim:
+def _kinks_claim(kinks: pd.DataFrame) -> Claim:
+    sides = kinks[["slope left", "slope right"]]
+    one_sided = sides.eq(kinks["taken"], axis=0).any(axis=1)
+    between = (sides.min(axis=1) < kinks["taken"]) & (kinks["taken"] < sides.max(axis=1))
+    return Claim(
+        "At a kink the slope in use is one of the two sides', or one between them.",
+        f"{BOOK}, for the first half",
+        f"Of {len(kinks)} kinks {one_sided.sum()} take a side's slope and {between.sum()} one between.",
+        bool((one_sided | between).all()),
+    )
+
+
+def _flat(radial: pd.DataFrame) -> str:
+    """The book's reason, as measured."""
+    start = radial[radial["moment"] == "before training"]
+    spreads = " and ".join(f"{100 * one:.2g} %" for one in start.groupby("layer")["spread"].mean())
+    return (
+        f" The book's reason is that they are zero for most inputs; here {start['near zero'].mean():.1%} of"
+        f" the responses are below {NEAR_ZERO:g} before training, and over the examples a unit's response"
+        f" varies by {spreads} of its mean, layer by layer (centres and widths are ours)."
+    )
+
+
+def _trained(
+    comparison: Comparison, name: str, says: str, expected: Verdict = "helps", more: str = ""
+) -> Claim:
     arm = next(arm for arm in comparison.arms if arm.name == name)
     assert arm.difference is not None
     interval = arm.difference.interval
     return Claim(
         says,
-        "Goodfellow, Bengio & Courville 2016, section 6.3; the lecture",
+        f"{BOOK}; the lecture",
         f"Test error {100 * arm.error.mean:.2f} %, {100 * interval.mean:+.2f} points against sigmoid (95 %"
         f" interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f}, n = {len(arm.seeds)} seeds,"
-        " paired).",
-        interval.low > 0 if name == "radial basis" else interval.high < 0,
+        f" paired); p = {arm.difference.p_holm:.2g} after Holm's correction: {arm.difference.verdict}.{more}",
+        arm.difference.verdict == expected,
     )
 
 

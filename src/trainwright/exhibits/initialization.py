@@ -10,12 +10,16 @@ The lecture prints Glorot's rule without the root over the 6: U(±6/√(m+n)), s
 shown: the printed one drives tanh units flat.
 
 Biases: with the output's set to the logarithms of the classes' frequencies, the network begins where it has
-nothing more to learn about these: its first loss is the entropy of the classes. A hidden bias of 0.1 lets
-most rectified linear units start active.
+nothing more to learn about these: its first loss is the entropy of the classes. A hidden bias of 0.1 is to
+let most rectified linear units start active. What it does depends on the weights beside it: under U(±1/√m)
+the signal fades until a unit's input is little else than the biases; under He's rule it stays the larger
+part. The book warns that the bias does not suit every rule: some, such as random-walk initialisation, count
+on biases that hardly matter.
 
 Above: the mean square of the activations, and the gradient that arrives, in ten rectified layers of 100 units
-on digits (the gradient is that of the biases, over a batch of 512). Middle: ten tanh layers, and the units'
-saturation. Below: first losses on digits with unequal classes; active units by bias.
+on digits (the gradient is that of the biases, over a batch of 512); under it the same in ten tanh layers, and
+these units' saturation. Beside that, first losses on digits with unequal classes. At the bottom, active and
+dead units by rule and bias.
 
 Source: Goodfellow, Bengio & Courville 2016, section 8.4; Glorot & Bengio 2010; He et al. 2015, arXiv
 1502.01852. The book names no network for these; digits and the widths are chosen here.
@@ -36,7 +40,7 @@ from trainwright import keys, paired
 from trainwright.cohort import named_arrays
 from trainwright.data import Dataset, load
 from trainwright.defaults import Budget
-from trainwright.exhibit import Claim, Exhibit, Exhibited
+from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
 from trainwright.fit import fit
 from trainwright.instruments import Reading, examine
 from trainwright.networks.mlp import Mlp
@@ -58,6 +62,8 @@ RULES = {
     "normal, 0.01": Strategy("normal"),
 }
 FACTORS = dict(zip(RULES, (1 / 3, 1, 6, 2, 1, WIDTH * 1e-4), strict=True))  # n·Var(w)
+MORE_ALIKE = 10  # times as alike is far more alike
+BIASED = ("U(±1/√m)", "He")  # the rules under which a hidden bias is tried
 STYLES = dict(zip(RULES, ("C1-s", "C0-o", "C3-^", "C2-D", "C5--v", "C6-x"), strict=True))
 
 
@@ -71,20 +77,28 @@ class Initialization(Exhibit):
         seeds = 40 if budget == "full" else 8
         rectified, tanh = (measure_layers(function, seeds) for function in ("relu", "tanh"))
         biases, losses, symmetry = measure_biases(seeds), measure_first_losses(seeds), measure_symmetry()
-        mean = rectified.groupby(["rule", "layer"])["mean square"].mean().unstack("rule")[list(RULES)]
         return Exhibited(
             name=self.name,
             title=self.title,
             figure=_draw(rectified, tanh, losses, biases),
             tables={
-                "Mean square of the activations, rectified layers (mean over seeds)": mean,
+                f"{what}, {function} layers (mean over seeds)": _by_layer(seen, name)
+                for function, seen in (("rectified", rectified), ("tanh", tanh))
+                for what, name in (
+                    ("Mean square of the activations", "mean square"),
+                    ("Norm of the gradient (biases)", "gradient"),
+                )
+            }
+            | {
                 "Symmetry: after training from zeros and from He's rule": symmetry,
                 "First loss with unequal classes, nats": losses.groupby(["weights", "output bias"])[
                     ["first loss", "entropy"]
                 ]
                 .mean()
                 .reset_index(),
-                "Rectified units at the start, U(±1/√m)": biases.groupby("bias")[["active", "dead"]]
+                "Rectified units at the start, %": biases.groupby(["rule", "bias"], sort=False)[
+                    ["active", "dead"]
+                ]
                 .mean()
                 .reset_index(),
             },
@@ -94,11 +108,12 @@ class Initialization(Exhibit):
                 _glorot_claim(tanh),
                 _lecture_claim(tanh),
                 loss_claim(losses),
-                bias_claim(biases),
+                *(bias_claim(biases, rule) for rule in BIASED),
             ),
             notes=(
                 "The book names no network: ten layers of 100 units on digits, and where said two of 64.",
                 "The zeros get a hidden bias of 0.1: without it no gradient would pass a rectifier at all.",
+                *cautions(),
             ),
         )
 
@@ -122,15 +137,21 @@ def measure_layers(function: Any, seeds: int) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def _by_layer(seen: pd.DataFrame, name: str) -> pd.DataFrame:
+    return seen.groupby(["rule", "layer"])[name].mean().unstack("rule")[list(RULES)]
+
+
 def measure_biases(seeds: int) -> pd.DataFrame:
-    """The share of active responses and of dead units in % of all rectified layers, with both biases."""
+    """The share of active responses and of dead units in % of all rectified layers, by rule and bias."""
     data, rows = load("digits"), []
     base = Recipe(Mlp((WIDTH,) * DEPTH), (Activation("relu"),))
-    for seed in range(seeds):
+    for rule in BIASED:
         for bias in (0.0, 0.1):
-            layers = _read(base, Strategy("fan_in_uniform", hidden_bias=bias), data, seed).layers
-            rows.append((seed, bias, 100 * layers["active"].mean(), 100 * layers["dead"].mean()))
-    return pd.DataFrame(rows, columns=["seed", "bias", "active", "dead"])
+            strategy = Strategy(RULES[rule].rule, hidden_bias=bias)
+            for seed in range(seeds):
+                layers = _read(base, strategy, data, seed).layers
+                rows.append((rule, bias, seed, 100 * layers["active"].mean(), 100 * layers["dead"].mean()))
+    return pd.DataFrame(rows, columns=["rule", "bias", "seed", "active", "dead"])
 
 
 def measure_first_losses(seeds: int) -> pd.DataFrame:
@@ -214,17 +235,20 @@ def loss_claim(losses: pd.DataFrame) -> Claim:
     )
 
 
-def bias_claim(biases: pd.DataFrame) -> Claim:
-    without, with_ = (biases[biases["bias"] == bias] for bias in (0.0, 0.1))
+def bias_claim(biases: pd.DataFrame, rule: str) -> Claim:
+    group = biases[biases["rule"] == rule]
+    without, with_ = (group[group["bias"] == bias] for bias in (0.0, 0.1))
+    most = paired.estimate(with_["active"].to_numpy()).interval(0.95)[0]
     active, dead = (_difference(with_[name], without[name]) for name in ("active", "dead"))
     return Claim(
-        "A bias of 0.1 lets rectified linear units be active for most inputs at the start.",
+        "A bias of 0.1 lets rectified linear units be active for most inputs at the start, and fewer of them"
+        f" dead: under {rule}.",
         BOOK,
         f"Over ten layers {with_['active'].mean():.0f} % of the responses are active instead of"
         f" {without['active'].mean():.0f} %, and {with_['dead'].mean():.1f} % of the units are dead for all"
-        f" inputs instead of {without['dead'].mean():.1f} % (differences {active[0]:+.0f} to {active[1]:+.0f}"
+        f" inputs instead of {without['dead'].mean():.1f} % (differences {active[0]:+.1f} to {active[1]:+.1f}"
         f" and {dead[0]:+.1f} to {dead[1]:+.1f} points, 95 %, n = {len(with_)} seeds).",
-        bool(with_["active"].mean() > 50 and active[0] > 0 and dead[1] < 0),
+        most > 50 and active[0] > 0 and dead[1] < 0,
     )
 
 
@@ -233,15 +257,16 @@ def _glorot_claim(tanh: pd.DataFrame) -> Claim:
     layers = tanh.groupby(["rule", "seed"])[["mean square", "gradient"]]
     spread = layers.max() / layers.min()
     glorot, fan_in = spread.loc["Glorot"], spread.loc["U(±1/√m)"]
+    count = int(((fan_in / glorot).to_numpy() >= MORE_ALIKE).all(axis=1).sum())
     return Claim(
-        "The normalised rule keeps the variance of activations and of gradients alike in all layers, where"
-        " U(±1/√m) lets both shrink.",
+        "The normalised rule keeps the variance of activations and of gradients far more alike over the"
+        " layers than U(±1/√m) does.",
         "Glorot & Bengio 2010, figures 6 and 7",
         f"Over ten tanh layers the activations' mean square varies {glorot['mean square'].mean():.1f}-fold"
         f" with Glorot's rule and {fan_in['mean square'].mean():,.0f}-fold with U(±1/√m); the gradient"
-        f" {glorot['gradient'].mean():.1f}-fold and {fan_in['gradient'].mean():,.0f}-fold; so in each of"
-        f" {len(glorot)} seeds.",
-        bool((glorot.max() < fan_in.min()).all()),
+        f" {glorot['gradient'].mean():.1f}-fold and {fan_in['gradient'].mean():,.0f}-fold; in {count} of"
+        f" {len(glorot)} seeds both are at least {MORE_ALIKE} times as alike.",
+        count == len(glorot),
     )
 
 
@@ -279,29 +304,35 @@ def _unequal() -> Dataset:
 
 
 def _draw(rectified: pd.DataFrame, tanh: pd.DataFrame, losses: pd.DataFrame, biases: pd.DataFrame) -> Figure:
-    figure = Figure(figsize=(7.6, 8.6))
-    axes = figure.subplots(3, 2)
+    figure = Figure(figsize=(7.6, 11.4))
+    axes = figure.subplots(4, 2)
     for row, (function, seen) in enumerate((("rectified", rectified), ("tanh", tanh))):
         _draw_layers(axes[row, 0], seen, "mean square")
         axes[row, 0].set(ylabel="mean square of activations", title=f"Forward, {function} units")
-    _draw_layers(axes[0, 1], rectified, "gradient")
-    axes[0, 1].set(ylabel="norm of the gradient (biases)", title="Backward, rectified units")
-    _draw_layers(axes[1, 1], tanh, "saturated, %")
-    axes[1, 1].set(yscale="linear", ylabel="saturated responses, %", title="Saturation, tanh units")
+        _draw_layers(axes[row, 1], seen, "gradient")
+        axes[row, 1].set(ylabel="norm of the gradient (biases)", title=f"Backward, {function} units")
+    _draw_layers(axes[2, 0], tanh, "saturated, %")
+    axes[2, 0].set(yscale="linear", ylabel="saturated responses, %", title="Saturation, tanh units")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
-    _draw_losses(axes[2, 0], losses)
-    for bias, group in biases.groupby("bias"):
-        spread = np.linspace(-0.15, 0.15, len(group))
-        for place, name in enumerate(("active", "dead")):
-            colour, marker = ("C0", "o") if bias else ("C1", "s")
-            label = f"bias {bias:g}" if place == 0 else None
-            at = place + (0.2 if bias else -0.2) + spread
-            axes[2, 1].plot(at, group[name], marker, ms=5, mfc="none", color=colour, label=label)
-    axes[2, 1].set_xticks([0, 1], ["active responses", "dead units"])
-    axes[2, 1].set(ylabel="%", ylim=(-4, 100), title="Rectified units at the start (a seed each)")
-    axes[2, 1].legend()
+    _draw_losses(axes[2, 1], losses)
+    for place, (name, title) in enumerate({"active": "Active responses", "dead": "Dead units"}.items()):
+        _draw_biases(axes[3, place], biases, name)
+        axes[3, place].set(ylabel="%", title=f"{title}, rectified, at the start")
+    axes[3, 0].legend(loc="lower left")
     return figure
+
+
+def _draw_biases(axes: Axes, biases: pd.DataFrame, name: str) -> None:
+    """A point for each seed, by rule and bias."""
+    for place, rule in enumerate(BIASED):
+        for bias, colour, marker, shift in ((0.0, "C1", "s", -0.2), (0.1, "C0", "o", 0.2)):
+            chosen = biases[(biases["rule"] == rule) & (biases["bias"] == bias)][name]
+            at = place + shift + np.linspace(-0.12, 0.12, len(chosen))
+            label = f"bias {bias:g}" if place == 0 else None
+            axes.plot(at, chosen, marker, ms=5, mfc="none", color=colour, label=label)
+    axes.set_xticks(range(len(BIASED)), BIASED)
+    axes.set(xlim=(-0.5, 1.5), ylim=(0, 100) if name == "active" else (0, None))
 
 
 def _draw_layers(axes: Axes, seen: pd.DataFrame, name: str) -> None:
