@@ -9,7 +9,8 @@ leaves too little of what is true, so along the strength the error falls and ris
 The first two shrink weights in different ways. L2's pull is proportional to the weight: large weights give
 way, none becomes zero. L1 pulls equally hard at all of them, so that a weight that earns less than λ goes all
 the way to zero. A gradient step of L1 is ε λ long and cannot come closer to zero than that; so a weight
-counts as zero here where |w| ≤ ε λ, and the other networks are measured with the same rule. Weights of pixels
+counts as zero here where |w| ≤ ε λ, and the other networks are measured with the same rule, each
+penalty at the largest strength that costs at most a tenth of the validation error. Weights of pixels
 that are blank in every training image are left out: the data say nothing about them.
 
 What is fitted is the loss, and there a network without penalty pays most: the surer it is of its training
@@ -90,7 +91,7 @@ class Measured:
     fits: dict[str, NDArray[np.float64]]
     """By the names of `tamed`: the training loss of each seed, over the last steps."""
     weights: dict[str, NDArray[np.float32]]
-    """First-layer weights of those arms, all seeds together."""
+    """By arm, none and each penalty at its `strongest`: first-layer weights, all seeds together."""
     zeros: pd.DataFrame
     """Per strength of L1: the share of |w| ≤ ε λ under L1, and with the same bound under none and L2."""
 
@@ -110,20 +111,28 @@ def measure(study: Study, folder: Path) -> Measured:
     columns += [f"{split} loss" for split in ("training", "validation", "test")]
     errors = pd.DataFrame(rows, columns=columns).set_index("arm")
     best = ["none", *(str(errors[errors.penalty == kind]["validation error"].idxmin()) for kind in KINDS)]
-    weights = {name: _first_weights(study, name, folder) for name in {*best, *_named("L1")}}
     chosen = compare([ArmRuns(name, runs[name].runs) for name in best], reference="none")
     arms = {arm.name: arm for arm in everything.arms}
     lowest = {kind: str(errors[errors.penalty == kind]["validation loss"].idxmin()) for kind in KINDS}
     tamed = {kind: arms[name] for kind, name in {"none": "none", **lowest}.items()}
+    shown = ["none", *(strongest(errors, kind) for kind in KINDS)]
+    weights = {name: _first_weights(study, name, folder) for name in {*shown, *_named("L1")}}
     return Measured(
         errors,
         chosen,
         tamed,
         {kind: losses[arm.name] for kind, arm in tamed.items()},
         {kind: losses_on_training(runs[arm.name]) for kind, arm in tamed.items()},
-        {name: weights[name] for name in best},
-        _zeros(study, weights, best[2]),
+        {name: weights[name] for name in shown},
+        _zeros(study, weights, shown[2]),
     )
+
+
+def strongest(errors: pd.DataFrame, kind: str) -> str:
+    """A penalty's strongest arm that costs at most a tenth of the validation error; the weakest if all do."""
+    along = errors[errors.penalty == kind].sort_values("strength", ascending=kind == "max-norm")
+    cheap = along[along["validation error"] <= 1.1 * errors["validation error"]["none"]]
+    return str(cheap.index[0] if len(cheap) else along.index[-1])
 
 
 def losses_on_test(arm: ArmRuns) -> NDArray[np.float64]:
@@ -270,7 +279,7 @@ def _fit(measured: Measured) -> Claim:
 
 def _sparse(measured: Measured) -> Claim:
     """Without penalty the weights are spread over about 1, so a bound of ε λ catches hardly any by chance."""
-    zeros, (_, l1_name, l2_name, _) = measured.zeros, (arm.name for arm in measured.chosen.arms)
+    zeros, (_, l1_name, l2_name, _) = measured.zeros, measured.weights
     row = zeros.loc[[f"L1 {strength:g}" == l1_name for strength in zeros["λ of L1"]]].iloc[0]
     l1, none, l2 = row.iloc[2:]
     size = {name: float(np.sqrt(np.mean(np.square(ones)))) for name, ones in measured.weights.items()}
@@ -278,8 +287,9 @@ def _sparse(measured: Measured) -> Claim:
     return Claim(
         "L1 makes weights zero; L2 makes them small.",
         "Goodfellow et al. 2016, section 7.1.2",
-        f"at the chosen strength {l1_name} holds {100 * l1:.0f} % of the first layer's weights at zero "
-        f"(|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty {100 * none:.2f} %, with {l2_name} "
+        f"at the largest strengths that cost at most a tenth of the validation error, {l1_name} holds "
+        f"{100 * l1:.0f} % of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without "
+        f"penalty {100 * none:.2f} %, with {l2_name} "
         f"{100 * l2:.2f} % of them are so small. Sparse is taken to be more than a tenth, and more than five "
         f"times as many as in both others. With λ the share fell at {sum(~grows)} of {len(grows)} steps. "
         f"Root mean square weight: {size['none']:.3f} without penalty, {size[l2_name]:.3f} with {l2_name}.",
