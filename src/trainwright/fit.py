@@ -27,6 +27,9 @@ def fit(
 ) -> Run:
     """Train one network on all cores and return its run. `watch` is called after each evaluation.
 
+    With `checkpoints` an interrupted training goes on where it was. Raises `SettingError` where the recipe
+    does not suit the data, and what a strategy has to say against it.
+
     >>> from trainwright.data import load
     >>> run = fit(Recipe(epochs=2), load("digits"))
     >>> run.status, run.steps

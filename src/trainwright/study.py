@@ -134,7 +134,8 @@ class Study:
         """Train what the store in `folder` has not, and return every arm's runs by learning rate.
 
         `workers`: processes, one training per core each; by default as many as there are cores. `watch` is
-        called with the progress. Damaged runs are moved aside and done again.
+        called with the progress. Damaged runs are moved aside and done again. Raises `SettingError` where a
+        recipe does not suit the data, `StoreError` where the folder cannot be written, and `WorkerDied`.
         """
         return run_all([self], folder, workers=workers, watch=watch)[0]
 

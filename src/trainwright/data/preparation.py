@@ -21,7 +21,7 @@ from trainwright.errors import DataError
 class Preparation:
     """How raw inputs become a network's inputs, and how its outputs read in the target's own terms.
 
-    Everything was measured on the training split alone.
+    All of its numbers were measured on the training split alone.
 
     >>> from trainwright.data.columns import Columns, Number
     >>> prepared = Preparation(Columns((Number("age", 40.0, 10.0, False),)), Quantity("income", 2e3, 500.0))
