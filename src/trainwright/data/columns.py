@@ -188,8 +188,8 @@ class Columns:
 def measure_columns(table: pd.DataFrame, train: NDArray[np.int64]) -> Columns:
     """Decide for each column of a table what it is.
 
-    Means, deviations, categories and gaps are those of the rows `train` alone. Whether a column holds numbers,
-    or counts the rows, is asked of all rows: a text anywhere among numbers is a mistake worth naming.
+    Means, deviations, categories and gaps are those of the rows `train` alone. Whether a column holds
+    numbers, or counts the rows, is asked of all rows: a text among numbers is a mistake worth naming.
     Raises DataError for an infinite value anywhere, or if no column can be used.
     """
     columns = Columns(tuple(_choose(table[name], train, alone=table.shape[1] == 1) for name in table.columns))
