@@ -56,7 +56,7 @@ class EarlyStopping(Exhibit):
 
     def make(self, budget: Budget, store: Path) -> Exhibited:
         study = plan(full=budget == "full")
-        runs = train(study, store)
+        runs, data = train(study, store), study.dataset()
         recipe = study.arms[WAYS[1]]
         trace = transcribe(runs[WAYS[0]][0], _patience(recipe))
         results = measure(runs)
@@ -70,10 +70,12 @@ class EarlyStopping(Exhibit):
                     ["test loss", "test error, %", "updates", "i*"]
                 ].mean(),
             },
-            claims=claims(runs, results, recipe, study.dataset().splits.train.size),
+            claims=claims(runs, results, recipe, data.splits.train.size),
             notes=(
                 f"n = {recipe.evaluate_every} steps between evaluations, patience p = {_patience(recipe)}.",
-                "Quick: 600 training, 200 validation and 2,000 test pictures, every second pixel of MNIST's.",
+                "MNIST: {:,} training, {:,} validation and {:,} test pictures of {}×{} pixels.".format(
+                    *map(len, (data.splits.train, data.splits.validation, data.splits.test)), *data.shape
+                ),
                 ONE_DRAW,
             ),
         )

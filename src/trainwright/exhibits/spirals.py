@@ -168,6 +168,7 @@ def _draw(spirals: dict[str, list[Learned]]) -> Figure:
             curves.semilogy(sizes.index, sizes[layer], style, color=f"C{number}", label=f"{name}, {layer}")
         _draw_regions(regions[number], f"{name}: {accuracy:.0%} right", classes)
     curves.set(title="Gradient sizes", xlabel="steps", ylabel="Σ|∂C/∂W| / (rows + columns)")
+    curves.locator_params(axis="x", nbins=4)  # ten thousands need room
     curves.set_ylim(top=10 * curves.get_ylim()[1])
     curves.legend(loc="upper right")
     return figure
