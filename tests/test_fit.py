@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from small import digits, recipe, table
 from trainwright import keys, step
+from trainwright.data import load
 from trainwright.errors import SettingError
 from trainwright.fit import fit, fit_all
 from trainwright.networks.mlp import Mlp
+from trainwright.score import score
 from trainwright.strategies import L2, BatchNorm, Dropout, EarlyStopping, Momentum, Noise
 from trainwright.strategy import Layer, Site, Strategy
 from trainwright.training import Training, order
@@ -173,3 +175,10 @@ def test_a_linear_network_finds_the_least_squares_solution():
     )
     found = np.concatenate([np.ravel(a) for a in sorted(run.weights.values(), key=np.ndim, reverse=True)])
     np.testing.assert_allclose(found, solution, atol=1e-3)
+
+
+def test_a_regression_s_curve_is_in_the_target_s_unit():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, 3))
+    run = fit(recipe(), load((x, 1000 * x[:, 0] + 5), task="regression"))
+    assert run.history["validation_error"][-1] == pytest.approx(score(run, "validation").error, rel=1e-4)
