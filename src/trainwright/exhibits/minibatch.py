@@ -284,7 +284,7 @@ def _study(full: bool) -> Study:
     if full:
         base = Recipe(Mlp((128,)), steps=10_000, evaluate_every=1000)
         arms = {f"batch size {b}": base.replace(batch_size=b) for b in (1024, 256, 64, 16)}
-        return Study(DataSpec("mnist"), arms, seeds=10, rates=(0.03, 0.1, 0.3, 1.0))
+        return Study(DataSpec("mnist"), arms, seeds=10, rates=(0.03, 0.1, 0.3, 1.0, 3.0))
     base = Recipe(Mlp((32,)), steps=1500, evaluate_every=500)
     arms = {f"batch size {b}": base.replace(batch_size=b) for b in (256, 16)}
     return Study(DataSpec("digits"), arms, seeds=16, rates=(0.2, 0.5, 1.0, 2.0))
