@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright import plainjson
 from trainwright.data.preparation import Preparation
 from trainwright.data.splits import Splits
 from trainwright.data.targets import Quantity, Task
@@ -60,9 +59,10 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over task, classes, preparation (so the target's unit too), inputs, targets and splits."""
-        prepared = plainjson.canonical(self.preparation.to_json()) if self.preparation else ""
-        digest = hashlib.sha256(repr((self.task, self.classes, prepared)).encode())
+        """SHA-256 over task, classes, a quantity's mean and deviation, inputs, targets and splits."""
+        target = self.preparation.target if self.preparation else None
+        unit = (target.mean, target.deviation) if isinstance(target, Quantity) else ()
+        digest = hashlib.sha256(repr((self.task, self.classes, unit)).encode())
         for array in (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test):
             digest.update(repr((array.dtype.str, array.shape)).encode())  # where one ends and the next begins
             digest.update(np.ascontiguousarray(array).data)
