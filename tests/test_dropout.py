@@ -7,8 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import small
 from trainwright import keys
-from trainwright.strategies.dropout import DropoutLayer
+from trainwright.errors import SettingError
+from trainwright.strategies.dropout import Dropout, DropoutLayer
+from trainwright.training import Training, rehearse
 
 
 def passes(layer: DropoutLayer, x: jax.Array, number: int) -> jax.Array:
@@ -83,3 +86,9 @@ def test_monte_carlo_drops_and_prediction_does_not():
     x, layer = jnp.ones(200), DropoutLayer(0.5, "hidden1", "train")
     assert (layer(x, key=keys.step_key(0), training=False) == 0).any()
     assert (layer(x, key=None, training=False) == x).all()
+
+
+@pytest.mark.parametrize("rate", [1e-9, 1 - 1e-9])
+def test_a_rate_that_sixteen_bits_cannot_tell_from_none_or_all_is_refused(rate):
+    with pytest.raises(SettingError, match="as good as none or all"):
+        rehearse(Training(small.recipe(Dropout(rate)), small.digits(), 0))

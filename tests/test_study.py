@@ -16,6 +16,7 @@ import pytest
 
 from trainwright.checkpoints import StoredCheckpoints
 from trainwright.data import DataSpec
+from trainwright.environment import environment
 from trainwright.errors import SettingError
 from trainwright.fit import fit_all
 from trainwright.networks.mlp import Mlp
@@ -349,3 +350,18 @@ def test_a_class_of_the_user_s_script_is_studied_too(tmp_path: Path) -> None:
         [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_checkpoint_from_another_number_of_cores_is_not_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the training would not go on bit for bit."""
+    training = Training(Recipe(Mlp((4,))), small_data().load(), 0)
+    checkpoints = StoredCheckpoints(Store(tmp_path))
+    checkpoints.write(training, {"state/0": np.zeros(3)}, {"step": 1})
+    assert checkpoints.read(training)
+    with monkeypatch.context() as patch:
+        patch.setattr("trainwright.checkpoints.environment", lambda: environment() | {"NPROC": "7"})
+        assert checkpoints.read(training) is None
+    checkpoints.drop(training)
+    assert checkpoints.read(training) is None
