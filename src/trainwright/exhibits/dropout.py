@@ -18,8 +18,8 @@ layers of 2048 units, figure 10 layers of 1024, 1024 and 2048 and 100 examples o
 1024, and 200 examples or more. Features are the classifier's, not an autoencoder's, and random passes those
 of the network that had most examples. Figure 4 draws the test error along training; here that is the error on
 validation examples, and the test examples judge the end, so training uses 50,000 of the 60,000. The paper
-makes a million updates, the full version 30,000 for figure 4 and 10,000 for the rest, which takes a night on
-two cores. Dropout takes two to three times as long (appendix A); where figure 4's groups do not separate,
+makes a million updates, the full version 20,000 for figure 4 and 10,000 for the rest, some two hours on two
+cores. Dropout takes two to three times as long (appendix A); where figure 4's groups do not separate,
 trainings too short, the lower momentum and the missing bound may each be the cause.
 
 The quick version is a model of all that: halved images, layers of 100 units, a thousand examples; and since
