@@ -271,8 +271,13 @@ def test_no_rows_are_no_prediction(
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    line = f"{sys.executable} -c 'from trainwright.cli import main; main()' strategies --json | head -c 1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", "from trainwright.cli import main; main()", "strategies", "--json"]
+    try:
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
 
 
