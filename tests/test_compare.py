@@ -369,6 +369,7 @@ def test_diverged_runs_are_counted_shown_and_weigh_in_the_choice():
     assert found.errors[0] == pytest.approx(0.66)  # 34 of 100 are of the commonest class
     assert any("diverged" in one and "some (1 of 8" in one for one in comparison.cautions)
     assert "1 of 8 trainings diverged" in sentence(found, comparison)
+    assert found.difference.over_examples is None
 
 
 def test_over_examples_is_a_t_test_over_the_examples():

@@ -230,13 +230,18 @@ def _differences(
 
 
 def _over_examples(arm: list[Score], reference: list[Score]) -> paired.Estimate | None:
-    """The difference over the examples, each one's error averaged over the seeds; not for regression."""
+    """The difference over the examples, each one's error averaged over the seeds.
+
+    None for regression, and where a run diverged: its error is a convention, no count of examples.
+    """
     pairs = [
         one.wrong.astype(float) - other.wrong
         for one, other in zip(arm, reference, strict=True)
         if one.wrong is not None and other.wrong is not None
     ]
-    return paired.estimate(np.mean(pairs, axis=0)) if pairs else None
+    if not pairs or any(one.diverged for one in (*arm, *reference)):
+        return None
+    return paired.estimate(np.mean(pairs, axis=0))
 
 
 def _interval(one: paired.Estimate, level: float) -> Interval:
