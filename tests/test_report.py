@@ -318,8 +318,11 @@ def test_number_reads_back(value: float, decimals: int) -> None:
 
 @given(st.floats(1e-12, 1e12))
 def test_significant_keeps_three_digits(value: float) -> None:
-    read = float(quantities.significant(value).replace("−", "-").replace(",", ""))
-    assert abs(read - value) <= 0.00501 * value
+    text = quantities.significant(value).replace(",", "")
+    if power := re.fullmatch(r"(?:(.+)×)?10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", text):
+        exponent = power[2].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+        text = f"{power[1] or 1}e{exponent}"
+    assert abs(float(text) - value) <= 0.00501 * value
 
 
 def test_errors_are_percent_or_three_digits_of_the_targets_unit() -> None:

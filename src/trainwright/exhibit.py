@@ -6,7 +6,6 @@ what the lecture or its source says, claim by claim.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -73,24 +72,6 @@ class Exhibit(Value):
 def sign(claim: Claim) -> str:
     """A check mark for a claim that holds, a cross for one that does not."""
     return "✓" if claim.holds else "✗"
-
-
-def typeset(text: str) -> str:
-    """A sentence with its numbers written as in the reports: true minus signs, powers of ten, a space that
-    does not break before %.
-
-    >>> typeset("off by 3e-07, -1.5 points (-2 to -1), 95% or 5 %, 4-layer nets, 1e+09")
-    'off by 3×10⁻⁷, −1.5 points (−2 to −1), 95\xa0% or 5\xa0%, 4-layer nets, 10⁹'
-    """
-    text = re.sub(r"\b(\d[\d.]*)e([+-]?)0*(\d+)\b", _power, text)
-    text = re.sub(r"(?<![\w.)])-(?=\d)", "−", text)
-    return re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
-
-
-def _power(found: re.Match[str]) -> str:
-    mantissa, sign, exponent = found.groups()
-    power = "10" + (sign + exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+"))
-    return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
 def spelled(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:

@@ -129,7 +129,8 @@ def exhibit_table(titles: dict[str, str]) -> Table:
 
 def exhibit_page(shown: Exhibited) -> Group:
     """An exhibit's claims beside what was seen, its notes, and the head of each table."""
-    from trainwright.exhibit import sign, spelled, typeset
+    from trainwright.exhibit import sign, spelled
+    from trainwright.report.quantities import typeset
 
     parts: list[Any] = [Text(shown.title, "bold")]
     for claim in shown.claims:

@@ -6,6 +6,7 @@ that a narrow table may put the second under the first.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 from unicodedata import category
@@ -63,7 +64,7 @@ def significant(value: float, digits: int = 3) -> str:
     """A number with so many significant digits and no needless zeros.
 
     >>> significant(0.0123456), significant(12345.0), significant(0.1), significant(3e-7)
-    ('0.0123', '12,300', '0.1', '3e−7')
+    ('0.0123', '12,300', '0.1', '3×10⁻⁷')
     """
     if not isfinite(value):
         return MISSING
@@ -72,10 +73,27 @@ def significant(value: float, digits: int = 3) -> str:
     exponent = floor(log10(abs(value)))
     if not -5 < exponent < 9:
         mantissa, power = f"{value:.{digits - 1}e}".split("e")
-        mantissa = mantissa.rstrip("0").rstrip(".")
-        return f"{mantissa}e{int(power)}".replace("-", MINUS)
+        return typeset(f"{mantissa.rstrip('0').rstrip('.')}e{power}")
     text = number(value, digits - 1 - exponent)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def typeset(text: str) -> str:
+    """A sentence with its numbers written as everywhere: true minus signs, powers of ten, a space that does
+    not break before %.
+
+    >>> typeset("off by 3e-07, -1.5 points (-2 to -1), 95% or 5 %, 4-layer nets, 1e+09")
+    'off by 3×10⁻⁷, −1.5 points (−2 to −1), 95\xa0% or 5\xa0%, 4-layer nets, 10⁹'
+    """
+    text = re.sub(r"\b(\d[\d.]*)e([+-]?)0*(\d+)\b", _power, text)
+    text = re.sub(r"(?<![\w.)])-(?=\d)", MINUS, text)
+    return re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
+
+
+def _power(found: re.Match[str]) -> str:
+    mantissa, sign, exponent = found.groups()
+    power = "10" + (sign + exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+"))
+    return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
 def single(error: float, task: str) -> str:
