@@ -60,8 +60,8 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over task, classes, a quantity's mean and deviation, inputs, targets and splits."""
-        target = self.preparation.target if self.preparation else None
-        unit = (target.mean, target.deviation) if isinstance(target, Quantity) else ()
+        quantity = self._quantity
+        unit = (quantity.mean, quantity.deviation) if quantity else ()
         digest = hashlib.sha256(repr((self.task, self.classes, unit)).encode())
         for array in (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test):
             digest.update(repr((array.dtype.str, array.shape)).encode())  # where one ends and the next begins
@@ -71,8 +71,7 @@ class Dataset:
     @property
     def deviation(self) -> float:
         """What one unit of the prepared targets is in the target's own: 1, or a regression's deviation."""
-        target = self.preparation.target if self.preparation else None
-        return target.deviation if isinstance(target, Quantity) else 1.0
+        return self._quantity.deviation if self._quantity else 1.0
 
     def decode(self, predicted: NDArray[np.float32]) -> NDArray[np.float32]:
         """A network's predictions (examples, outputs) in the target's own terms: log-probabilities as they
@@ -88,7 +87,10 @@ class Dataset:
         return self._in_unit(self.targets[rows].astype(np.float32))
 
     def _in_unit(self, standardised: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        quantity = self._quantity
+        return (quantity.decode(standardised) if quantity else standardised).astype(np.float32)
+
+    @property
+    def _quantity(self) -> Quantity | None:
         target = self.preparation.target if self.preparation else None
-        return (target.decode(standardised) if isinstance(target, Quantity) else standardised).astype(
-            np.float32
-        )
+        return target if isinstance(target, Quantity) else None
