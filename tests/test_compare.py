@@ -71,7 +71,7 @@ def make_run(seed=0, *, validation=10, test=10, examples=100, **changes) -> Run:
         parameters=12,
         seconds=0.5 + seed,
         memory_bytes=1000 + seed,
-        environment={"NPROC": "1", "cores": 2, "device": "cpu cpu", "jax": "0.10.2"},
+        environment={"NPROC": "1", "cores": 2, "device": "cpu", "jax": "0.10.2"},
         history={
             "step": steps,
             "train_loss": np.exp(-steps / 20),

@@ -12,7 +12,7 @@ import jax
 
 
 def environment() -> dict[str, Any]:
-    """Versions, device kind, and the cores in use.
+    """Versions, kind of device ("cpu", "NVIDIA A100-SXM4-40GB"), and the cores in use.
 
     `NPROC` matters for pairing: on CPU the same seed gives other weights on another number of cores unless
     the environment variable NPROC, set before JAX is imported, fixes it.
@@ -23,7 +23,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")},
         "platform": platform.platform(),
-        "device": f"{device.platform} {device.device_kind}",
+        "device": device.device_kind,
         "devices": jax.device_count(),
         "NPROC": os.environ.get("NPROC", "unset"),
         "cores": os.cpu_count(),

@@ -96,4 +96,4 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
-    return quantities.significant(value, 4) if isinstance(value, float) else str(value)
+    return quantities.significant(value, 4) if isinstance(value, float) else quantities.typeset(str(value))

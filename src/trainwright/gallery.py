@@ -241,7 +241,7 @@ def _drawing(shown: Exhibited) -> Markup:
 
 def _tables(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     for caption, table in tables.items():
-        yield (caption, *spelled(table))
+        yield (typeset(caption), *spelled(table))
 
 
 def _plain(value: Any) -> Any:

@@ -143,7 +143,7 @@ def exhibit_page(shown: Exhibited) -> Group:
         parts += ["", Text.assemble(("To mind: ", "bold"), typeset(note))]
     for caption, numbers in shown.tables.items():
         heads, rows = spelled(numbers)
-        table = Table(title=Text(caption), title_justify="left", box=None, pad_edge=False)
+        table = Table(title=Text(typeset(caption)), title_justify="left", box=None, pad_edge=False)
         for head in heads:
             table.add_column(Text(head), justify="right", overflow="fold")
         for row in rows[:ROWS]:

@@ -167,7 +167,8 @@ def table(measured: Measured) -> pd.DataFrame:
         for arm in comparison.arms:
             gain = paired.estimate(measured.gains(name, arm.name)[size])
             low, high = gain.interval(0.95)
-            rows.append((name, size, arm.name, 100 * arm.error.mean, gain.mean, low, high))
+            gained = np.round((gain.mean, low, high), 4)  # test errors have no more digits than that
+            rows.append((name, size, arm.name, 100 * arm.error.mean, *gained))
     columns = ["data", "examples", "arm", "test error (%)", "gain", "gain, low", "gain, high"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -13,8 +13,8 @@ the test loss of the four ways over all seeds, and how many updates each made.
 Source: Goodfellow, Bengio & Courville 2016, section 7.8, Algorithms 7.1 to 7.3 and figure 7.3.
 
 Figure 7.3 is a maxout network on MNIST whose settings the book does not give. Here one hidden layer of maxout
-units with two pieces; `quick` trains on 600 pictures of every second pixel, where a network overfits within
-seconds. Algorithm 7.3 may not terminate; here the recipe's length ends it.
+units with two pieces; the quick version trains on 600 pictures of every second pixel, where a network
+overfits within seconds. Algorithm 7.3 may not terminate; here the recipe's length ends it.
 """
 
 from __future__ import annotations

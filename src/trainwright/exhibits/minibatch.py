@@ -13,11 +13,11 @@ right: test error at equal numbers of updates, each batch size at its best learn
 Source: Goodfellow, Bengio & Courville 2016, section 8.1.3; Wilson & Martinez 2003 for the regularisation.
 
 The book names no network: here one hidden layer of 64 units on MNIST (gradient, time, memory) and small ones
-on digits (order, regularising; `full`: MNIST for the latter). Examples are drawn with replacement, from
-50,000. Time and memory are of the gradient alone; the memory is that of the batch and of what is kept to go
-back through the network, without the weights. It is judged from batch size 4 on: a single example's gradient
-of the first layer is an outer product, and the compiled program writes it twice, so that one example takes
-the memory of a whole layer.
+on digits (order, regularising; the full version regularises on MNIST). Examples are drawn with replacement,
+from 50,000. Time and memory are of the gradient alone; the memory is that of the batch and of what is kept to
+go back through the network, without the weights. It is judged from batch size 4 on: a single example's
+gradient of the first layer is an outer product, and the compiled program writes it twice, so that one example
+takes the memory of a whole layer.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ heights follows any continuous function. With N bumps and sigmoids of steepness 
 than L (1/(2N) + 2 ln 2 / w), where L is the function's steepest slope: the network's value is the average of
 the bumps' heights around a point, blurred by a logistic distribution of scale 1/w, whose mean distance from
 zero is 2 ln 2 / w; and no height is more than half a bump's width out of place. The weights of that network
-are written down, not learned; it is an `Mlp` like any other. Beside it are networks of the same form that
+are written down, not learned; it is an Mlp like any other. Beside it are networks of the same form that
 learned from examples, in one dimension and for a surface over two.
 
 Source: Nielsen 2015, Neural Networks and Deep Learning, chapter 4, with its function 0.2 + 0.4 x² +

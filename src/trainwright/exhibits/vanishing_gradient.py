@@ -6,7 +6,7 @@ product shrinks with every layer unless the weights are large, and then the slop
 compared with what automatic differentiation gives for the same chain. Then the gradient is measured per
 layer in wide networks, before the first step: with sigmoid, tanh and rectified linear units, and with batch
 normalisation. Last, a known demonstration is re-made: the learning speeds of the layers of a network on 1000
-images of MNIST. `spirals` shows another.
+images of MNIST. The exhibit spirals shows another.
 
 Source: Nielsen 2015, Neural Networks and Deep Learning, chapter 5, with the norms published beside it;
 Ioffe & Szegedy 2015 for batch normalisation.
