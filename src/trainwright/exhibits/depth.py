@@ -211,7 +211,7 @@ def claims(measured: Measured, *, chosen: bool) -> tuple[Claim, ...]:
             "Every further layer makes it better.",
             BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)",
             f"{where}over one layer less: {rises} {seeds} Training loss at the end, by depth: "
-            + ", ".join(f"{arm.curves['train_loss'].mean[-1]:.2f}" for arm in deep)
+            + ", ".join(f"{arm.curves['train_loss'].mean[-1]:.2g}" for arm in deep)
             + " nats; where it falls and the accuracy does not rise, a layer fits its training numbers only.",
             all(_gain(more, less)[1] > 0 for less, more in steps),
         ),

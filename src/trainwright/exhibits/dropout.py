@@ -292,8 +292,7 @@ def _points(differences: Errors) -> Points:
 
 
 def _said(points: Points) -> str:
-    """No negative zeros: adding 0.0 to one makes it zero."""
-    return "{:+.2f} ({:+.2f} to {:+.2f})".format(*(round(one, 2) + 0.0 for one in points))
+    return "{:+.2f} ({:+.2f} to {:+.2f})".format(*points)
 
 
 def claims(measured: Measured) -> tuple[Claim, ...]:

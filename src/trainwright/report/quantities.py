@@ -79,13 +79,14 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def typeset(text: str) -> str:
-    """A sentence with its numbers written as everywhere: true minus signs, powers of ten, a space that does
-    not break before %.
+    """A sentence with its numbers written as everywhere: true minus signs, none at zero, powers of ten, a
+    space that does not break before %.
 
-    >>> typeset("off by 3e-07, -1.5 points (-2 to -1), 95% or 5 %, 4-layer nets, 1e+09")
-    'off by 3×10⁻⁷, −1.5 points (−2 to −1), 95\xa0% or 5\xa0%, 4-layer nets, 10⁹'
+    >>> typeset("off by 3e-07, -1.5 points (-2 to -0.0), 95% or 5 %, 4-layer nets, 1e+09")
+    'off by 3×10⁻⁷, −1.5 points (−2 to 0.0), 95\xa0% or 5\xa0%, 4-layer nets, 10⁹'
     """
     text = re.sub(r"\b(\d[\d.]*)e([+-]?)0*(\d+)\b", _power, text)
+    text = re.sub(r"(?<![\w.)])[-+](0(\.0+)?)(?!\.?\d)", r"\1", text)
     text = re.sub(r"(?<![\w.)])-(?=\d)", MINUS, text)
     return re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
 
