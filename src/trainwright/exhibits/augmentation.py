@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainwright import paired
@@ -276,9 +277,9 @@ def _errors_along(axes: Axes, measured: Measured, name: str) -> None:
         errors = [100 * _errors(comparison, arm).mean() for comparison in found.values()]
         axes.plot(list(found), errors, color=colour, marker=marker, label=arm)
     axes.set(xscale="log", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.tick_params(axis="y", which="minor", labelsize=9)
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _arms(measured: Measured, name: str) -> list[str]:

@@ -37,6 +37,7 @@ import pandas as pd
 from flax import nnx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainwright import paired
@@ -358,13 +359,14 @@ def draw(measured: Measured) -> Figure:
     for comparison, width in ((smallest, 1.0), (measured.comparison, 2.0)):
         for arm in comparison.arms:
             curve, colour = arm.curves["validation_error"], COLOURS[arm.name]
-            mean, low, high = (100 * (1 - np.array(part)) for part in (curve.mean, curve.high, curve.low))
+            mean, low, high = (100 * np.array(part) for part in (curve.mean, curve.low, curve.high))
             style = "-" if arm.name == WITH else "--"
             label = f"{'with' if arm.name == WITH else 'without'} batch norm, rate {arm.learning_rate:g}"
             panels["accuracy"].plot(curve.steps, mean, style, color=colour, lw=width, label=label)
-            band = low, np.minimum(high, 100)
+            band = np.maximum(low, mean / 2), high
             panels["accuracy"].fill_between(curve.steps, *band, color=colour, alpha=0.12, lw=0)
     panels["accuracy"].set(title="Accuracy along training", xlabel="step", ylabel="validation accuracy (%)")
+    _accuracies(panels["accuracy"])
     panels["accuracy"].legend(fontsize=9, frameon=False, loc="lower right")
     for name, traces in measured.traces.items():
         _percentiles(panels[name], traces[0], name, measured.rate)
@@ -374,6 +376,15 @@ def draw(measured: Measured) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.title.set_fontsize(11)
     return figure
+
+
+def _accuracies(axes: Axes) -> None:
+    """Errors in %, labelled as accuracies: logarithmic, or 97 and 98 % would be one line in the end."""
+    axes.set_yscale("log")
+    axes.invert_yaxis()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(lambda error, _: f"{100 - error:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _percentiles(axes: Axes, trace: Trace, name: str, rate: float) -> None:

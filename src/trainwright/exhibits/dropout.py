@@ -43,6 +43,8 @@ import pandas as pd
 from flax import nnx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainwright import keys, paired, predict
@@ -413,8 +415,9 @@ def draw(measured: Measured) -> Figure:
         _line(sizes, along, colour, marker, f"{name} dropout")
     sizes.set(title="Size of the data set", xlabel="training examples", ylabel="test error (%)")
     sizes.set(xscale="log", yscale="log")
+    sizes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     sizes.yaxis.set_major_formatter("{x:g}")
-    sizes.yaxis.set_minor_formatter("{x:g}")
+    sizes.yaxis.set_minor_locator(NullLocator())
     _passes(passes, measured)
     _features(features, measured.activations)
     for name, colour, marker in (("linear", VERMILLION, "o"), ("rectified", BLUE, "s")):
@@ -425,22 +428,31 @@ def draw(measured: Measured) -> Figure:
     for axes in panels.flat:
         axes.spines[["top", "right"]].set_visible(False)
         axes.title.set_fontsize(11)
-    for axes in (networks, sizes, passes, features, units):
-        axes.legend(fontsize=9, frameon=False)
+    for axes in (sizes, passes, features, units):
+        axes.legend()
     return figure
 
 
 def _networks(axes: Axes, pairs: list[Comparison]) -> None:
-    for number, pair in enumerate(pairs):
+    """Colour for dropout, dashes for depth, thickness for width; the legend names these, not each curve."""
+    shapes = [tuple(pair.reference.split("×")) for pair in pairs]
+    dashes = dict(zip(dict.fromkeys(depth for depth, _ in shapes), ("-", "--", ":"), strict=True))
+    thickness = dict(zip(dict.fromkeys(width for _, width in shapes), (1.3, 2.6), strict=False))
+    for (depth, width), pair in zip(shapes, pairs, strict=True):
         for arm, colour in zip(pair.arms, (BLUE, VERMILLION), strict=True):
             curve = arm.curves["validation_error"]
-            style = ("-", "--", ":")[3 * number // len(pairs)]
-            width = 1.5 if len(pairs) <= 3 else 1 + number % 2
-            label = f"{pair.reference}{', dropout' if colour == VERMILLION else ''}"
-            axes.plot(curve.steps, [100 * e for e in curve.mean], style, color=colour, lw=width, label=label)
+            look: dict[str, Any] = {"ls": dashes[depth], "lw": thickness[width], "color": colour}
+            axes.plot(curve.steps, 100 * np.array(curve.mean), **look)
     final = [100 * arm.curves["validation_error"].mean[-1] for pair in pairs for arm in pair.arms]
     axes.set_ylim(0.8 * min(final), 2.2 * max(final))
     axes.set(title="Figure 4: depths and widths", xlabel="weight updates", ylabel="validation error (%)")
+    named: list[tuple[str, dict[str, Any]]] = [
+        ("without dropout", {"color": BLUE}),
+        ("with dropout", {"color": VERMILLION}),
+        *((f"{depth} layers", {"ls": style, "color": "#555555"}) for depth, style in dashes.items()),
+        *((f"{width} units", {"lw": lw, "color": "#555555"}) for width, lw in thickness.items()),
+    ]
+    axes.legend([Line2D([], [], **drawn) for _, drawn in named], [name for name, _ in named], ncols=2)
 
 
 def _line(axes: Axes, along: Mapping[Any, Interval], colour: str, marker: str, label: str = "") -> None:
