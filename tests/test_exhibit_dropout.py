@@ -45,8 +45,9 @@ def recipe(rate: float, inputs: float = 0.0) -> Recipe:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     arms = {"plain": recipe(0), "plain with dropout": recipe(0.5)}
     kept = {"0.1": recipe(0.9), "0.5": recipe(0.5), "1.0": recipe(0)}
+    networks = {name.replace("plain", "1×48"): one for name, one in arms.items()}
     plan = Plan(
-        Study(DataSpec("digits", examples=500), arms, seeds=2),
+        Study(DataSpec("digits", examples=500), networks, seeds=2),
         Study(DataSpec("digits", examples=500), kept, seeds=2),
         {size: Study(DataSpec("digits", examples=size), arms, seeds=2) for size in (100, 500)},
     )

@@ -436,7 +436,7 @@ def draw(measured: Measured) -> Figure:
 def _networks(axes: Axes, pairs: list[Comparison]) -> None:
     """Colour for dropout, dashes for depth, thickness for width; the legend names these, not each curve."""
     shapes = [tuple(pair.reference.split("×")) for pair in pairs]
-    dashes = dict(zip(dict.fromkeys(depth for depth, _ in shapes), ("-", "--", ":"), strict=True))
+    dashes = dict(zip(dict.fromkeys(depth for depth, _ in shapes), ("-", "--", ":"), strict=False))
     thickness = dict(zip(dict.fromkeys(width for _, width in shapes), (1.3, 2.6), strict=False))
     for (depth, width), pair in zip(shapes, pairs, strict=True):
         for arm, colour in zip(pair.arms, (BLUE, VERMILLION), strict=True):
