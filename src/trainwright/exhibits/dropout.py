@@ -18,7 +18,7 @@ layers of 2048 units, figure 10 layers of 1024, 1024 and 2048 and 100 examples o
 1024, and 200 examples or more. Features are the classifier's, not an autoencoder's, and random passes those
 of the network that had most examples. Figure 4 draws the test error along training; here that is the error on
 validation examples, and the test examples judge the end, so training uses 50,000 of the 60,000. The paper
-makes a million updates, the full version 20,000 for figure 4 and 10,000 for the rest, some two hours on two
+makes a million updates, the full version 15,000 for figure 4 and 10,000 for the rest, some two hours on two
 cores. Dropout takes two to three times as long (appendix A); where figure 4's groups do not separate,
 trainings too short, the lower momentum and the missing bound may each be the cause.
 
@@ -85,7 +85,7 @@ def plan(budget: Budget) -> Plan:
     widths, depths = ((100,) if quick else (1024, 2048)), (2, 3, 4)
     base = Recipe(strategies=(Momentum(0.9),), learning_rate=0.05, batch_size=50 if quick else 128)
     brief = base.replace(steps=1000 if quick else 10_000, evaluate_every=100 if quick else 1000)
-    long = brief if quick else base.replace(steps=30_000, evaluate_every=1000)
+    long = brief if quick else base.replace(steps=15_000, evaluate_every=1000)
     data = _halved_mnist() if quick else DataSpec("mnist")
     examples = 1000 if quick else None
     seeds = 8 if quick else 3
