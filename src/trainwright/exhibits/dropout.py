@@ -44,7 +44,7 @@ from flax import nnx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainwright import keys, paired, predict
@@ -446,6 +446,7 @@ def _networks(axes: Axes, pairs: list[Comparison]) -> None:
     final = [100 * arm.curves["validation_error"].mean[-1] for pair in pairs for arm in pair.arms]
     axes.set_ylim(0.8 * min(final), 2.2 * max(final))
     axes.set(title="Figure 4: depths and widths", xlabel="weight updates", ylabel="validation error (%)")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     named: list[tuple[str, dict[str, Any]]] = [
         ("without dropout", {"color": BLUE}),
         ("with dropout", {"color": VERMILLION}),
