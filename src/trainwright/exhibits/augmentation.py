@@ -168,7 +168,7 @@ def table(measured: Measured) -> pd.DataFrame:
         for arm in comparison.arms:
             gain = paired.estimate(measured.gains(name, arm.name)[size])
             low, high = gain.interval(0.95)
-            gained = np.round((gain.mean, low, high), 4)  # test errors have no more digits than that
+            gained = np.round((gain.mean, low, high), 4)  # equal errors leave 1e-15
             rows.append((name, size, arm.name, 100 * arm.error.mean, *gained))
     columns = ["data", "examples", "arm", "test error (%)", "gain", "gain, low", "gain, high"]
     return pd.DataFrame(rows, columns=columns)

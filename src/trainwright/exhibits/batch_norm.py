@@ -363,7 +363,7 @@ def draw(measured: Measured) -> Figure:
             style = "-" if arm.name == WITH else "--"
             label = f"{'with' if arm.name == WITH else 'without'} batch norm, rate {arm.learning_rate:g}"
             panels["accuracy"].plot(curve.steps, mean, style, color=colour, lw=width, label=label)
-            band = np.maximum(low, mean / 2), high
+            band = np.maximum(low, mean / 2), high  # a logarithmic axis has no place for zero
             panels["accuracy"].fill_between(curve.steps, *band, color=colour, alpha=0.12, lw=0)
     panels["accuracy"].set(title="Accuracy along training", xlabel="step", ylabel="validation accuracy (%)")
     _accuracies(panels["accuracy"])

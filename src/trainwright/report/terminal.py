@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from textwrap import wrap
 
@@ -18,7 +19,8 @@ from trainwright.report.quantities import printable
 
 STYLES = {"helps": "green", "hurts": "red", "no difference": "", "cannot tell": "yellow", "reference": "dim"}
 ASCII = str.maketrans(
-    {"−": "-", "–": "-", "±": "+/-", "≈": "~", "✓": "+", "✗": "x", "•": "*", "▸": ">", "δ": "delta"}
+    {"−": "-", "–": "-", "±": "+/-", "≈": "~", "✓": "+", "✗": "x", "•": "*", "▸": ">", "δ": "delta", "×": "x"}
+    | dict(zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True))
 )
 Spell = Callable[[str], str]
 
@@ -105,4 +107,12 @@ def _spelling(options: ConsoleOptions) -> Spell:
     encoding = options.encoding
     if encoding.lower().startswith("utf"):
         return printable
-    return lambda text: printable(text).translate(ASCII).encode(encoding, errors="replace").decode(encoding)
+    return lambda text: _plain(printable(text)).encode(encoding, errors="replace").decode(encoding)
+
+
+def _plain(text: str) -> str:
+    """
+    >>> _plain("−3×10⁻⁷ ± 10⁹")
+    '-3x10^-7 +/- 10^9'
+    """
+    return re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", r"^\g<0>", text).translate(ASCII)
