@@ -16,10 +16,10 @@ import numpy as np
 from jobs import JOBS, Job
 from trainwright_job import dataset, recipe
 
-from trainwright import step
-from trainwright.cohort import Cohort
-from trainwright.fit import fit
-from trainwright.training import Training
+from trainwright.training import step
+from trainwright.training.cohort import Cohort
+from trainwright.training.fit import fit
+from trainwright.training.progress import Training
 
 REPEATS = 7
 

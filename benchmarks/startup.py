@@ -19,7 +19,7 @@ def startup(peers: Path, repeats: int) -> dict[str, float]:
     commands = {
         "trainwright --help": [ours, "-c", "from trainwright.cli import main; main()", "--help"],
         "python -c pass": [ours, "-c", "pass"],
-        "import trainwright.fit": [ours, "-c", "import trainwright.fit"],
+        "import trainwright.training.fit": [ours, "-c", "import trainwright.training.fit"],
         "import torch": [str(peers), "-c", "import torch"],
         "import keras": [str(peers), "-c", "import keras"],
     }

@@ -11,11 +11,11 @@ from jobs import Job
 from turns import contestant
 
 from trainwright.data import Dataset, Splits
-from trainwright.fit import fit, fit_all
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Dropout
-from trainwright.training import Training
+from trainwright.training.fit import fit, fit_all
+from trainwright.training.progress import Training
 
 
 def dataset(job: Job) -> Dataset:

@@ -16,10 +16,11 @@ from typing import Any
 
 import pandas as pd
 
-from trainwright import exhibits, gallery, sealed
-from trainwright.defaults import Budget
-from trainwright.environment import environment, keep_compiled
+from trainwright import exhibits, gallery
+from trainwright.base import files as sealed
+from trainwright.base.environment import environment, keep_compiled
 from trainwright.exhibit import Claim
+from trainwright.studies.defaults import Budget
 
 FOLDER = Path(__file__).parent / "exhibits"
 RESULTS = Path(__file__).parents[1] / "results" / "exhibits"

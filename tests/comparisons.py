@@ -9,7 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-from trainwright.comparison import ArmResult, Comparison, Curve, Difference, Interval, Setting, Verdict
+from trainwright.comparison.results import (
+    ArmResult,
+    Comparison,
+    Curve,
+    Difference,
+    Interval,
+    Setting,
+    Verdict,
+)
 
 RATES = (0.03, 0.1, 0.3)
 STRATEGIES: dict[str, list[dict[str, Any]]] = {

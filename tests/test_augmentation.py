@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from small import digits, recipe
-from trainwright import step
-from trainwright.errors import SettingError
-from trainwright.fit import fit
+from trainwright.base.errors import SettingError
 from trainwright.strategies import Mirror, Shift
 from trainwright.strategies.noise import NoiseLayer
-from trainwright.training import Training, build
+from trainwright.training import step
+from trainwright.training.fit import fit
+from trainwright.training.progress import Training, build
 
 IMAGES = np.random.default_rng(0).uniform(0.1, 1, (400, 5, 6)).astype(np.float32)
 COLOURED = IMAGES.reshape(200, 5, 6, 2)

@@ -7,12 +7,12 @@ import pytest
 from flax import nnx
 
 from small import digits, recipe
-from trainwright.errors import SettingError
-from trainwright.fit import fit
+from trainwright.base.errors import SettingError
 from trainwright.network import Chain
 from trainwright.strategies import BatchNorm
 from trainwright.strategies.batch_norm import BatchNormLayer
-from trainwright.training import order
+from trainwright.training.fit import fit
+from trainwright.training.progress import order
 
 RNG = np.random.default_rng(0)
 BATCHES = RNG.normal([1.0, -3.0, 20.0], [1.0, 0.1, 5.0], (6, 16, 3)).astype(np.float32)

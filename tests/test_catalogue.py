@@ -2,8 +2,9 @@
 
 import pytest
 
-from trainwright import catalogue, strategies
-from trainwright.errors import SettingError
+from trainwright import strategies
+from trainwright.base.errors import SettingError
+from trainwright.report import catalogue
 
 
 @pytest.mark.parametrize("name", strategies.names())

@@ -18,13 +18,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainwright import checkpoints, defaults, sealed, strategies, terminal
-from trainwright.cli import main
+from trainwright import strategies
+from trainwright.base import files as sealed
+from trainwright.base.errors import Interrupted, StoreError
+from trainwright.cli import main, terminal
 from trainwright.data import load
-from trainwright.errors import Interrupted, StoreError
 from trainwright.model import Model
 from trainwright.recipe import Recipe
-from trainwright.training import Slot
+from trainwright.studies import defaults
+from trainwright.training import checkpoints
+from trainwright.training.progress import Slot
 
 SHORT = ["--epochs", "2", "--network", "mlp((8,))"]
 

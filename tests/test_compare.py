@@ -14,11 +14,11 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from trainwright import paired
-from trainwright.compare import ArmRuns, Comparison, compare, curve, sentence
-from trainwright.errors import SettingError, StoreError
-from trainwright.run import Run
-from trainwright.score import score
+from trainwright.base.errors import SettingError, StoreError
+from trainwright.comparison import paired
+from trainwright.comparison.compare import ArmRuns, Comparison, compare, curve, sentence
+from trainwright.runs.run import Run
+from trainwright.runs.score import score
 
 
 class Watched(Mapping):
@@ -579,7 +579,7 @@ def test_other_json_is_refused(text):
 def test_comparing_needs_neither_jax_nor_statsmodels():
     script = """
 import sys
-import trainwright.compare, trainwright.store
+import trainwright.comparison.compare, trainwright.runs.store
 sys.exit(bool({"jax", "flax", "statsmodels", "pandas", "scipy"} & sys.modules.keys()))
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

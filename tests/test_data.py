@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from trainwright.base.errors import DataError, SettingError
 from trainwright.data import DataSpec, Preparation, facts, load, read_inputs
 from trainwright.data.dataset import Dataset, Splits
 from trainwright.data.splits import split
-from trainwright.errors import DataError, SettingError
 
 
 def customers(rows: int = 200) -> pd.DataFrame:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import test_data_files
+from trainwright.base.cache import cache_folder
+from trainwright.base.errors import DataError
 from trainwright.data import fetching, load
-from trainwright.data.fetching import FileSet, Unavailable, cache_folder, fetch
-from trainwright.errors import DataError
+from trainwright.data.fetching import FileSet, Unavailable, fetch
 
 CONTENT = {"train-images-idx3-ubyte": b"pixels" * 100, "train-labels-idx1-ubyte": b"labels" * 10}
 SUMS = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from trainwright.base.errors import DataError, SettingError
 from trainwright.data import load, read_inputs
 from trainwright.data.idx import TYPES, read_idx
 from trainwright.data.npz import read_npz
 from trainwright.data.tables import read_csv
-from trainwright.errors import DataError, SettingError
 
 LABELS = np.tile(np.array([0, 1, 2], np.uint8), 10)
 IMAGES = np.random.default_rng(0).integers(256, size=(30, 4, 4)).astype(np.uint8)

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from trainwright import strategies
+from trainwright.base.errors import SettingError
 from trainwright.data import Dataset, load
 from trainwright.data.dataset import Splits
-from trainwright.diagnose import Diagnosis, diagnose
-from trainwright.errors import SettingError
-from trainwright.fit import Slot, fit
-from trainwright.instruments import examine, guess
+from trainwright.diagnosis.instruments import examine, guess
+from trainwright.diagnosis.symptoms import Diagnosis, diagnose
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
+from trainwright.training.fit import Slot, fit
 
 SMALL = Mlp((16, 16))
 
@@ -171,7 +171,8 @@ def test_the_command_line_prints_a_diagnosis(tmp_path: Path) -> None:
 
 def test_public_functions_stay_functions_when_their_modules_are_loaded() -> None:
     code = (
-        "import trainwright as t, trainwright.fit, trainwright.diagnose; print(t.fit, t.diagnose, t.compare)"
+        "import trainwright as t, trainwright.training.fit, trainwright.diagnosis.symptoms; "
+        "print(t.fit, t.diagnose, t.compare)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.count("<function") == 3

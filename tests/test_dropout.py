@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import small
-from trainwright import keys
-from trainwright.errors import SettingError
+from trainwright.base import keys
+from trainwright.base.errors import SettingError
 from trainwright.strategies.dropout import Dropout, DropoutLayer
-from trainwright.training import Training, rehearse
+from trainwright.training.progress import Training, rehearse
 
 
 def passes(layer: DropoutLayer, x: jax.Array, number: int) -> jax.Array:

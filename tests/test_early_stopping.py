@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from small import digits, recipe
 from trainwright.data.dataset import Splits
-from trainwright.fit import fit
 from trainwright.strategies import EarlyStopping
+from trainwright.training.fit import fit
 
 DATA = digits()
 SETTINGS = {"learning_rate": 2.0, "steps": 60, "evaluate_every": 3}

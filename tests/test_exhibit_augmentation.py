@@ -11,7 +11,7 @@ import comparisons
 from trainwright.data import DataSpec
 from trainwright.exhibits.augmentation import SETS, Measured, claims, draw, measure, plan, samples, table
 from trainwright.networks.mlp import Mlp
-from trainwright.study import Study
+from trainwright.studies.study import Study
 
 SIZES = (100, 500)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import comparisons
-from trainwright.comparison import Comparison
+from trainwright.comparison.results import Comparison
 from trainwright.exhibits.batch_norm import (
     WITH,
     WITHOUT,
@@ -29,9 +29,9 @@ from trainwright.exhibits.batch_norm import (
     study_of,
     tables,
 )
-from trainwright.fit import fit
-from trainwright.run import Run
-from trainwright.study import Study
+from trainwright.runs.run import Run
+from trainwright.studies.study import Study
+from trainwright.training.fit import fit
 
 
 @pytest.fixture(scope="module")

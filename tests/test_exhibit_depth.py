@@ -12,7 +12,7 @@ import comparisons
 from trainwright.data import load
 from trainwright.exhibits.depth import Measured, claims, draw, measure, name, numbers, same_size, study_of
 from trainwright.networks.mlp import Mlp
-from trainwright.study import Study
+from trainwright.studies.study import Study
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import comparisons
-from trainwright.comparison import Comparison, Interval
+from trainwright.comparison.results import Comparison, Interval
 from trainwright.data import DataSpec, load
 from trainwright.exhibits.dropout import (
     DRAWS,
@@ -29,11 +29,11 @@ from trainwright.exhibits.dropout import (
     passes,
     tables,
 )
-from trainwright.fit import fit
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies.dropout import Dropout
-from trainwright.study import Study
+from trainwright.studies.study import Study
+from trainwright.training.fit import fit
 
 
 def recipe(rate: float, inputs: float = 0.0) -> Recipe:

@@ -12,7 +12,7 @@ from comparisons import study
 from trainwright.data import DataSpec
 from trainwright.exhibits import regularization
 from trainwright.exhibits.regularization import KINDS, STRENGTHS, Measured, claims, draw, measure, study_of
-from trainwright.study import Study
+from trainwright.studies.study import Study
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small import digits, recipe, table
-from trainwright import keys, step
+from trainwright.base import keys
+from trainwright.base.config import value
+from trainwright.base.errors import SettingError
 from trainwright.data import load
-from trainwright.errors import SettingError
-from trainwright.fit import fit, fit_all
 from trainwright.networks.mlp import Mlp
-from trainwright.score import score
+from trainwright.runs.score import score
 from trainwright.strategies import L2, BatchNorm, Dropout, EarlyStopping, Momentum, Noise
 from trainwright.strategy import Layer, Site, Strategy
-from trainwright.training import Training, order
-from trainwright.value import value
+from trainwright.training import step
+from trainwright.training.fit import fit, fit_all
+from trainwright.training.progress import Training, order
 
 DATA = digits()
 ROWS = np.array([3, 5, 8, 13, 21, 34, 55])

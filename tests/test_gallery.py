@@ -13,9 +13,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from trainwright import exhibits, gallery
-from trainwright.errors import DataError, Interrupted, SettingError, StoreError
+from trainwright.base.config import value
+from trainwright.base.errors import DataError, Interrupted, SettingError, StoreError
 from trainwright.exhibit import Claim, Exhibit, Exhibited, spelled
-from trainwright.value import value
 
 
 @value

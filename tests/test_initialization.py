@@ -5,12 +5,12 @@ import pytest
 from scipy.special import softmax
 
 from small import digits, recipe, table
-from trainwright.cohort import named_arrays
-from trainwright.fit import fit
 from trainwright.networks.mlp import Mlp
 from trainwright.sites import Sites
 from trainwright.strategies import Activation, Initialization
-from trainwright.training import Training, build
+from trainwright.training.cohort import named_arrays
+from trainwright.training.fit import fit
+from trainwright.training.progress import Training, build
 
 M, N = 300, 200
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from trainwright import keys
+from trainwright.base import keys
 
 KEY = keys.step_key(3)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,33 +16,35 @@ PACKAGE = Path(trainwright.__file__).parent
 
 # From the bottom to the top: a module may import what stands above it in this list, and its own room.
 ORDER = [
-    ["errors"],
-    ["plainjson", "value", "keys", "run"],
-    ["sealed", "registry", "environment", "data"],
+    ["base"],
+    ["data"],
     ["strategy"],
     ["strategies"],
     ["sites"],
     ["network"],
     ["networks"],
     ["recipe"],
-    ["predict"],
-    ["step"],
+    ["runs"],
     ["training"],
-    ["cohort"],
-    ["fit"],
-    ["score", "paired"],
+    ["model"],
     ["comparison"],
-    ["compare"],
-    ["store", "report", "model", "workers"],
-    ["checkpoints"],
-    ["study"],
-    ["catalogue", "defaults", "exhibit", "instruments", "diagnose"],
-    ["exhibits", "systems"],
-    ["terminal", "gallery"],
+    ["report"],
+    ["studies"],
+    ["diagnosis"],
+    ["exhibit"],
+    ["exhibits"],
+    ["gallery"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
-WITHOUT_JAX = ("comparison", "compare", "paired", "score", "store", "report", "sealed", "plainjson")
+WITHOUT_JAX = (
+    "comparison.compare",
+    "comparison.paired",
+    "runs.store",
+    "report",
+    "base.files",
+    "base.strict_json",
+)
 
 
 def room(path: Path) -> str:
@@ -49,35 +52,46 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path, *, at_start: bool = False) -> set[str]:
-    """The `trainwright.X` that a file names in imports; only those run when it is imported, if asked."""
-    tree = ast.parse(path.read_text("utf-8"))
-    nodes = tree.body if at_start else list(ast.walk(tree))
+def imports(path: Path) -> set[str]:
+    """The modules of the package that a file imports, by name from the package on: `data.dataset`."""
     found = set()
-    for node in nodes:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= names if node.module == "trainwright" else {str(node.module)}
-    return found
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    ours = {name.removeprefix("trainwright.") for name in found if name.startswith("trainwright.")}
+    return {name for name in ours if name in MODULES}
+
+
+def module(path: Path) -> str:
+    """A file's name as a module, from the package on: `data.dataset`, or `data` for a folder's own."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
 FILES = [
     path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or path.name != "__init__.py"
 ]
+MODULES = {module(path): path for path in FILES}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", FILES, ids=module)
 def test_imports_run_one_way(path: Path) -> None:
     here = room(path)
     assert here in LEVEL, f"{here} has no place in the order: give it one here"
     for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "trainwright":
-            assert len(parts) > 1, f"{path}: import a module, not the package"
-            assert LEVEL[parts[1]] <= LEVEL[here], f"{here} imports {parts[1]}, which stands above it"
+        there = name.split(".")[0]
+        assert LEVEL[there] <= LEVEL[here], f"{here} imports {there}, which stands above it"
+
+
+def test_no_modules_import_each_other() -> None:
+    # A folder's own file gathers what is in it: what it imports is not held against the files beside it.
+    needs = {name: imports(path) - {name, name.rpartition(".")[0]} for name, path in MODULES.items()}
+    try:
+        tuple(TopologicalSorter(needs).static_order())
+    except CycleError as circle:
+        pytest.fail(" -> ".join(circle.args[1]))
 
 
 @pytest.mark.parametrize("name", WITHOUT_JAX)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from small import digits, recipe
-from trainwright.fit import fit
 from trainwright.strategies import MaxNorm
+from trainwright.training.fit import fit
 
 
 @settings(deadline=None)

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trainwright import predict as predicting
 from trainwright.networks.mlp import Mlp
-from trainwright.predict import average, monte_carlo, predict
 from trainwright.sites import Sites
 from trainwright.strategies import Dropout
+from trainwright.training import predict as predicting
+from trainwright.training.predict import average, monte_carlo, predict
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(11, 2, 3)).astype(np.float32))
 

@@ -23,8 +23,8 @@ from rich.console import Console
 
 import comparisons
 from trainwright import report
-from trainwright.comparison import Comparison, Interval, sentence
-from trainwright.errors import StoreError
+from trainwright.base.errors import StoreError
+from trainwright.comparison.results import Comparison, Interval, sentence
 from trainwright.report import figures, quantities, tables, verdicts
 
 MADE = {

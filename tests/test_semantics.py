@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 import small
-from trainwright import keys, sealed, store
-from trainwright.cohort import named_arrays
-from trainwright.training import Training, build, order
+from trainwright.base import files as sealed
+from trainwright.base import keys
+from trainwright.runs import store
+from trainwright.training.cohort import named_arrays
+from trainwright.training.progress import Training, build, order
 
 # Where this fails a recipe, data and seed give other numbers than they did: raise SEMANTICS in store.py, so
 # that no store mixes the old with the new, and write here what comes out now.

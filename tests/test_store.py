@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainwright import sealed
-from trainwright.errors import StoreError
-from trainwright.run import Run
-from trainwright.store import DamagedRun, Store, digest
+from trainwright.base import files as sealed
+from trainwright.base.errors import StoreError
+from trainwright.runs.run import Run
+from trainwright.runs.store import DamagedRun, Store, digest
 
 
 def make_run(seed: int = 0, **changes) -> Run:
@@ -108,7 +108,7 @@ def test_digest_sees_the_last_bit_of_a_number():
 
 def test_digest_changes_with_the_semantics(monkeypatch):
     before = digest({}, "", 0)
-    monkeypatch.setattr("trainwright.store.SEMANTICS", 99)
+    monkeypatch.setattr("trainwright.runs.store.SEMANTICS", 99)
     assert digest({}, "", 0) != before
 
 
@@ -277,8 +277,8 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from test_store import make_run
-from trainwright.errors import StoreError
-from trainwright.store import Store
+from trainwright.base.errors import StoreError
+from trainwright.runs.store import Store
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
@@ -335,7 +335,7 @@ HANG_ON = """
 import os, sys, time
 from pathlib import Path
 from test_store import make_run
-from trainwright.store import Store
+from trainwright.runs.store import Store
 calls = 0
 fsync = os.fsync
 def hang(descriptor):
@@ -379,7 +379,7 @@ def test_two_processes_write_the_same_runs(tmp_path):
 import sys
 from pathlib import Path
 from test_store import make_run
-from trainwright.store import Store
+from trainwright.runs.store import Store
 store = Store(Path(sys.argv[1]))
 for seed in range(40):
     store.write(make_run(seed))
@@ -398,7 +398,7 @@ def test_claims_exclude_and_end_with_their_process(tmp_path):
     script = """
 import sys, time
 from pathlib import Path
-from trainwright.store import Store
+from trainwright.runs.store import Store
 claim = Store(Path(sys.argv[1])).claim("0123")
 print(claim is not None, flush=True)
 time.sleep(60)

@@ -18,13 +18,12 @@ import pytest
 from flax import nnx
 
 from small import digits, example, recipe, table
-from trainwright import catalogue, step, strategies
-from trainwright.cohort import named_arrays
-from trainwright.errors import SettingError
-from trainwright.fit import fit, fit_all
+from trainwright import strategies
+from trainwright.base.config import allowed, settings
+from trainwright.base.errors import SettingError
 from trainwright.networks.mlp import Mlp
-from trainwright.run import Run
-from trainwright.step import Program
+from trainwright.report import catalogue
+from trainwright.runs.run import Run
 from trainwright.strategies import (
     L1,
     L2,
@@ -40,8 +39,11 @@ from trainwright.strategies import (
     Shift,
 )
 from trainwright.strategy import NothingToActOn, Strategy, uses
-from trainwright.training import Training, build
-from trainwright.value import allowed, settings
+from trainwright.training import step
+from trainwright.training.cohort import named_arrays
+from trainwright.training.fit import fit, fit_all
+from trainwright.training.progress import Training, build
+from trainwright.training.step import Program
 
 DATA = digits()
 NAMES = strategies.names()

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainwright.checkpoints import StoredCheckpoints
+from trainwright.base.environment import environment
+from trainwright.base.errors import SettingError
 from trainwright.data import DataSpec
-from trainwright.environment import environment
-from trainwright.errors import SettingError
-from trainwright.fit import fit_all
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.store import Store
+from trainwright.runs.store import Store
 from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
-from trainwright.study import Progress, Study, run_all
-from trainwright.training import Slot, Training
-from trainwright.workers import WorkerDied, run_tasks
+from trainwright.studies.study import Progress, Study, run_all
+from trainwright.studies.workers import WorkerDied, run_tasks
+from trainwright.training.checkpoints import StoredCheckpoints
+from trainwright.training.fit import fit_all
+from trainwright.training.progress import Slot, Training
 
 
 def small_data(examples: int = 90) -> DataSpec:
@@ -70,7 +70,7 @@ def test_a_study_repeated_trains_nothing(
     studied: tuple[Study, Path, list[Progress]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, folder, _ = studied
-    monkeypatch.setattr("trainwright.study.run_tasks", None)  # any call would raise
+    monkeypatch.setattr("trainwright.studies.study.run_tasks", None)  # any call would raise
     assert len(study.run(folder)) == 2
 
 
@@ -326,7 +326,7 @@ def test_a_class_of_the_user_s_script_is_studied_too(tmp_path: Path) -> None:
         "from trainwright import DataSpec, Mlp, Recipe, Study\n"
         "from trainwright.strategy import Strategy\n"
         "from trainwright.strategies import L2\n"
-        "from trainwright.value import value\n"
+        "from trainwright.base.config import value\n"
         "import jax\n"
         "@value\n"
         "class Shrink(Strategy):\n"
@@ -361,7 +361,7 @@ def test_a_checkpoint_from_another_number_of_cores_is_not_gone_on_from(
     checkpoints.write(training, {"state/0": np.zeros(3)}, {"step": 1})
     assert checkpoints.read(training)
     with monkeypatch.context() as patch:
-        patch.setattr("trainwright.checkpoints.environment", lambda: environment() | {"NPROC": "7"})
+        patch.setattr("trainwright.training.checkpoints.environment", lambda: environment() | {"NPROC": "7"})
         assert checkpoints.read(training) is None
     checkpoints.drop(training)
     assert checkpoints.read(training) is None

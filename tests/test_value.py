@@ -7,8 +7,8 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from trainwright.errors import SettingError
-from trainwright.value import Value, parse, value
+from trainwright.base.config import Value, parse, value
+from trainwright.base.errors import SettingError
 
 
 @value

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import pandas as pd
 from matplotlib.figure import Figure
 
-from trainwright.comparison import Comparison
-from trainwright.defaults import Budget
+from trainwright.base.config import Value
+from trainwright.comparison.results import Comparison
 from trainwright.report import quantities
-from trainwright.value import Value
+from trainwright.studies.defaults import Budget
 
 ONE_DRAW = "Intervals are over seeds (first weights, order of the batches), for one draw of the data."
 

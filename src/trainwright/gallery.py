@@ -20,16 +20,17 @@ import pandas as pd
 from cycler import cycler
 from markupsafe import Markup
 
-from trainwright import exhibits, sealed
-from trainwright.catalogue import paragraphs
-from trainwright.data import cache_folder
-from trainwright.defaults import Budget
-from trainwright.errors import SettingError, TrainwrightError
+from trainwright import exhibits
+from trainwright.base import files as sealed
+from trainwright.base.cache import cache_folder
+from trainwright.base.errors import SettingError, TrainwrightError
 from trainwright.exhibit import Claim, Exhibit, Exhibited, flat, sign, spelled
 from trainwright.report import html
 from trainwright.report.canvas import unique_ids
+from trainwright.report.catalogue import paragraphs
 from trainwright.report.markdown import prose, row_of
 from trainwright.report.quantities import typeset
+from trainwright.studies.defaults import Budget
 
 # Okabe and Ito's colours, told apart by colour-blind readers; the yellow is too light for lines.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

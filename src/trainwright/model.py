@@ -19,15 +19,16 @@ from flax import nnx
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
-from trainwright import plainjson, sealed
+from trainwright.base import files as sealed
+from trainwright.base import strict_json as plainjson
+from trainwright.base.errors import DataError, StoreError
 from trainwright.data.dataset import Dataset
 from trainwright.data.preparation import Preparation
 from trainwright.data.targets import Quantity
-from trainwright.errors import DataError, StoreError
-from trainwright.predict import predict
 from trainwright.recipe import Recipe
-from trainwright.run import Run
+from trainwright.runs.run import Run
 from trainwright.sites import Sites
+from trainwright.training.predict import predict
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import jax
 from flax import nnx
 
+from trainwright.base.config import Value
 from trainwright.sites import Sites
 from trainwright.strategy import Layer
-from trainwright.value import Value
 
 Part = nnx.Module | Callable[[jax.Array], jax.Array]
 

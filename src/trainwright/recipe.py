@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from trainwright import networks, strategies
-from trainwright.errors import SettingError
+from trainwright.base.config import Value, value
+from trainwright.base.errors import SettingError
 from trainwright.network import Network
 from trainwright.networks.mlp import Mlp
 from trainwright.strategy import Strategy
-from trainwright.value import Value, value
 
 
 @value

@@ -12,8 +12,8 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from trainwright import keys
-from trainwright.errors import SettingError
+from trainwright.base import keys
+from trainwright.base.errors import SettingError
 from trainwright.strategies.initialization import he_normal
 from trainwright.strategy import Kernel, Layer, NothingToActOn, Strategy, users, uses
 

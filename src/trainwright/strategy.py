@@ -16,8 +16,8 @@ import optax
 from flax import nnx
 from numpy.typing import NDArray
 
-from trainwright.errors import SettingError
-from trainwright.value import Value
+from trainwright.base.config import Value
+from trainwright.base.errors import SettingError
 
 Kernel = NDArray[np.float32]
 History = dict[str, list[float]]

@@ -12,8 +12,8 @@ import sys
 
 import typer
 
+from trainwright.base.errors import Interrupted, TrainwrightError
 from trainwright.cli import data, doctor, exhibits, fit, predict, report, strategies, study
-from trainwright.errors import Interrupted, TrainwrightError
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name; "

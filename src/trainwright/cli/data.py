@@ -12,8 +12,8 @@ def run(source: Source, target: Target = None, task: Task = None, as_json: Json 
 
     A data set known by name is fetched if need be.
     """
+    from trainwright.cli.terminal import console, facts_table
     from trainwright.data import facts, load
-    from trainwright.terminal import console, facts_table
 
     found = facts(load(source, target=target, task=task))
     if as_json:

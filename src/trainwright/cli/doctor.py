@@ -12,9 +12,10 @@ def run(as_json: Json = False) -> None:
 
     Versions, device, NPROC, cores, cache, and what is missing.
     """
-    from trainwright.data import NAMED, cache_folder
-    from trainwright.environment import environment, missing
-    from trainwright.terminal import console, facts_table
+    from trainwright.base.cache import cache_folder
+    from trainwright.base.environment import environment, missing
+    from trainwright.cli.terminal import console, facts_table
+    from trainwright.data import NAMED
 
     found = environment() | {
         "cache": str(cache_folder()),

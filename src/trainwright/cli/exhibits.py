@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from trainwright.base.errors import SettingError
 from trainwright.cli.options import Json, Markdown, Quiet, budget_of, command, option
-from trainwright.errors import SettingError
 
 Budget = Annotated[str, option("quick (half a minute each) or full (the lecture's size).")]
 Store = Annotated[
@@ -28,7 +28,7 @@ def run_all(
 ) -> None:
     """List the lecture's figures, or make a gallery of them all."""
     from trainwright import exhibits
-    from trainwright.terminal import console, exhibit_table
+    from trainwright.cli.terminal import console, exhibit_table
 
     if all_ != (out is not None):
         raise SettingError("exhibits: give --all and --out FOLDER together, or neither to list them")
@@ -37,7 +37,7 @@ def run_all(
         print(json.dumps(titles, indent=1)) if as_json else console().print(exhibit_table(titles))
         return
     from trainwright import gallery
-    from trainwright.environment import keep_compiled
+    from trainwright.base.environment import keep_compiled
 
     keep_compiled()
     made = gallery.write(
@@ -68,8 +68,8 @@ def run_one(
     It is computed and drawn, and held against what the lecture says.
     """
     from trainwright import gallery
-    from trainwright.environment import keep_compiled
-    from trainwright.terminal import console, exhibit_page
+    from trainwright.base.environment import keep_compiled
+    from trainwright.cli.terminal import console, exhibit_page
 
     exhibit = gallery.read(name)
     gallery.prepare(out)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
+from trainwright.base.errors import Interrupted, SettingError, StoreError
 from trainwright.cli.options import (
     BatchSize,
     Epochs,
@@ -19,7 +20,6 @@ from trainwright.cli.options import (
     changed,
     option,
 )
-from trainwright.errors import Interrupted, SettingError, StoreError
 
 
 def run(
@@ -43,17 +43,19 @@ def run(
 
     A training under way is kept in OUT.partial about every half minute: the same command goes on from there.
     """
-    from trainwright import defaults, sealed, strategies
     from trainwright import diagnose as diagnosed
-    from trainwright.checkpoints import StoredCheckpoints
+    from trainwright import strategies
+    from trainwright.base import files as sealed
+    from trainwright.base.environment import keep_compiled
+    from trainwright.cli.terminal import console, diagnosis_page, facts_table, training_progress
     from trainwright.data import load
-    from trainwright.environment import keep_compiled
-    from trainwright.fit import fit as train
     from trainwright.model import Model
     from trainwright.report.quantities import single
-    from trainwright.score import score
-    from trainwright.store import Store
-    from trainwright.terminal import console, diagnosis_page, facts_table, training_progress
+    from trainwright.runs.score import score
+    from trainwright.runs.store import Store
+    from trainwright.studies import defaults
+    from trainwright.training.checkpoints import StoredCheckpoints
+    from trainwright.training.fit import fit as train
 
     if out.exists():
         raise StoreError(f"{out} is there already: delete it, or name another folder with --out")

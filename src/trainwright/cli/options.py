@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from trainwright.errors import SettingError
+from trainwright.base.errors import SettingError
 
 if TYPE_CHECKING:
-    from trainwright.defaults import Budget
+    from trainwright.studies.defaults import Budget
 
 
 def option(help_: str, *names: str, **limits: Any) -> Any:
@@ -54,7 +54,7 @@ def changed(
 
 def budget_of(text: str) -> Budget:
     """The budget that was given; raises `SettingError` for another word."""
-    from trainwright.defaults import Budget
+    from trainwright.studies.defaults import Budget
 
     if text not in get_args(Budget):
         raise SettingError(f"--budget {text!r}: give one of {', '.join(get_args(Budget))}")

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from trainwright.base.errors import DataError, SettingError
 from trainwright.cli.options import Quiet, option
-from trainwright.errors import DataError, SettingError
 
 
 def run(
@@ -45,7 +45,7 @@ def run(
     if out is None:
         table.to_csv(sys.stdout, index=False)
     else:
-        from trainwright import sealed
+        from trainwright.base import files as sealed
 
         with sealed.explained(out.parent):
             sealed.replace_file(out, table.to_csv(index=False).encode(), out.parent)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainwright.base.errors import StoreError
 from trainwright.cli.options import Json, Markdown, Quiet, option
-from trainwright.errors import StoreError
 
 if TYPE_CHECKING:
-    from trainwright.comparison import Comparison
+    from trainwright.comparison.results import Comparison
 
 
 def run(
@@ -22,7 +22,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Draw a study's report again and print its tables."""
-    from trainwright.comparison import Comparison
+    from trainwright.comparison.results import Comparison
     from trainwright.report import write
 
     stored = folder / "comparison.json"
@@ -40,7 +40,7 @@ def run(
 def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> None:
     """Print a comparison in the form that was asked for."""
     from trainwright import report
-    from trainwright.terminal import console
+    from trainwright.cli.terminal import console
 
     if as_json:
         print(comparison.to_json())

@@ -22,8 +22,8 @@ def run(
     """
     from dataclasses import asdict
 
-    from trainwright import catalogue
-    from trainwright.terminal import card_page, card_table, console
+    from trainwright.cli.terminal import card_page, card_table, console
+    from trainwright.report import catalogue
 
     cards = [catalogue.card(name)] if name else catalogue.cards()
     if as_json:

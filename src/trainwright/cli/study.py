@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from trainwright.base.errors import Interrupted, SettingError
 from trainwright.cli.options import (
     BatchSize,
     Epochs,
@@ -21,11 +22,10 @@ from trainwright.cli.options import (
     option,
 )
 from trainwright.cli.report import show
-from trainwright.errors import Interrupted, SettingError
 
 if TYPE_CHECKING:
-    from trainwright.comparison import Comparison
-    from trainwright.study import Study
+    from trainwright.comparison.results import Comparison
+    from trainwright.studies.study import Study
 
 
 def run(
@@ -69,9 +69,11 @@ def run(
 
     Every run is kept: a study repeated goes on, and extended trains what is new.
     """
-    from trainwright import defaults, sealed, strategies
+    from trainwright import strategies
+    from trainwright.base import files as sealed
     from trainwright.data import DataSpec
-    from trainwright.study import Study
+    from trainwright.studies import defaults
+    from trainwright.studies.study import Study
 
     spec = DataSpec(source, target, task)
     data = spec.load()
@@ -97,7 +99,7 @@ def run(
 def _run_study(
     planned: Study, store: Path, delta: float | None, level: float, workers: int | None, quiet: bool
 ) -> Comparison:
-    from trainwright.terminal import study_progress
+    from trainwright.cli.terminal import study_progress
 
     try:
         with study_progress(len(planned.plan), quiet) as watch:
@@ -105,7 +107,7 @@ def _run_study(
                 store, delta=delta, level=level, command=command(), workers=workers, watch=watch
             )
     except Interrupted:
-        from trainwright.store import Store
+        from trainwright.runs.store import Store
 
         kept = sum(one.digest in Store(store) for one in planned.plan)
         raise Interrupted(
@@ -115,7 +117,7 @@ def _run_study(
 
 
 def _write_study(planned: Study, comparison: Comparison, store: Path, folder: Path) -> None:
-    from trainwright import sealed
+    from trainwright.base import files as sealed
     from trainwright.report import write
 
     write(comparison, folder / "report.html")

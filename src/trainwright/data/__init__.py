@@ -8,7 +8,6 @@ predict later.
 
 from trainwright.data.dataset import Dataset
 from trainwright.data.facts import facts
-from trainwright.data.fetching import cache_folder
 from trainwright.data.loading import DataSpec, load, read_inputs
 from trainwright.data.named import NAMED
 from trainwright.data.preparation import Preparation
@@ -22,7 +21,6 @@ __all__ = [
     "Preparation",
     "Splits",
     "Task",
-    "cache_folder",
     "facts",
     "load",
     "read_inputs",

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trainwright.base.errors import DataError
 from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, row_name, some
-from trainwright.errors import DataError
 
 MOST_CATEGORIES = 50
 FEWEST_CATEGORIES = 10  # so many distinct texts are categories even in a small table

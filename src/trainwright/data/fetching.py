@@ -21,10 +21,10 @@ from pathlib import Path
 
 import pooch
 from filelock import FileLock
-from platformdirs import user_cache_path
 
+from trainwright.base.cache import cache_folder
+from trainwright.base.errors import DataError
 from trainwright.data.idx import read_bytes
-from trainwright.errors import DataError
 
 log = logging.getLogger("trainwright")
 
@@ -50,11 +50,6 @@ class Unavailable(Exception):
 
 class NotFetched(DataError):
     """A data set that is not in the cache, and that no source had: the machine is offline, perhaps."""
-
-
-def cache_folder() -> Path:
-    """Where fetched data sets are kept: `TRAINWRIGHT_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get("TRAINWRIGHT_CACHE") or user_cache_path("trainwright")).expanduser().absolute()
 
 
 def fetch(files: FileSet) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from trainwright.base.errors import DataError, SettingError
 from trainwright.data.columns import measure_columns
 from trainwright.data.dataset import Dataset
 from trainwright.data.idx import is_idx, read_idx, read_idx_source
@@ -23,7 +24,6 @@ from trainwright.data.raw import Inputs, Raw, as_inputs, from_arrays, from_table
 from trainwright.data.splits import split
 from trainwright.data.tables import read_csv, read_parquet
 from trainwright.data.targets import Classes, Target, choose_task, find_classes, measure_quantity
-from trainwright.errors import DataError, SettingError
 
 Source = str | os.PathLike[str] | pd.DataFrame | Sequence[Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright.errors import DataError
+from trainwright.base.errors import DataError
 
 INPUTS = ("x", "X", "inputs", "images", "data")
 TARGETS = ("y", "Y", "targets", "target", "labels", "label")

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from trainwright.base.errors import DataError
 from trainwright.data.values import LARGEST
-from trainwright.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
+from trainwright.base.errors import DataError
 from trainwright.data.columns import Columns, Unseen
 from trainwright.data.pixels import Pixels
 from trainwright.data.targets import Classes, Quantity, Task
 from trainwright.data.values import some
-from trainwright.errors import DataError
 
 
 @dataclass(frozen=True)

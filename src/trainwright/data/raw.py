@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trainwright.base.errors import DataError
 from trainwright.data.preparation import as_table
 from trainwright.data.values import some
-from trainwright.errors import DataError
 
 Inputs = pd.DataFrame | NDArray[Any]
 

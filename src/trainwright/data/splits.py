@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright.errors import SettingError
+from trainwright.base.errors import SettingError
 
 Indices = NDArray[np.int64]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from trainwright.errors import DataError
+from trainwright.base.errors import DataError
 
 DELIMITERS = ",;\t|"
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trainwright.base.errors import DataError, SettingError
 from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, place, some
-from trainwright.errors import DataError, SettingError
 
 Task = Literal["classification", "regression"]
 

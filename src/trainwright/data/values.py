@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.errors import DataError
+from trainwright.base.errors import DataError
 
 LARGEST = 1e100  # larger numbers are treated as infinite
 

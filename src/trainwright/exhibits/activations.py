@@ -30,23 +30,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright import paired
-from trainwright.cohort import named_arrays
-from trainwright.compare import Comparison, Verdict
+from trainwright.base.config import value
+from trainwright.comparison import paired
+from trainwright.comparison.compare import Comparison, Verdict
 from trainwright.data import DataSpec
-from trainwright.defaults import Budget
-from trainwright.diagnose import diagnose
+from trainwright.diagnosis.instruments import EXAMPLES
+from trainwright.diagnosis.symptoms import diagnose
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
-from trainwright.instruments import EXAMPLES
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
+from trainwright.runs.store import Store
 from trainwright.sites import Sites
-from trainwright.store import Store
 from trainwright.strategies import Activation
 from trainwright.strategies.activation import Maxout, RadialBasis
-from trainwright.study import Planned, Study
-from trainwright.training import build
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Planned, Study
+from trainwright.training.cohort import named_arrays
+from trainwright.training.progress import build
 
 Array = NDArray[np.float64]
 

@@ -34,11 +34,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from trainwright import paired
-from trainwright.compare import ArmRuns, Comparison, compare
+from trainwright.base.config import value
+from trainwright.comparison import paired
+from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.data import NAMED, Dataset, DataSpec, load
 from trainwright.data.pixels import halved
-from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -48,8 +48,8 @@ from trainwright.strategies.momentum import Momentum
 from trainwright.strategies.noise import Noise, NoiseLayer
 from trainwright.strategies.rate_schedule import RateSchedule
 from trainwright.strategies.shift import Shift
-from trainwright.study import Study, run_all
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study, run_all
 
 SETS = {"no_shoes": "clothes without shoes", "fashion_mnist": "clothes and shoes", "mnist": "digits"}
 SHOES = (5, 7, 9)  # sandals, sneakers, ankle boots

@@ -40,25 +40,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from trainwright import paired
-from trainwright.compare import ArmRuns, Comparison, compare, sentence
+from trainwright.base.config import value
+from trainwright.comparison import paired
+from trainwright.comparison.compare import ArmRuns, Comparison, compare, sentence
 from trainwright.data import Dataset, DataSpec, load
-from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
-from trainwright.fit import fit
 from trainwright.model import Model
 from trainwright.network import Chain
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, VERMILLION
-from trainwright.run import Run
+from trainwright.runs.run import Run
 from trainwright.strategies import batch_norm
 from trainwright.strategies.activation import Activation
 from trainwright.strategies.initialization import Initialization
 from trainwright.strategy import Layer
-from trainwright.study import Study
-from trainwright.training import Slot
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study
+from trainwright.training.fit import fit
+from trainwright.training.progress import Slot
 
 PERCENTILES = (15, 50, 85)
 LOOK_EVERY = 100  # steps: most of the wandering is over in the first thousand

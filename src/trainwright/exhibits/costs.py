@@ -31,16 +31,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.compare import Comparison
+from trainwright.base.config import value
+from trainwright.comparison.compare import Comparison
 from trainwright.data import DataSpec
-from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Cost, Initialization
-from trainwright.study import Study
-from trainwright.training import Training, build
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study
+from trainwright.training.progress import Training, build
 
 Array = NDArray[np.float64]
 

@@ -36,19 +36,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright import paired
-from trainwright.compare import ArmResult, Comparison
+from trainwright.base.config import value
+from trainwright.comparison import paired
+from trainwright.comparison.compare import ArmResult, Comparison
 from trainwright.data import DataSpec, load
 from trainwright.data.pixels import halved
-from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, VERMILLION
 from trainwright.strategies.adam import Adam
 from trainwright.strategies.rate_schedule import RateSchedule
-from trainwright.study import Study
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study
 
 BOOK = "Goodfellow et al. 2016, "
 Images = NDArray[np.float32]

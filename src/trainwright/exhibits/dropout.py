@@ -47,22 +47,24 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from trainwright import keys, paired, predict
-from trainwright.compare import Comparison, Interval, compare
+from trainwright.base import keys
+from trainwright.base.config import value
+from trainwright.comparison import paired
+from trainwright.comparison.compare import Comparison, Interval, compare
 from trainwright.data import Dataset, DataSpec, load
 from trainwright.data.pixels import halved
-from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, VERMILLION
-from trainwright.run import Run
-from trainwright.store import Store
+from trainwright.runs.run import Run
+from trainwright.runs.store import Store
 from trainwright.strategies import dropout
 from trainwright.strategies.momentum import Momentum
-from trainwright.study import Study, run_all
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study, run_all
+from trainwright.training import predict
 
 PASSES, KEPT, DRAWS = 50, 100, 20  # sets of up to 50 random passes, drawn 20 times from 100
 SOURCE = "Srivastava et al. 2014"

@@ -29,19 +29,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright import keys, paired
+from trainwright.base import keys
+from trainwright.base.config import value
+from trainwright.comparison import paired
 from trainwright.data import DataSpec, load
-from trainwright.defaults import Budget
 from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, Exhibited
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.quantities import significant
-from trainwright.run import Run
-from trainwright.score import score
+from trainwright.runs.run import Run
+from trainwright.runs.score import score
 from trainwright.strategies.activation import Activation
 from trainwright.strategies.early_stopping import EarlyStopping as Strategy
-from trainwright.study import Study
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study
 
 Runs = dict[str, tuple[Run, ...]]
 BOOK = "Goodfellow, Bengio & Courville 2016"

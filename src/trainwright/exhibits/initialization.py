@@ -36,20 +36,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainwright import keys, paired
-from trainwright.cohort import named_arrays
+from trainwright.base import keys
+from trainwright.base.config import value
+from trainwright.comparison import paired
 from trainwright.data import Dataset, load
-from trainwright.defaults import Budget
+from trainwright.diagnosis.instruments import Reading, examine
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
-from trainwright.fit import fit
-from trainwright.instruments import Reading, examine
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.run import Run
+from trainwright.runs.run import Run
 from trainwright.strategies.activation import Activation
 from trainwright.strategies.initialization import Initialization as Strategy
-from trainwright.training import Training, build
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.training.cohort import named_arrays
+from trainwright.training.fit import fit
+from trainwright.training.progress import Training, build
 
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.4"
 WIDTH, DEPTH = 100, 10

@@ -38,19 +38,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from trainwright import keys, paired
-from trainwright.comparison import Comparison, sentence
+from trainwright.base import keys
+from trainwright.base.config import value
+from trainwright.comparison import paired
+from trainwright.comparison.results import Comparison, sentence
 from trainwright.data import Dataset, DataSpec, load
-from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
-from trainwright.fit import fit
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.step import Program, evaluate, stretch
-from trainwright.study import Study
-from trainwright.training import Training, build
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study
+from trainwright.training.fit import fit
+from trainwright.training.progress import Training, build
+from trainwright.training.step import Program, evaluate, stretch
 
 Floats = NDArray[np.float64]
 Gradient = Callable[[Any, jax.Array, jax.Array], Any]

@@ -31,10 +31,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.defaults import Budget
+from trainwright.base.config import value
 from trainwright.exhibit import Claim, Exhibit, Exhibited
 from trainwright.strategies.momentum import Momentum as Strategy
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-6

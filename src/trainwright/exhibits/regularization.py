@@ -33,22 +33,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright import paired
-from trainwright.compare import ArmResult, ArmRuns, Comparison, compare, sentence
+from trainwright.base.config import value
+from trainwright.comparison import paired
+from trainwright.comparison.compare import ArmResult, ArmRuns, Comparison, compare, sentence
 from trainwright.data import DataSpec
-from trainwright.defaults import Budget
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, GREEN, ORANGE, VERMILLION
-from trainwright.score import score
-from trainwright.store import Store
+from trainwright.runs.score import score
+from trainwright.runs.store import Store
 from trainwright.strategies.l1 import L1
 from trainwright.strategies.l2 import L2
 from trainwright.strategies.max_norm import MaxNorm
 from trainwright.strategy import Strategy
-from trainwright.study import Study
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study
 
 STRENGTHS = {
     "L1": (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),

@@ -28,18 +28,18 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright import paired
+from trainwright.base.config import value
+from trainwright.comparison import paired
 from trainwright.data import Dataset
 from trainwright.data.dataset import Splits
-from trainwright.defaults import Budget
+from trainwright.diagnosis.instruments import examine
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
-from trainwright.fit import fit
-from trainwright.instruments import examine
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Activation, Initialization
-from trainwright.training import Slot
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.training.fit import fit
+from trainwright.training.progress import Slot
 
 Array = NDArray[np.float64]
 Learned = tuple[pd.DataFrame, Array, float]

@@ -30,17 +30,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright import paired
+from trainwright.base.config import value
+from trainwright.comparison import paired
 from trainwright.data import DataSpec
-from trainwright.defaults import Budget
 from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, Exhibited
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.sites import Sites
 from trainwright.strategies import Activation, Adam, RateSchedule
 from trainwright.strategy import Kernel, Site, Strategy
-from trainwright.study import Study
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study
 
 Array = NDArray[np.float64]
 

@@ -27,20 +27,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright import paired
+from trainwright.base.config import value
+from trainwright.comparison import paired
 from trainwright.data import Dataset, load
 from trainwright.data.dataset import Splits
 from trainwright.data.loading import read
-from trainwright.defaults import Budget
+from trainwright.diagnosis.instruments import examine
 from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
-from trainwright.fit import fit
-from trainwright.instruments import examine
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Activation, BatchNorm, Initialization
 from trainwright.strategy import Kernel, Site, Strategy
-from trainwright.training import Slot
-from trainwright.value import value
+from trainwright.studies.defaults import Budget
+from trainwright.training.fit import fit
+from trainwright.training.progress import Slot
 
 Array = NDArray[np.float64]
 

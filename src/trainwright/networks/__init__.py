@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+from trainwright.base.registry import Registry
 from trainwright.network import Network
-from trainwright.registry import Registry
 
 _registry = Registry(__name__, tuple(__path__), Network)
 names, find, read = _registry.names, _registry.find, _registry.read

@@ -9,9 +9,9 @@ import jax
 from flax import nnx
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.network import Chain, Network, Part
 from trainwright.sites import Sites
-from trainwright.value import value
 
 
 @value

@@ -15,7 +15,7 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from trainwright.comparison import ArmResult, Comparison, Curve, Difference
+from trainwright.comparison.results import ArmResult, Comparison, Curve, Difference
 from trainwright.report import quantities, verdicts
 from trainwright.report.canvas import INK, canvas, lines
 

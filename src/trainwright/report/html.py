@@ -12,8 +12,8 @@ from uuid import uuid4
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from trainwright.comparison import Comparison, sentence
-from trainwright.errors import StoreError
+from trainwright.base.errors import StoreError
+from trainwright.comparison.results import Comparison, sentence
 from trainwright.report import figures, quantities, recipes, tables, verdicts
 from trainwright.report.quantities import printable
 

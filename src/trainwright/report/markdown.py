@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from trainwright.comparison import Comparison, sentence
+from trainwright.comparison.results import Comparison, sentence
 from trainwright.report import tables, verdicts
 from trainwright.report.quantities import printable
 

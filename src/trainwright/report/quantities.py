@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import floor, isfinite, log10
 from unicodedata import category
 
-from trainwright.comparison import Comparison, Interval
+from trainwright.comparison.results import Comparison, Interval
 
 MISSING = "–"
 MINUS = "−"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trainwright.comparison import Comparison
+from trainwright.comparison.results import Comparison
 
 
 @dataclass(frozen=True)

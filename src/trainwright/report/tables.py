@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from trainwright.comparison import ArmResult, Comparison, Setting
+from trainwright.comparison.results import ArmResult, Comparison, Setting
 from trainwright.report import quantities, verdicts
 from trainwright.report.quantities import MISSING, Pieces
 

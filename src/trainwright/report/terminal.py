@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from trainwright.comparison import Comparison, sentence
+from trainwright.comparison.results import Comparison, sentence
 from trainwright.report import tables, verdicts
 from trainwright.report.quantities import printable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from trainwright.comparison import ArmResult, Comparison
+from trainwright.comparison.results import ArmResult, Comparison
 from trainwright.report import quantities
 
 # A verdict is never told by its colour alone.

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainwright.registry import Registry
+from trainwright.base.config import snake_case
+from trainwright.base.registry import Registry
 from trainwright.strategy import Strategy
-from trainwright.value import snake_case
 
 _registry = Registry(__name__, tuple(__path__), Strategy)
 names, find, read = _registry.names, _registry.find, _registry.read

@@ -21,8 +21,8 @@ import numpy as np
 from flax import nnx
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.strategy import Number, Site, Strategy
-from trainwright.value import value
 
 
 @value

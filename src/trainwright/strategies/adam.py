@@ -13,8 +13,8 @@ from typing import Annotated, ClassVar
 import optax
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.strategy import Strategy
-from trainwright.value import value
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 

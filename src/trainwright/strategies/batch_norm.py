@@ -17,9 +17,9 @@ import jax.numpy as jnp
 from flax import nnx
 from pydantic import Field
 
-from trainwright.errors import SettingError
+from trainwright.base.config import value
+from trainwright.base.errors import SettingError
 from trainwright.strategy import Layer, Number, Site, Strategy
-from trainwright.value import value
 
 
 @value

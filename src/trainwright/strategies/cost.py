@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from trainwright.base.config import value
 from trainwright.strategy import NothingToActOn, Strategy
-from trainwright.value import value
 
 
 @value

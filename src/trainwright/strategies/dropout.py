@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
-from trainwright import keys
-from trainwright.errors import SettingError
+from trainwright.base import keys
+from trainwright.base.config import value
+from trainwright.base.errors import SettingError
 from trainwright.strategy import Layer, Number, Site, Strategy
-from trainwright.value import value
 
 FINEST = 2.0**-16  # masks are drawn with 16 bits a unit, which tell no finer rates from none or all
 

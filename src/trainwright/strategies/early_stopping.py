@@ -17,8 +17,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.strategy import Decision, History, Strategy
-from trainwright.value import value
 
 
 @value

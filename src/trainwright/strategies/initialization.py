@@ -16,8 +16,8 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.strategy import Kernel, NothingToActOn, Site, Strategy
-from trainwright.value import value
 
 
 @value

@@ -14,8 +14,8 @@ from typing import Annotated, ClassVar
 import jax
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.strategy import NothingToActOn, Strategy
-from trainwright.value import value
 
 
 @value

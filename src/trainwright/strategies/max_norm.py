@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.strategy import NothingToActOn, Params, Strategy, kernels, map_kernels
-from trainwright.value import value
 
 
 @value

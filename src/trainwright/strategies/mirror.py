@@ -13,9 +13,9 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from trainwright import keys
+from trainwright.base import keys
+from trainwright.base.config import value
 from trainwright.strategy import NothingToActOn, Strategy
-from trainwright.value import value
 
 
 @value

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import optax
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.strategy import Strategy
-from trainwright.value import value
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 

@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
-from trainwright import keys
+from trainwright.base import keys
+from trainwright.base.config import value
 from trainwright.strategy import Layer, Number, Site, Strategy
-from trainwright.value import value
 
 Deviation = Annotated[float, Field(ge=0)]
 

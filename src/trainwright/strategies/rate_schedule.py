@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
+from trainwright.base.config import value
 from trainwright.strategy import Strategy
-from trainwright.value import value
 
 Part = Annotated[float, Field(ge=0, lt=1)]
 

@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
-from trainwright import keys
-from trainwright.errors import SettingError
+from trainwright.base import keys
+from trainwright.base.config import value
+from trainwright.base.errors import SettingError
 from trainwright.strategy import NothingToActOn, Strategy
-from trainwright.value import value
 
 
 @value

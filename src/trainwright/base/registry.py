@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from trainwright.errors import SettingError
-from trainwright.value import Value, parse
+from trainwright.base.config import Value, parse
+from trainwright.base.errors import SettingError
 
 Kind = TypeVar("Kind", bound=Value)
 

@@ -21,22 +21,22 @@ from typing import Any, NamedTuple
 
 import jax
 
-from trainwright import store as stores
-from trainwright.checkpoints import StoredCheckpoints
-from trainwright.cohort import cohort_width
-from trainwright.compare import ArmRuns, Comparison, check_levels, compare
+from trainwright.base.environment import keep_compiled
+from trainwright.base.errors import SettingError
+from trainwright.comparison.compare import ArmRuns, Comparison, check_levels, compare
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
-from trainwright.environment import keep_compiled
-from trainwright.errors import SettingError
-from trainwright.fit import fit_all
 from trainwright.model import Model
 from trainwright.recipe import Recipe
-from trainwright.run import Run
-from trainwright.score import score
-from trainwright.store import DamagedRun, Store
-from trainwright.training import Slot, Training, rehearse
-from trainwright.workers import Report, run_tasks
+from trainwright.runs import store as stores
+from trainwright.runs.run import Run
+from trainwright.runs.score import score
+from trainwright.runs.store import DamagedRun, Store
+from trainwright.studies.workers import Report, run_tasks
+from trainwright.training.checkpoints import StoredCheckpoints
+from trainwright.training.cohort import cohort_width
+from trainwright.training.fit import fit_all
+from trainwright.training.progress import Slot, Training, rehearse
 
 LARGEST_TASK = 256  # trainings: each holds a lock file open
 
@@ -149,7 +149,7 @@ class Study:
         workers: int | None = None,
         watch: Callable[[Progress], None] | None = None,
     ) -> Comparison:
-        """`run`, and the arms side by side: see `trainwright.compare.compare`."""
+        """`run`, and the arms side by side: see `trainwright.comparison.compare.compare`."""
         check_levels(delta, level)  # before the work, not after it
         return compare(
             self.run(folder, workers=workers, watch=watch),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright.run import Run
+from trainwright.runs.run import Run
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from typing import Any
 
 import cloudpickle
 
-from trainwright.errors import TrainwrightError
+from trainwright.base.errors import TrainwrightError
 
 Report = Callable[[Any], None]
 Task = Callable[[Report], None]
@@ -89,7 +89,7 @@ def _start() -> Worker:
     # The same import path: a module beside the user's script, say, is found by the worker too.
     path = os.pathsep.join(part or os.getcwd() for part in sys.path)
     environment = os.environ | {"NPROC": "1", "PYTHONPATH": path}
-    command = [sys.executable, "-m", "trainwright.workers", str(theirs.fileno())]
+    command = [sys.executable, "-m", "trainwright.studies.workers", str(theirs.fileno())]
     process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
     theirs.close()
     return Worker(process, Connection(ours.detach()))

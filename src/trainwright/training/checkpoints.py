@@ -7,10 +7,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from trainwright import plainjson, sealed
-from trainwright.environment import environment
-from trainwright.store import Store, digest
-from trainwright.training import Training
+from trainwright.base import files as sealed
+from trainwright.base import strict_json as plainjson
+from trainwright.base.environment import environment
+from trainwright.runs.store import Store, digest
+from trainwright.training.progress import Training
 
 CHECKPOINT_SECONDS = 30.0
 

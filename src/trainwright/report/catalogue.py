@@ -14,8 +14,8 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from trainwright import strategies
+from trainwright.base.config import allowed, settings
 from trainwright.strategy import Strategy
-from trainwright.value import allowed, settings
 
 
 @dataclass(frozen=True)

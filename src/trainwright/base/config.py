@@ -31,7 +31,7 @@ import pydantic
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic.fields import FieldInfo
 
-from trainwright.errors import SettingError
+from trainwright.base.errors import SettingError
 
 Class = TypeVar("Class", bound=type)
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from trainwright import paired
-from trainwright.comparison import (
+from trainwright.base.errors import SettingError
+from trainwright.comparison import paired
+from trainwright.comparison.paired import Verdict
+from trainwright.comparison.results import (
     ArmResult,
     Comparison,
     Curve,
@@ -19,10 +21,8 @@ from trainwright.comparison import (
     Setting,
     sentence,
 )
-from trainwright.errors import SettingError
-from trainwright.paired import Verdict
-from trainwright.run import Run
-from trainwright.score import Score, score
+from trainwright.runs.run import Run
+from trainwright.runs.score import Score, score
 
 __all__ = [
     "ArmResult",
@@ -81,10 +81,10 @@ def compare(
 
     Each arm's learning rate is the one of lowest mean validation error over the seeds (ties: lowest mean
     validation loss, then the smaller rate); the test split is read for the chosen runs alone. A diverged run
-    counts as the best constant guess (see `trainwright.score.score`), or as the worst run that finished where
-    that is worse: to diverge is never to win. Differences are judged as
-    `trainwright.paired.judge` says. `delta`, the smallest difference that matters, is a tenth of the
-    reference's mean test error unless given. `resampled` says that each seed has splits of its own.
+    counts as the best constant guess (see `trainwright.runs.score.score`), or as the worst run that finished
+    where that is worse: to diverge is never to win. Differences are judged as `comparison.paired.judge` says.
+    `delta`, the smallest difference that matters, is a tenth of the reference's mean test error unless given.
+    `resampled` says that each seed has splits of its own.
 
     Raises `SettingError` for arms that cannot be paired: other seeds, other data, another number of cores
     (on CPU that alone gives other weights from the same seed) or another device.

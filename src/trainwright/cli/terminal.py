@@ -19,12 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from trainwright.catalogue import Card
-    from trainwright.diagnose import Diagnosis
+    from trainwright.diagnosis.instruments import Reading
+    from trainwright.diagnosis.symptoms import Diagnosis
     from trainwright.exhibit import Exhibited
-    from trainwright.instruments import Reading
-    from trainwright.study import Progress
-    from trainwright.training import Slot
+    from trainwright.report.catalogue import Card
+    from trainwright.studies.study import Progress
+    from trainwright.training.progress import Slot
 
 SECONDS_BETWEEN_LINES = 10.0
 ROWS = 16  # of an exhibit's table; --json has them all

@@ -19,16 +19,16 @@ import pandas as pd
 from flax import nnx
 from numpy.typing import NDArray
 
-from trainwright import step
-from trainwright.cohort import named_arrays
+from trainwright.base.config import value
+from trainwright.base.errors import SettingError
 from trainwright.data.dataset import Dataset
-from trainwright.errors import SettingError
 from trainwright.network import Chain, Part
 from trainwright.recipe import Recipe
-from trainwright.step import Program, State
 from trainwright.strategy import Layer, Site, Strategy
-from trainwright.training import Training, build, order
-from trainwright.value import value
+from trainwright.training import step
+from trainwright.training.cohort import named_arrays
+from trainwright.training.progress import Training, build, order
+from trainwright.training.step import Program, State
 
 EXAMPLES = 512  # looked at, at most: enough to tell a unit that is rarely active from one that never is
 FLAT = 0.1  # of the activation's steepest slope: below it, next to nothing of the gradient gets through

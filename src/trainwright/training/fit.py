@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from trainwright.cohort import Checkpoints, Cohort
 from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
-from trainwright.run import Run
-from trainwright.training import Slot, Training
+from trainwright.runs.run import Run
+from trainwright.training.cohort import Checkpoints, Cohort
+from trainwright.training.progress import Slot, Training
 
 
 def fit(

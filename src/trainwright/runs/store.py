@@ -30,9 +30,10 @@ from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
-from trainwright import plainjson, sealed
-from trainwright.errors import StoreError
-from trainwright.run import Run
+from trainwright.base import files as sealed
+from trainwright.base import strict_json as plainjson
+from trainwright.base.errors import StoreError
+from trainwright.runs.run import Run
 
 SEMANTICS = 2  # raised when the same recipe, data and seed would give other numbers
 

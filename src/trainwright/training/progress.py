@@ -12,12 +12,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright import keys, step
+from trainwright.base import keys
 from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
 from trainwright.sites import Sites
-from trainwright.step import State
 from trainwright.strategy import History, users
+from trainwright.training import step
+from trainwright.training.step import State
 
 HISTORY = ("step", "train_loss", "validation_loss", "validation_error")
 

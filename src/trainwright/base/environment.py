@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from trainwright.base.cache import cache_folder
+
 
 def environment() -> dict[str, Any]:
     """Versions, kind of device ("cpu", "NVIDIA A100-SXM4-40GB"), and the cores in use.
@@ -50,8 +52,6 @@ def keep_compiled() -> None:
     program compiled for one number of cores is not used on another, for its results would differ. JAX's own
     variables take precedence.
     """
-    from trainwright.data.fetching import cache_folder
-
     cores = os.environ.get("NPROC", str(os.cpu_count()))
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled" / f"{cores}-cores"))
     seconds = os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from trainwright import keys
+from trainwright.base import keys
 from trainwright.data.dataset import Task
-from trainwright.predict import predict
 from trainwright.recipe import Recipe
 from trainwright.strategies.cost import Cost
 from trainwright.strategy import Params, users
+from trainwright.training.predict import predict
 
 traces = 0  # how many programs were traced in this process: tests and timings read it
 

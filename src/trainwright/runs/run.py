@@ -31,7 +31,7 @@ class Run:
     memory_bytes: int
     """The size of weights and optimiser state, and of the kept weights where training may stop early."""
     environment: dict[str, Any]
-    """Versions, device and cores; see `trainwright.environment`."""
+    """Versions, device and cores; see `trainwright.base.environment`."""
     history: dict[str, NDArray[Any]]
     """Per evaluation, (evaluations,): step, train_loss (mean over the steps since the last one),
     validation_loss, validation_error (a fraction; for regression the RMSE in the target's unit). Losses are

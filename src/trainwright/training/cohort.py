@@ -19,16 +19,16 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright import step
+from trainwright.base.environment import environment
+from trainwright.base.errors import SettingError
 from trainwright.data.dataset import Dataset
 from trainwright.data.facts import facts
-from trainwright.environment import environment
-from trainwright.errors import SettingError
 from trainwright.recipe import Recipe
-from trainwright.run import Run
-from trainwright.step import Program, State
+from trainwright.runs.run import Run
 from trainwright.strategies.early_stopping import EarlyStopping
-from trainwright.training import Slot, Training, all_rows, build, count, order, stops_early
+from trainwright.training import step
+from trainwright.training.progress import Slot, Training, all_rows, build, count, order, stops_early
+from trainwright.training.step import Program, State
 
 SETTLING_BATCHES = 100  # at most so many batches for the pass with fixed weights before an evaluation
 

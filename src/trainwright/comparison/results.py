@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from math import floor, inf, isfinite, log10
 from typing import Any, Literal
 
-from trainwright import plainjson
-from trainwright.errors import StoreError
-from trainwright.paired import MOST_SEEDS, Verdict
+from trainwright.base import strict_json as plainjson
+from trainwright.base.errors import StoreError
+from trainwright.comparison.paired import MOST_SEEDS, Verdict
 
 
 @dataclass(frozen=True)

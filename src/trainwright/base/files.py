@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from trainwright.errors import StoreError
+from trainwright.base.errors import StoreError
 
 FORMAT = 1  # raised when an older Trainwright could not read what this one writes
 

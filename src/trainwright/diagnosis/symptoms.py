@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from trainwright.base.errors import SettingError
 from trainwright.data.dataset import Dataset
-from trainwright.errors import SettingError
-from trainwright.instruments import Reading, examine
+from trainwright.diagnosis.instruments import Reading, examine
 from trainwright.recipe import Recipe
-from trainwright.run import Run
+from trainwright.runs.run import Run
 
 UNEVEN = 30  # the largest gradient of a hidden layer over the smallest: one rate can't suit both
 EXCESS = 0.5  # of the entropy: a first loss above by more is a network that is sure of wrong answers
@@ -64,7 +64,7 @@ def diagnose(run: Run, data: Dataset) -> Diagnosis:
     network that is no chain of layers.
 
     >>> from trainwright.data import load
-    >>> from trainwright.fit import fit
+    >>> from trainwright.training.fit import fit
     >>> from trainwright.strategies import Activation, Initialization
     >>> data = load("digits")
     >>> recipe = Recipe(strategies=(Activation("tanh"), Initialization("zeros")), epochs=1)

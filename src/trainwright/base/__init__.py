@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, keys, frozen settings, registries, files, JSON, the environment."""

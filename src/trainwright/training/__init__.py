@@ -1,0 +1,1 @@
+"""Training: the only loop. `fit` reads as its flow, the other files are its parts."""
