@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from trainwright import exhibits, gallery
-from trainwright.base import files as sealed
+from trainwright.base import files
 from trainwright.base.environment import environment, keep_compiled
 from trainwright.exhibit import Claim
 from trainwright.studies.defaults import Budget
@@ -85,7 +85,7 @@ def contents() -> None:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    sealed.replace_file(path, content, path.parent)
+    files.replace_file(path, content, path.parent)
 
 
 if __name__ == "__main__":

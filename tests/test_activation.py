@@ -32,7 +32,7 @@ def hidden(parts, x=X):
 
 @pytest.mark.parametrize("function", FORMULAS)
 def test_it_is_its_formula(function):
-    parts = network(Activation(function, slope=0.1), Initialization("normal", deviation=1.0, hidden_bias=0.2))
+    parts = network(Activation(function, slope=0.1), Initialization("normal", std=1.0, hidden_bias=0.2))
     z = X.astype(np.float64) @ parts[1].kernel[...] + 0.2
     np.testing.assert_allclose(hidden(parts), FORMULAS[function](z), rtol=1e-4, atol=1e-5)
 

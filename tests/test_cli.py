@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from trainwright import strategies
-from trainwright.base import files as sealed
+from trainwright.base import files
 from trainwright.base.errors import Interrupted, StoreError
 from trainwright.cli import main, terminal
 from trainwright.data import load
@@ -251,7 +251,7 @@ def test_a_model_is_replaced_whole_or_not_at_all(
         def full(path: Path, content: bytes) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        patch.setattr(sealed, "_write_file", full)
+        patch.setattr(files, "_write_file", full)
         with pytest.raises(StoreError, match="disk is full"):
             model.save(out, replace=True)
     assert (out / "model.json").read_bytes() == before

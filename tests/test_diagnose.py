@@ -95,7 +95,7 @@ def test_a_healthy_training_has_no_symptoms(digits: Dataset) -> None:
 @pytest.mark.parametrize(
     ("symptoms", "ill", "treated"),
     [
-        ({"first loss", "saturation"}, "normal', deviation=1.0", "normal', deviation=0.1"),
+        ({"first loss", "saturation"}, "normal', std=1.0", "normal', deviation=0.1"),
         ({"dead units"}, "he_normal', hidden_bias=-5.0", "he_normal', hidden_bias=0.1"),
         ({"symmetry"}, "zeros'", "he_normal'"),
     ],
@@ -131,7 +131,7 @@ def test_unequal_classes_want_a_first_bias() -> None:
     data = load((rng.normal(size=(400, 3)).astype(np.float32), labels), task="classification")
     shares = np.bincount(data.targets[data.splits.train]) / len(data.splits.train)
     assert guess(data) == pytest.approx(-(shares * np.log(shares)).sum())
-    small = "initialization('normal', deviation=0.01{})"
+    small = "initialization('normal', std=0.01{})"
     assert "first loss" in names(diagnosis(data, small.format("")))
     assert "first loss" not in names(diagnosis(data, small.format(", output_bias='marginals'")))
 

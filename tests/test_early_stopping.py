@@ -54,8 +54,8 @@ def test_it_is_algorithm_7_1(errors, patience):
 
 def test_it_watches_what_it_is_told():
     history = {"step": [1, 2], "validation_loss": [1.0, 2.0], "validation_error": [0.5, 0.4]}
-    assert EarlyStopping(watch="error").stop(history).best_step == 2
-    assert EarlyStopping(watch="loss").stop(history).best_step == 1
+    assert EarlyStopping(monitor="error").stop(history).best_step == 2
+    assert EarlyStopping(monitor="loss").stop(history).best_step == 1
 
 
 def log_loss(run, rows):

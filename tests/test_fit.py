@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from small import digits, recipe, table
 from trainwright.base import keys
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.base.errors import SettingError
 from trainwright.data import load
 from trainwright.networks.mlp import Mlp
@@ -139,7 +139,7 @@ class Drawing(Layer):
         return x if key is None else x + 0 * keys.bits(key, x.shape, "bystander", self.site)
 
 
-@value
+@config
 class Bystander(Strategy):
     """Draws random numbers wherever it may, to no effect."""
 

@@ -13,18 +13,18 @@ import pytest
 from matplotlib.figure import Figure
 
 from trainwright import exhibits, gallery
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.base.errors import DataError, Interrupted, SettingError, StoreError
-from trainwright.exhibit import Claim, Exhibit, Exhibited, spelled
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, spelled
 
 
-@value
+@config
 class Sample(Exhibit):
     """Something small and hostile."""
 
     title: ClassVar[str] = "A <b>sample</b> & its |title|"
 
-    def make(self, budget: str, store: Path) -> Exhibited:
+    def make(self, budget: str, store: Path) -> ExhibitResult:
         figure = Figure()
         figure.subplots().plot([1, 2], [3, 5])
         claims = (
@@ -32,16 +32,16 @@ class Sample(Exhibit):
             Claim("B < A.", "Nobody 1901", "1 < 2.", False),
         )
         table = pd.DataFrame({"x | y": [1.0, float("nan")], "name": ["<script>", "b"]})
-        return Exhibited(self.name, self.title, figure, {"Numbers": table}, claims, ("Scaled down.",))
+        return ExhibitResult(self.name, self.title, figure, {"Numbers": table}, claims, ("Scaled down.",))
 
 
-@value
+@config
 class Broken(Exhibit):
     """Fails as a user's mistake does."""
 
     title: ClassVar[str] = "Broken"
 
-    def make(self, budget: str, store: Path) -> Exhibited:
+    def make(self, budget: str, store: Path) -> ExhibitResult:
         raise DataError("no such data set; fetch it")
 
 
@@ -53,7 +53,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gallery_shows_what_failed_and_goes_on(two: None, tmp_path: Path) -> None:
     made = gallery.write(tmp_path, "quick", tmp_path / "store", "trainwright exhibits --all")
     page = (tmp_path / "index.html").read_text("utf-8")
-    assert gallery.worst(made) == DataError.exit_code
+    assert gallery.exit_code(made) == DataError.exit_code
     assert "no such data set; fetch it" in page
     assert "1 of 2 statements" in page
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "sample.png", "sample.svg"]
@@ -115,7 +115,7 @@ def test_unwritable_folder_is_said_before_the_work(two: None, tmp_path: Path) ->
 
 
 def test_ctrl_c_ends_the_gallery(two: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(self: Broken, budget: str, store: Path) -> Exhibited:
+    def interrupted(self: Broken, budget: str, store: Path) -> ExhibitResult:
         raise Interrupted("interrupted")
 
     monkeypatch.setattr(Broken, "make", interrupted)

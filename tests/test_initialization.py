@@ -47,7 +47,7 @@ def test_he_keeps_the_size_of_rectified_signals():
 
 
 def test_normal_has_its_deviation():
-    assert kernel(rule="normal", deviation=0.3).std() == pytest.approx(0.3, rel=0.02)
+    assert kernel(rule="normal", std=0.3).std() == pytest.approx(0.3, rel=0.02)
 
 
 @pytest.mark.parametrize(("m", "n"), [(30, 20), (20, 30), (25, 25)])

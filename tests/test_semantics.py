@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import small
-from trainwright.base import files as sealed
-from trainwright.base import keys
+from trainwright.base import files, keys
 from trainwright.runs import store
 from trainwright.training.cohort import named_arrays
 from trainwright.training.progress import Training, build, order
@@ -25,5 +24,5 @@ def test_numbers_change_with_the_semantics_only() -> None:
         "order": order(0, "order", data.splits.train, 4, 0, 12),
         "weights": next(array for array in weights.values() if array.ndim == 2),
     }
-    sums = {name: sealed.sha256(np.ascontiguousarray(array).tobytes())[:8] for name, array in found.items()}
+    sums = {name: files.sha256(np.ascontiguousarray(array).tobytes())[:8] for name, array in found.items()}
     assert (store.SEMANTICS, sums) == (2, GOLDEN)

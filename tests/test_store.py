@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainwright.base import files as sealed
+from trainwright.base import files
 from trainwright.base.errors import StoreError
 from trainwright.runs.run import Run
 from trainwright.runs.store import DamagedRun, Store, digest
@@ -178,7 +178,7 @@ def test_first_writer_wins(tmp_path):
     store = Store(tmp_path)
     name = store.write(make_run(seconds=1.0))
     store.write(make_run(seconds=2.0))
-    assert not sealed.write(tmp_path / "runs" / name, {"run.json": b"other"}, tmp_path / "writing")
+    assert not files.write(tmp_path / "runs" / name, {"run.json": b"other"}, tmp_path / "writing")
     assert store.read(name).seconds == 1.0
 
 
@@ -301,7 +301,7 @@ def test_a_file_is_not_a_store(tmp_path):
 
 def test_newer_formats_are_refused(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(sealed, "FORMAT", 2)
+        patch.setattr(files, "FORMAT", 2)
         name = Store(tmp_path).write(make_run())
     with pytest.raises(StoreError, match="upgrade"):
         Store(tmp_path)

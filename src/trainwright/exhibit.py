@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pandas as pd
 from matplotlib.figure import Figure
 
-from trainwright.base.config import Value
+from trainwright.base.config import Config
 from trainwright.comparison.results import Comparison
 from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
@@ -42,7 +42,7 @@ def cautions(*comparisons: Comparison) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Exhibited:
+class ExhibitResult:
     """What an exhibit shows."""
 
     name: str
@@ -55,13 +55,13 @@ class Exhibited:
     """What was scaled down or done otherwise than in the source."""
 
 
-class Exhibit(Value):
+class Exhibit(Config):
     """Base of all exhibits; one file each in `exhibits/`, found by its name."""
 
     title: ClassVar[str]
     """What is shown, in a line."""
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         """Compute and draw: `quick` within about half a minute on two cores, `full` in what it takes.
 
         `store` is where trainings are kept: an exhibit that is made again finds them there.

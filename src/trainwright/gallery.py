@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from cycler import cycler
 from markupsafe import Markup
 
 from trainwright import exhibits
-from trainwright.base import files as sealed
+from trainwright.base import files
 from trainwright.base.cache import cache_folder
 from trainwright.base.errors import SettingError, TrainwrightError
-from trainwright.exhibit import Claim, Exhibit, Exhibited, flat, sign, spelled
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, flat, sign, spelled
 from trainwright.report import html
 from trainwright.report.canvas import unique_ids
 from trainwright.report.catalogue import paragraphs
@@ -76,7 +76,7 @@ def default_store() -> Path:
     return cache_folder() / "exhibits"
 
 
-def show(exhibit: Exhibit, budget: Budget, store: Path) -> Exhibited:
+def show(exhibit: Exhibit, budget: Budget, store: Path) -> ExhibitResult:
     """Make an exhibit, in the gallery's style over Matplotlib's defaults (not the user's)."""
     with style():
         return exhibit.make(budget, store)
@@ -99,7 +99,7 @@ def read(name: str) -> Exhibit:
     return found[0]
 
 
-def picture(shown: Exhibited, kind: str) -> bytes:
+def picture(shown: ExhibitResult, kind: str) -> bytes:
     """The figure as a file's content, `svg` or `png` (1,140 pixels wide for a page's width)."""
     file = io.BytesIO()
     with style():
@@ -110,49 +110,49 @@ def picture(shown: Exhibited, kind: str) -> bytes:
 
 def prepare(folder: Path) -> None:
     """Make a folder, before the work for it is done. Raises `StoreError` where that cannot be."""
-    with sealed.explained(folder):
-        sealed.probe(folder)
+    with files.explained(folder):
+        files.probe(folder)
 
 
-def write_pictures(shown: Exhibited, folder: Path) -> list[Path]:
+def write_pictures(shown: ExhibitResult, folder: Path) -> list[Path]:
     """Write NAME.svg and NAME.png into a folder. Raises `StoreError` where that cannot be."""
     paths = [folder / f"{shown.name}.{kind}" for kind in ("svg", "png")]
-    with sealed.explained(folder):
+    with files.explained(folder):
         for path in paths:
-            sealed.replace_file(path, picture(shown, path.suffix[1:]), folder)
+            files.replace_file(path, picture(shown, path.suffix[1:]), folder)
     return paths
 
 
 def write(
     folder: Path, budget: Budget, store: Path, command: str, watch: Callable[[str], None] = lambda line: None
-) -> list[Exhibited | Failed]:
+) -> list[ExhibitResult | Failed]:
     """Make every exhibit; write its pictures, and after each one the page of those made so far.
 
     An exhibit that fails is shown as failed, and the others go on. Raises `StoreError` if the folder cannot
     be written.
     """
-    made: list[Exhibited | Failed] = []
+    made: list[ExhibitResult | Failed] = []
     write_page(made, folder, command)
     for name in exhibits.names():
         watch(f"{name} ...")
         one = _attempt(name, budget, store)
         made.append(one)
-        if isinstance(one, Exhibited):
+        if isinstance(one, ExhibitResult):
             write_pictures(one, folder)
         write_page(made, folder, command)
     return made
 
 
-def write_page(made: list[Exhibited | Failed], folder: Path, command: str) -> None:
+def write_page(made: list[ExhibitResult | Failed], folder: Path, command: str) -> None:
     """Write `index.html`, whole or not at all. Raises `StoreError` if the folder cannot be written."""
-    with sealed.explained(folder):
-        sealed.replace_file(folder / "index.html", page(made, command).encode(), folder)
+    with files.explained(folder):
+        files.replace_file(folder / "index.html", page(made, command).encode(), folder)
 
 
-def page(made: list[Exhibited | Failed], command: str) -> str:
+def page(made: list[ExhibitResult | Failed], command: str) -> str:
     """All exhibits on one page that needs no other file."""
-    text = files(__package__).joinpath("gallery.html.j2").read_text("utf-8")
-    shown = [one for one in made if isinstance(one, Exhibited)]
+    text = resources.files(__package__).joinpath("gallery.html.j2").read_text("utf-8")
+    shown = [one for one in made if isinstance(one, ExhibitResult)]
     return html.template(text).render(
         made=[(one, _drawing(one), about(one.name), _tables(one.tables)) for one in shown],
         failed=[one for one in made if isinstance(one, Failed)],
@@ -163,7 +163,7 @@ def page(made: list[Exhibited | Failed], command: str) -> str:
     )
 
 
-def markdown(shown: Exhibited, pictured: str = "") -> str:
+def markdown(shown: ExhibitResult, pictured: str = "") -> str:
     """An exhibit as Markdown: title, picture (its address), what it shows, claims, tables and notes."""
     parts = [f"# {prose(shown.title)}"]
     if pictured:
@@ -189,7 +189,7 @@ def findings(claims: Sequence[Claim], notes: Sequence[str], tables: dict[str, pd
     return "\n\n".join(parts)
 
 
-def as_json(shown: Exhibited | Failed) -> dict[str, Any]:
+def as_json(shown: ExhibitResult | Failed) -> dict[str, Any]:
     """An exhibit's claims and numbers as plain values; what is not finite is None."""
     if isinstance(shown, Failed):
         return vars(shown)
@@ -213,7 +213,7 @@ def about(name: str) -> list[str]:
     return paragraphs(sys.modules[exhibits.find(name).__module__].__doc__)
 
 
-def _attempt(name: str, budget: Budget, store: Path) -> Exhibited | Failed:
+def _attempt(name: str, budget: Budget, store: Path) -> ExhibitResult | Failed:
     try:
         return show(exhibits.find(name)(), budget, store)
     except TrainwrightError as error:
@@ -231,7 +231,7 @@ def _title(name: str) -> str:
         return name  # its file cannot even be imported
 
 
-def _drawing(shown: Exhibited) -> Markup:
+def _drawing(shown: ExhibitResult) -> Markup:
     """The picture as `<svg>` that scales with the page and says its title to a screen reader."""
     text = picture(shown, "svg").decode()
     body = text[text.index("<svg") :]
@@ -250,6 +250,6 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
-def worst(made: Iterable[Exhibited | Failed]) -> int:
+def exit_code(made: Iterable[ExhibitResult | Failed]) -> int:
     """The exit code: 0, or that of the first exhibit that failed."""
     return next((one.exit_code for one in made if isinstance(one, Failed)), 0)

@@ -19,8 +19,7 @@ from flax import nnx
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
-from trainwright.base import files as sealed
-from trainwright.base import strict_json as plainjson
+from trainwright.base import files, strict_json
 from trainwright.base.errors import DataError, StoreError
 from trainwright.data.dataset import Dataset
 from trainwright.data.preparation import Preparation
@@ -74,14 +73,14 @@ class Model:
             "origin": self.origin,
         }
         weights = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
-        files = {
-            "model.json": plainjson.dumps(facts).encode() + b"\n",
+        contents = {
+            "model.json": strict_json.dumps(facts).encode() + b"\n",
             "model.safetensors": safetensors.save(weights),
         }
         target = Path(folder)
-        with sealed.explained(target.parent):
+        with files.explained(target.parent):
             may_replace = replace and (target / "model.json").is_file()
-            if not sealed.write(target, files, target.parent, replace=may_replace):
+            if not files.write(target, contents, target.parent, replace=may_replace):
                 raise StoreError(f"{target} is there already: delete it or name another folder")
 
     @classmethod
@@ -95,13 +94,13 @@ class Model:
             raise StoreError(
                 f"{folder} is not a model: it has no manifest.json; make one with trainwright fit"
             )
-        facts = plainjson.loads(sealed.read(Path(folder), "model.json"))
+        facts = strict_json.loads(files.read(Path(folder), "model.json"))
         return cls(
             Recipe.from_json(facts["recipe"]),
             Preparation.from_json(facts["preparation"]),
             tuple(facts["shape"]),
             tuple(facts["classes"]),
-            safetensors.load(sealed.read(Path(folder), "model.safetensors")),
+            safetensors.load(files.read(Path(folder), "model.safetensors")),
             facts["origin"],
         )
 

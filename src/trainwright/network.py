@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 import jax
 from flax import nnx
 
-from trainwright.base.config import Value
+from trainwright.base.config import Config
 from trainwright.sites import Sites
 from trainwright.strategy import Layer
 
 Part = nnx.Module | Callable[[jax.Array], jax.Array]
 
 
-class Network(Value):
+class Network(Config):
     """An architecture as a frozen value."""
 
     def build(self, shape: tuple[int, ...], outputs: int, sites: Sites) -> nnx.Module:

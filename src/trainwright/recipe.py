@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from trainwright import networks, strategies
-from trainwright.base.config import Value, value
+from trainwright.base.config import Config, config
 from trainwright.base.errors import SettingError
 from trainwright.network import Network
 from trainwright.networks.mlp import Mlp
 from trainwright.strategy import Strategy
 
 
-@value
-class Recipe(Value):
+@config
+class Recipe(Config):
     """A network and how it is trained.
 
     >>> from trainwright.strategies import Dropout, Momentum

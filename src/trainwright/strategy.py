@@ -16,7 +16,7 @@ import optax
 from flax import nnx
 from numpy.typing import NDArray
 
-from trainwright.base.config import Value
+from trainwright.base.config import Config
 from trainwright.base.errors import SettingError
 
 Kernel = NDArray[np.float32]
@@ -24,7 +24,7 @@ History = dict[str, list[float]]
 Params = nnx.State[Any, Any]
 
 
-class Number(nnx.Variable[jax.Array]):
+class HyperParameter(nnx.Variable[jax.Array]):
     """A strategy's number that a layer holds: data for the compiled program, never trained."""
 
 
@@ -76,7 +76,7 @@ class Decision(NamedTuple):
     stop: bool
 
 
-class Strategy(Value):
+class Strategy(Config):
     """Base of all strategies: every hook does nothing."""
 
     example: ClassVar[dict[str, Any]] = {}

@@ -40,7 +40,7 @@ _CONFIG = pydantic.ConfigDict(
 )
 
 
-class Value:
+class Config:
     """Base of strategies, networks and recipes."""
 
     name: ClassVar[str]
@@ -70,7 +70,7 @@ class Value:
 
 
 @dataclass_transform(frozen_default=True)
-def value(cls: Class) -> Class:
+def config(cls: Class) -> Class:
     """Make a class a frozen, checked dataclass and a pytree whose leaves are its `float` fields.
 
     A setting that is unknown, of the wrong kind or out of range raises `SettingError`, which names the
@@ -180,7 +180,7 @@ def _explain(cls: Any, error: pydantic.ValidationError) -> str:
 
 
 def _plain(setting: Any) -> Any:
-    if isinstance(setting, Value):
+    if isinstance(setting, Config):
         return setting.to_json()
     return [_plain(part) for part in setting] if isinstance(setting, tuple | list) else setting
 
@@ -223,4 +223,4 @@ def _is_number(annotation: Any) -> bool:
     """Whether a field holds a number, or values that hold numbers themselves."""
     if parts := get_args(annotation):  # of an optional number, or of a tuple of values
         return any(map(_is_number, parts))
-    return annotation is float or (isinstance(annotation, type) and issubclass(annotation, Value))
+    return annotation is float or (isinstance(annotation, type) and issubclass(annotation, Config))

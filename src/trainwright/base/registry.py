@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from trainwright.base.config import Value, parse
+from trainwright.base.config import Config, parse
 from trainwright.base.errors import SettingError
 
-Kind = TypeVar("Kind", bound=Value)
+Kind = TypeVar("Kind", bound=Config)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def run_all(
         print(json.dumps([gallery.as_json(one) for one in made], indent=1))
     elif not quiet:
         print(f"{out / 'index.html'}")
-    sys.exit(gallery.worst(made))
+    sys.exit(gallery.exit_code(made))
 
 
 def run_one(

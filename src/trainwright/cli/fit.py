@@ -45,7 +45,7 @@ def run(
     """
     from trainwright import diagnose as diagnosed
     from trainwright import strategies
-    from trainwright.base import files as sealed
+    from trainwright.base import files
     from trainwright.base.environment import keep_compiled
     from trainwright.cli.terminal import console, diagnosis_page, facts_table, training_progress
     from trainwright.data import load
@@ -64,8 +64,8 @@ def run(
     recipe = recipe.replace(strategies=strategies.read(with_))
     keep_compiled()
     partial = out.with_name(f"{out.name}.partial")
-    with sealed.explained(out.parent):
-        sealed.probe(out.parent)
+    with files.explained(out.parent):
+        files.probe(out.parent)
     try:
         with training_progress(data.task, quiet or as_json) as watch:
             run = train(recipe, data, seed, watch=watch, checkpoints=StoredCheckpoints(Store(partial)))

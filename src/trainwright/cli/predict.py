@@ -45,7 +45,7 @@ def run(
     if out is None:
         table.to_csv(sys.stdout, index=False)
     else:
-        from trainwright.base import files as sealed
+        from trainwright.base import files
 
-        with sealed.explained(out.parent):
-            sealed.replace_file(out, table.to_csv(index=False).encode(), out.parent)
+        with files.explained(out.parent):
+            files.replace_file(out, table.to_csv(index=False).encode(), out.parent)

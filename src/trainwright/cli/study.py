@@ -70,7 +70,7 @@ def run(
     Every run is kept: a study repeated goes on, and extended trains what is new.
     """
     from trainwright import strategies
-    from trainwright.base import files as sealed
+    from trainwright.base import files
     from trainwright.data import DataSpec
     from trainwright.studies import defaults
     from trainwright.studies.study import Study
@@ -87,8 +87,8 @@ def run(
         resample=resample,
     )
     folder = out or Path(f"study-{data.name}")
-    with sealed.explained(folder):
-        sealed.probe(folder)
+    with files.explained(folder):
+        files.probe(folder)
     comparison = _run_study(planned, store or folder / "store", delta, level, workers, quiet)
     _write_study(planned, comparison, store or folder / "store", folder)
     show(comparison, markdown, as_json, quiet)
@@ -117,13 +117,13 @@ def _run_study(
 
 
 def _write_study(planned: Study, comparison: Comparison, store: Path, folder: Path) -> None:
-    from trainwright.base import files as sealed
+    from trainwright.base import files
     from trainwright.report import write
 
     write(comparison, folder / "report.html")
-    with sealed.explained(folder):
+    with files.explained(folder):
         content = comparison.to_json().encode() + b"\n"
-        sealed.replace_file(folder / "comparison.json", content, folder)
+        files.replace_file(folder / "comparison.json", content, folder)
     planned.best_model(store, comparison).save(folder / "best-model", replace=True)
 
 

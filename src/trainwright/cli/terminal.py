@@ -21,7 +21,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from trainwright.diagnosis.instruments import Reading
     from trainwright.diagnosis.symptoms import Diagnosis
-    from trainwright.exhibit import Exhibited
+    from trainwright.exhibit import ExhibitResult
     from trainwright.report.catalogue import Card
     from trainwright.studies.study import Progress
     from trainwright.training.progress import Slot
@@ -127,7 +127,7 @@ def exhibit_table(titles: dict[str, str]) -> Table:
     return table
 
 
-def exhibit_page(shown: Exhibited) -> Group:
+def exhibit_page(shown: ExhibitResult) -> Group:
     """An exhibit's claims beside what was seen, its notes, and the head of each table."""
     from trainwright.exhibit import sign, spelled
     from trainwright.report.quantities import typeset

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from math import floor, inf, isfinite, log10
 from typing import Any, Literal
 
-from trainwright.base import strict_json as plainjson
+from trainwright.base import strict_json
 from trainwright.base.errors import StoreError
 from trainwright.comparison.paired import MOST_SEEDS, Verdict
 
@@ -93,8 +93,8 @@ class Comparison:
     resampled: bool = False  # each seed has its own splits, and the tests are Nadeau and Bengio's
 
     def to_json(self) -> str:
-        """The comparison as JSON text; see `plainjson` for infinite bounds."""
-        return plainjson.dumps(asdict(self))
+        """The comparison as JSON text; see `strict_json` for infinite bounds."""
+        return strict_json.dumps(asdict(self))
 
     @staticmethod
     def from_json(text: str) -> Comparison:
@@ -102,7 +102,7 @@ class Comparison:
         from pydantic import TypeAdapter, ValidationError
 
         try:
-            return TypeAdapter(Comparison).validate_python(plainjson.loads(text))
+            return TypeAdapter(Comparison).validate_python(strict_json.loads(text))
         except ValidationError as problem:
             first = problem.errors()[0]
             place = ".".join(map(str, first["loc"]))

@@ -19,7 +19,7 @@ import pandas as pd
 from flax import nnx
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.base.errors import SettingError
 from trainwright.data.dataset import Dataset
 from trainwright.network import Chain, Part
@@ -97,7 +97,7 @@ def examine(
     return _reading(jax.tree.map(np.asarray, seen), _layers(parts), data)
 
 
-@value
+@config
 class Mark(Strategy):
     """Mark the places before each hidden layer's activation and at the output; nothing else is changed."""
 

@@ -30,13 +30,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.comparison.compare import Comparison, Verdict
 from trainwright.data import DataSpec
 from trainwright.diagnosis.instruments import EXAMPLES
 from trainwright.diagnosis.symptoms import diagnose
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
@@ -166,20 +166,20 @@ def _chosen(study: Study, comparison: Comparison, arm: str) -> list[Planned]:
     return [one for one in study.plan if one.arm == arm and one.training.recipe.learning_rate == rate]
 
 
-@value
+@config
 class Activations(Exhibit):
     """Each activation function with its slope, sparsity, and a paired comparison in training."""
 
     title: ClassVar[str] = "Activation functions: shapes, slopes, sparsity, and what they are worth"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         quick = budget == "quick"
         seeds, epochs, source = (8, 10, "digits") if quick else (10, 20, "mnist")
         study = plan(seeds, epochs, source)
         comparison, kinks = study.compare(store), measure_kinks()
         sparsity = measure_sparsity(study, comparison, store)
         radial = measure_radial(study, comparison, store)
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             _draw({name: measure_shape(name) for name in LABELS}, kinks, sparsity, comparison),

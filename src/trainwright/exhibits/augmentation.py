@@ -34,12 +34,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.data import NAMED, Dataset, DataSpec, load
 from trainwright.data.pixels import halved
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, GREEN, VERMILLION
@@ -131,13 +131,13 @@ def measure(studies: Studies, folder: Path) -> Measured:
     return Measured({key: compare(arms, reference="plain") for key, arms in zip(studies, runs, strict=True)})
 
 
-@value
+@config
 class Augmentation(Exhibit):
     """Mirror images, shifts and noise on clothes and on digits, along the number of examples."""
 
     title = "Augmentation: what mirror images, shifts and noise are worth"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         studies = plan(budget)
         measured = measure(studies, store)
         study = next(iter(studies.values()))
@@ -151,7 +151,7 @@ class Augmentation(Exhibit):
             "Scaled down: images of 14×14 pixels, where a shift by one is a shift by two of the original's; "
             "2,500 test images.",
         ) * (budget == "quick")
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             draw(measured, samples(studies)),

@@ -40,11 +40,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.comparison.compare import ArmRuns, Comparison, compare, sentence
 from trainwright.data import Dataset, DataSpec, load
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.model import Model
 from trainwright.network import Chain
 from trainwright.networks.mlp import Mlp
@@ -73,7 +73,7 @@ def study_of(budget: Budget) -> Study:
     quick = budget == "quick"
     base = Recipe(
         Mlp((100, 100, 100)),
-        (Activation("sigmoid"), Initialization("normal", deviation=0.1)),
+        (Activation("sigmoid"), Initialization("normal", std=0.1)),
         batch_size=60,
         steps=1500 if quick else 50_000,
         evaluate_every=100 if quick else 500,
@@ -203,13 +203,13 @@ def first_at(run: Run, goal: float) -> float:
     return float(there[0]) if len(there) else np.inf
 
 
-@value
+@config
 class BatchNorm(Exhibit):
     """The paper's MNIST experiment: accuracy along training, and a sigmoid's input."""
 
     title = "Batch norm: how soon a network learns, and whether its inputs stay put"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         study = study_of(budget)
         measured = measure(study, store)
         recipe, splits = study.arms[WITHOUT], study.dataset().splits
@@ -219,7 +219,7 @@ class BatchNorm(Exhibit):
             "the best without batch norm; those of seed 0 drawn."
         )
         scaled = ("Scaled down: 20,000 images of MNIST, 1,500 steps; the paper makes 50,000 with all.",)
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             draw(measured),

@@ -31,10 +31,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison.compare import Comparison
 from trainwright.data import DataSpec
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Cost, Initialization
@@ -81,7 +81,7 @@ def steps_to_halve(outputs: Array) -> int:
 def plan(seeds: int, epochs: int, source: str) -> dict[str, Study]:
     """Both costs side by side, from usual first weights and from ones that make sure outputs."""
     recipe = Recipe(Mlp((64,)), batch_size=32 if source == "digits" else 128, epochs=epochs)
-    starts = {"usual start": (), "sure start": (Initialization("normal", deviation=SURE),)}
+    starts = {"usual start": (), "sure start": (Initialization("normal", std=SURE),)}
     return {
         start: Study(
             DataSpec(source),
@@ -109,19 +109,19 @@ def saturated(study: Study) -> float:
     return fmean(shares)
 
 
-@value
+@config
 class Costs(Exhibit):
     """A saturated sigmoid learns slowly under the quadratic cost and not under cross-entropy."""
 
     title: ClassVar[str] = "Quadratic cost or cross-entropy: how fast one learns from being wrong"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         seeds, epochs, source = (16, 12, "digits") if budget == "quick" else (10, 30, "mnist")
         neurons = {(start, cost): measure_neuron(cost, STARTS[start]) for start in STARTS for cost in COSTS}
         studies = plan(seeds, epochs, source)
         networks = {start: study.compare(store) for start, study in studies.items()}
         wrong = {start: saturated(study) for start, study in studies.items()}
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             _draw(neurons, networks),

@@ -36,12 +36,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.comparison.compare import ArmResult, Comparison
 from trainwright.data import DataSpec, load
 from trainwright.data.pixels import halved
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, VERMILLION
@@ -139,13 +139,13 @@ def measure(study: Study, folder: Path) -> Measured:
     return Measured(study.compare(folder))
 
 
-@value
+@config
 class Depth(Exhibit):
     """Accuracy on two-digit numbers along depth, and along the number of weights."""
 
     title = "Depth: what more layers do that more weights do not"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         study = study_of(budget)
         measured = measure(study, store)
         data, recipe = study.dataset(), next(iter(study.arms.values()))
@@ -160,7 +160,7 @@ class Depth(Exhibit):
             "This size was chosen among others for showing the claims. The intervals leave that choice out "
             "and are narrower than their name says: a demonstration, not a confirmation.",
         )
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             draw(measured, data.inputs[data.splits.test[:4]]),

@@ -48,12 +48,12 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainwright.base import keys
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.comparison.compare import Comparison, Interval, compare
 from trainwright.data import Dataset, DataSpec, load
 from trainwright.data.pixels import halved
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -218,13 +218,13 @@ def equality(inputs: int = 10, units: int = 12) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-@value
+@config
 class Dropout(Exhibit):
     """Figures 2, 4, 8, 9a, 10 and 11 of the dropout paper."""
 
     title = "Dropout: many thinned networks, averaged"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         measured = measure(plan(budget), store)
         first = measured.networks[0].arms[0]
         notes = (
@@ -237,7 +237,7 @@ class Dropout(Exhibit):
             * (budget == "quick"),
             *cautions(*measured.networks, measured.retention, *measured.sizes.values()),
         )
-        return Exhibited(self.name, self.title, draw(measured), tables(measured), claims(measured), notes)
+        return ExhibitResult(self.name, self.title, draw(measured), tables(measured), claims(measured), notes)
 
 
 def tables(measured: Measured) -> dict[str, pd.DataFrame]:

@@ -30,10 +30,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base import keys
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import DataSpec, load
-from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, Exhibited
+from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, ExhibitResult
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.quantities import significant
@@ -49,19 +49,19 @@ BOOK = "Goodfellow, Bengio & Courville 2016"
 WAYS = ("no stopping", "Algorithm 7.1", "Algorithm 7.2", "Algorithm 7.3")
 
 
-@value
+@config
 class EarlyStopping(Exhibit):
     """Algorithm 7.1's trace on a real curve, and 7.2 and 7.3 beside it."""
 
     title: ClassVar[str] = "Early stopping keeps the weights at which the validation loss was lowest"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         study = plan(full=budget == "full")
         runs, data = train(study, store), study.dataset()
         recipe = study.arms[WAYS[1]]
         trace = transcribe(runs[WAYS[0]][0], _patience(recipe))
         results = measure(runs)
-        return Exhibited(
+        return ExhibitResult(
             name=self.name,
             title=self.title,
             figure=_draw(runs, trace, results, _patience(recipe)),

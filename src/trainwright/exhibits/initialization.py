@@ -37,11 +37,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trainwright.base import keys
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import Dataset, load
 from trainwright.diagnosis.instruments import Reading, examine
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
@@ -68,17 +68,17 @@ BIASED = ("U(±1/√m)", "He")  # the rules under which a hidden bias is tried
 STYLES = dict(zip(RULES, ("C1-s", "C0-o", "C3-^", "C2-D", "C5--v", "C6-x"), strict=True))
 
 
-@value
+@config
 class Initialization(Exhibit):
     """Symmetry, variance through ten layers, the first loss, and active rectifiers."""
 
     title: ClassVar[str] = "Initialisation: symmetry, and what ten layers make of a signal"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         seeds = 40 if budget == "full" else 8
         rectified, tanh = (measure_layers(function, seeds) for function in ("relu", "tanh"))
         biases, losses, symmetry = measure_biases(seeds), measure_first_losses(seeds), measure_symmetry()
-        return Exhibited(
+        return ExhibitResult(
             name=self.name,
             title=self.title,
             figure=_draw(rectified, tanh, losses, biases),

@@ -39,11 +39,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from trainwright.base import keys
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.comparison.results import Comparison, sentence
 from trainwright.data import Dataset, DataSpec, load
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -63,13 +63,13 @@ LEAST_BYTES, ENOUGH_BYTES = 4 * (784 + 1 + 64), 4 * (784 + 1 + 3 * (64 + 10))
 ORDERS = ("shuffled in each pass", "shuffled once", "sorted by class")
 
 
-@value
+@config
 class Minibatch(Exhibit):
     """Noise, time, memory, order and regularisation against the batch size."""
 
     title: ClassVar[str] = "Minibatches: the error of a gradient falls as 1/√n, its computation grows as n"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         full = budget == "full"
         data = load("mnist")
         params, gradient = half_trained(data)
@@ -77,7 +77,7 @@ class Minibatch(Exhibit):
         machine = measure_machine(params, gradient, data, BATCHES)
         orders = measure_orders(seeds=100 if full else 40, passes=40 if full else 15)
         comparison = _study(full).compare(store)
-        return Exhibited(
+        return ExhibitResult(
             name=self.name,
             title=self.title,
             figure=_draw(noise, machine, orders, comparison),

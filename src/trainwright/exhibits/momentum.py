@@ -31,8 +31,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
-from trainwright.exhibit import Claim, Exhibit, Exhibited
+from trainwright.base.config import config
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult
 from trainwright.strategies.momentum import Momentum as Strategy
 from trainwright.studies.defaults import Budget
 
@@ -52,19 +52,19 @@ class Rule(NamedTuple):
     momentum: Strategy | None = None
 
 
-@value
+@config
 class Momentum(Exhibit):
     """Paths on an ill-conditioned quadratic, steps against the condition number, and terminal speeds."""
 
     title: ClassVar[str] = "Momentum runs along a valley that gradient descent crosses to and fro"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         paths = measure_paths()
         steps = measure_steps(np.logspace(1, 4 if budget == "quick" else 6, 7 if budget == "quick" else 11))
         speeds = measure_speeds((0.5, 0.9, 0.99))
         final = pd.DataFrame({"α": speeds.columns, "speed / ε‖g‖": speeds.iloc[-1].to_numpy()})
         final["1 / (1 − α)"] = 1 / (1 - final["α"])
-        return Exhibited(
+        return ExhibitResult(
             name=self.name,
             title=self.title,
             figure=_draw(paths, steps, speeds),

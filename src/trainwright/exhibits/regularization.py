@@ -33,11 +33,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.comparison.compare import ArmResult, ArmRuns, Comparison, compare, sentence
 from trainwright.data import DataSpec
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, GREEN, ORANGE, VERMILLION
@@ -168,13 +168,13 @@ def _zeros(study: Study, weights: dict[str, NDArray[np.float32]], l2: str) -> pd
     return pd.DataFrame(rows, columns=["λ of L1", "ε λ", "L1", "none", l2])
 
 
-@value
+@config
 class Regularization(Exhibit):
     """Test error along the strength of L1, L2 and max-norm, and what each does to the weights."""
 
     title = "Penalties on the weights tame a network that overfits"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         study = study_of(budget)
         measured = measure(study, store)
         few, recipe = len(study.dataset().splits.train), study.arms["none"]
@@ -185,7 +185,7 @@ class Regularization(Exhibit):
         scaled = ("Scaled down: 8×8 digits and one hidden layer; full is MNIST and two layers of 256.",) * (
             budget == "quick"
         )
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             draw(measured),

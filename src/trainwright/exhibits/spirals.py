@@ -28,12 +28,12 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import Dataset
 from trainwright.data.dataset import Splits
 from trainwright.diagnosis.instruments import examine
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Activation, Initialization
@@ -68,7 +68,7 @@ def measure_spiral(function: str, steps: int, seed: int) -> Learned:
     data, rows = spiral(), {}
     plain = Recipe(
         Mlp((50, 50)),
-        (Activation(function), Initialization("normal", deviation=0.1)),
+        (Activation(function), Initialization("normal", std=0.1)),
         batch_size=300,
         steps=steps,
         evaluate_every=steps // 50,
@@ -86,19 +86,19 @@ def measure_spiral(function: str, steps: int, seed: int) -> Learned:
     return sizes, classes, 1 - float(run.history["validation_error"][-1])
 
 
-@value
+@config
 class Spirals(Exhibit):
     """Gradient sizes and decision regions on three spirals, sigmoid and ReLU."""
 
     title: ClassVar[str] = "Three spirals, learned by sigmoid units and by rectified linear ones"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         seeds, steps = (6, 10_000) if budget == "quick" else (10, 50_000)
         spirals = {
             name: [measure_spiral(function, steps, seed) for seed in range(seeds)]
             for name, function in (("sigmoid", "sigmoid"), ("ReLU", "relu"))
         }
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             _draw(spirals),

@@ -30,10 +30,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import DataSpec
-from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, Exhibited
+from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, ExhibitResult
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.sites import Sites
@@ -52,7 +52,7 @@ GRID = (np.arange(500) + 0.5) / 500
 SIDE = 40  # the surface is judged at 40 x 40 points
 
 
-@value
+@config
 class Spread(Strategy):
     """Start with the hidden units' steps spread over the inputs, the steeper the more units there are."""
 
@@ -157,20 +157,20 @@ def _square() -> Array:
     return np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-@value
+@config
 class Universality(Exhibit):
     """One hidden layer approximates any continuous function: constructed, and trained."""
 
     title: ClassVar[str] = "One hidden layer approximates any continuous function"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         steps, seeds = (12_000, 5) if budget == "quick" else (100_000, 20)
         constructed = measure_constructed(BUMPS)
         curves = measure_trained(WIDTHS[budget], seeds, steps, 1, store)
         surfaces = measure_trained(SURFACE_WIDTHS, seeds, steps // 2, 2, store)
         errors = largest_errors(curves, nielsen(GRID))
         flat = largest_errors(surfaces, surface(_square()))
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             _draw(constructed, curves, errors, surfaces, flat),

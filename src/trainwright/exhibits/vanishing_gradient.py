@@ -27,13 +27,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import Dataset, load
 from trainwright.data.dataset import Splits
 from trainwright.data.loading import read
 from trainwright.diagnosis.instruments import examine
-from trainwright.exhibit import Claim, Exhibit, Exhibited, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Activation, BatchNorm, Initialization
@@ -60,7 +60,7 @@ PUBLISHED = {  # his speeds before training, one draw of each network
 }
 
 
-@value
+@config
 class NielsenStart(Strategy):
     """Weights of variance one over the fan-in and biases of variance one, both normal."""
 
@@ -190,19 +190,19 @@ def measure_speeds(data: Dataset, epochs: int, hidden: int = 3) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("epoch")
 
 
-@value
+@config
 class VanishingGradient(Exhibit):
     """The first layers of a deep network of sigmoid units hardly learn."""
 
     title: ClassVar[str] = "The vanishing gradient: early layers of sigmoid units hardly learn"
 
-    def make(self, budget: Budget, store: Path) -> Exhibited:
+    def make(self, budget: Budget, store: Path) -> ExhibitResult:
         quick = budget == "quick"
         seeds, epochs = (3 if quick else 20), 500
         depths = measure_depths((2, 5, 10) if quick else (1, 2, 3, 5, 7, 10, 14, 20), seeds)
         chain, data = measure_chain(0), first_thousand()
         first, speeds = measure_first_speeds(data, DRAWS), measure_speeds(data, epochs)
-        return Exhibited(
+        return ExhibitResult(
             self.name,
             self.title,
             _draw(chain, depths, speeds),

@@ -9,12 +9,12 @@ import jax
 from flax import nnx
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.network import Chain, Network, Part
 from trainwright.sites import Sites
 
 
-@value
+@config
 class Mlp(Network):
     """Fully connected layers: inputs flattened, hidden layers with an activation each, linear outputs.
 

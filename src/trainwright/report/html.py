@@ -25,7 +25,7 @@ def page(comparison: Comparison) -> str:
     return template(files(__package__).joinpath("report.html.j2").read_text("utf-8")).render(
         comparison=comparison,
         headline=verdicts.headline(comparison),
-        tally=verdicts.tally(comparison),
+        summary=verdicts.summary(comparison),
         sentences=[
             (
                 verdicts.word(arm),

@@ -12,8 +12,8 @@ from trainwright.report.quantities import printable
 def markdown(comparison: Comparison) -> str:
     """Headline, a sentence per arm, cautions, the tables of the terminal and the command to repeat it."""
     parts = [f"## {prose(verdicts.headline(comparison))}"]
-    if tally := verdicts.tally(comparison):
-        parts.append(prose(tally))
+    if summary := verdicts.summary(comparison):
+        parts.append(prose(summary))
     parts.append("\n".join(f"- {prose(sentence(arm, comparison))}" for arm in comparison.arms))
     if comparison.cautions:
         parts.append("\n".join(f"> **Caution:** {prose(caution)}  " for caution in comparison.cautions))

@@ -37,7 +37,7 @@ def headline(comparison: Comparison) -> str:
     return f"None of {len(judged)} arms was found to help on {data}"
 
 
-def tally(comparison: Comparison) -> str:
+def summary(comparison: Comparison) -> str:
     """How many arms got which verdict, and the best that helps; nothing for a single arm."""
     judged = [arm for arm in comparison.arms if arm.difference]
     if len(judged) < 2:

@@ -7,7 +7,7 @@
     STORE/damaged/                  runs moved aside because they did not match their manifest
     STORE/writing/                  directories not yet renamed into place
 
-Everything is JSON (see `plainjson` for NaN), CSV, NPZ or safetensors: no pickle, and nothing of Trainwright
+Everything is JSON (see `strict_json` for NaN), CSV, NPZ or safetensors: no pickle, and nothing of Trainwright
 is needed to read it.
 """
 
@@ -30,8 +30,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
-from trainwright.base import files as sealed
-from trainwright.base import strict_json as plainjson
+from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
 from trainwright.runs.run import Run
 
@@ -42,7 +41,7 @@ Arrays = Mapping[str, NDArray[Any]]
 logger = logging.getLogger(__name__)
 
 
-class DamagedRun(sealed.Damaged):
+class DamagedRun(files.Damaged):
     """A run with a file that is missing or is not what was written: discard it, and do it again."""
 
 
@@ -54,7 +53,7 @@ def digest(recipe: Mapping[str, Any], fingerprint: str, seed: int) -> str:
     >>> digest({"learning_rate": 0.1}, "ba89", 0) == digest({"learning_rate": 0.2}, "ba89", 0)
     False
     """
-    return sealed.sha256(plainjson.canonical([SEMANTICS, recipe, fingerprint, seed]).encode())[:20]
+    return files.sha256(strict_json.canonical([SEMANTICS, recipe, fingerprint, seed]).encode())[:20]
 
 
 class Claim:
@@ -95,7 +94,7 @@ class Store:
             raise StoreError(f"{form} cannot be read: {problem.strerror}; name another folder") from None
         except (ValueError, LookupError, TypeError):
             raise StoreError(f"{form} is damaged: delete it, the runs stay valid") from None
-        sealed.refuse_newer(version, folder)
+        files.refuse_newer(version, folder)
 
     def __contains__(self, digest: str) -> bool:
         return (self._run(digest) / "manifest.json").is_file()
@@ -105,17 +104,17 @@ class Store:
         name = digest(run.recipe, run.data["fingerprint"], run.seed)
         if name in self:
             return name
-        files = {
+        contents = {
             "run.json": _text({"digest": name} | {field: getattr(run, field) for field in _FACTS}),
             "history.csv": _csv(run.history),
             "predictions.npz": _npz(run.predictions),
             "model.safetensors": _safetensors(run.weights),
         }
-        with sealed.explained(self.folder):
+        with files.explained(self.folder):
             self._prepare()
             if self._run(name).is_dir():  # it has no manifest, or it would be in the store
                 self.discard(name)
-            sealed.write(self._run(name), files, self.folder / "writing")
+            files.write(self._run(name), contents, self.folder / "writing")
         return name
 
     def read(self, digest: str, *, weights: bool = False) -> Run:
@@ -129,7 +128,7 @@ class Store:
         if not folder.is_dir():
             raise StoreError(f"{self.folder} has no run {digest}")
         _read(folder, "predictions.npz")
-        facts = plainjson.loads(_read(folder, "run.json"))
+        facts = strict_json.loads(_read(folder, "run.json"))
         if facts.pop("digest") != digest:
             raise DamagedRun(f"{folder} holds another run than its name says")
         model = _StoredArrays(folder, "model.safetensors", safetensors.load)
@@ -143,18 +142,18 @@ class Store:
     def discard(self, digest: str) -> None:
         """Move a damaged run aside, into `damaged/`, so that it is done again."""
         aside = self.folder / "damaged"
-        with sealed.explained(self.folder):
+        with files.explained(self.folder):
             aside.mkdir(exist_ok=True)
             for n in itertools.count(1):
                 try:
-                    if sealed.rename(self._run(digest), aside / f"{digest}-{n}"):
+                    if files.rename(self._run(digest), aside / f"{digest}-{n}"):
                         return
                 except FileNotFoundError:  # another process was quicker
                     return
 
     def claim(self, digest: str) -> Claim | None:
         """The right to train this run, or None while another process has it. Freed when its process ends."""
-        with sealed.explained(self.folder):
+        with files.explained(self.folder):
             self._prepare()
             lock = FileLock(self.folder / "claims" / f"{digest}.lock", thread_local=False)
             try:
@@ -165,12 +164,12 @@ class Store:
 
     def write_checkpoint(self, name: str, arrays: Arrays, state: dict[str, Any]) -> None:
         """Keep a training under way in place of its last checkpoint, which stays until this one is whole."""
-        with sealed.explained(self.folder):
+        with files.explained(self.folder):
             self._prepare()
             older = self._checkpoints(name)
-            files = {"state.json": _text(state), "arrays.safetensors": _safetensors(arrays)}
+            contents = {"state.json": _text(state), "arrays.safetensors": _safetensors(arrays)}
             number = int(older[0].name) + 1 if older else 1
-            sealed.write(self.folder / "checkpoints" / name / str(number), files, self.folder / "writing")
+            files.write(self.folder / "checkpoints" / name / str(number), contents, self.folder / "writing")
             for folder in older:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -178,9 +177,9 @@ class Store:
         """The newest undamaged checkpoint's (arrays, state); None, and a logged warning, if there is none."""
         for folder in self._checkpoints(name):
             try:
-                arrays = safetensors.load(sealed.read(folder, "arrays.safetensors"))
-                return arrays, plainjson.loads(sealed.read(folder, "state.json"))
-            except sealed.Damaged as damage:
+                arrays = safetensors.load(files.read(folder, "arrays.safetensors"))
+                return arrays, strict_json.loads(files.read(folder, "state.json"))
+            except files.Damaged as damage:
                 logger.warning("%s; the checkpoint is not used", damage)
         return None
 
@@ -201,17 +200,17 @@ class Store:
             return
         for name in ("runs", "claims", "checkpoints", "writing"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        sealed.sweep(self.folder / "writing")
+        files.sweep(self.folder / "writing")
         if not (self.folder / "store.json").exists():
-            form = _text({"format": sealed.FORMAT})
-            sealed.replace_file(self.folder / "store.json", form, self.folder / "writing")
+            form = _text({"format": files.FORMAT})
+            files.replace_file(self.folder / "store.json", form, self.folder / "writing")
         self._ready = True
 
 
 def _read(folder: Path, name: str) -> bytes:
     try:
-        return sealed.read(folder, name)
-    except sealed.Damaged as damage:
+        return files.read(folder, name)
+    except files.Damaged as damage:
         raise DamagedRun(str(damage)) from None
 
 
@@ -238,7 +237,7 @@ _FACTS = tuple(one.name for one in fields(Run) if one.name not in ("history", "p
 
 
 def _text(value: Any) -> bytes:
-    return plainjson.dumps(value).encode() + b"\n"
+    return strict_json.dumps(value).encode() + b"\n"
 
 
 def _csv(columns: Arrays) -> bytes:

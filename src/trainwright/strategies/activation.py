@@ -21,11 +21,11 @@ import numpy as np
 from flax import nnx
 from pydantic import Field
 
-from trainwright.base.config import value
-from trainwright.strategy import Number, Site, Strategy
+from trainwright.base.config import config
+from trainwright.strategy import HyperParameter, Site, Strategy
 
 
-@value
+@config
 class Activation(Strategy):
     """Use this nonlinearity in every hidden layer, in place of rectified linear units.
 
@@ -63,7 +63,7 @@ class LeakyRelu(nnx.Module):
     """max(0, z) + slope min(0, z)."""
 
     def __init__(self, slope: float):
-        self.slope = Number(jnp.float32(slope))
+        self.slope = HyperParameter(jnp.float32(slope))
 
     def __call__(self, z: jax.Array) -> jax.Array:
         return jnp.where(z > 0, z, self.slope[...] * z)
@@ -86,7 +86,7 @@ class RadialBasis(nnx.Module):
 
     def __init__(self, centres: np.ndarray[tuple[int, ...], np.dtype[np.float32]], sigma: float):
         self.centres = nnx.Param(jnp.asarray(centres))
-        self.sigma = Number(jnp.float32(sigma))
+        self.sigma = HyperParameter(jnp.float32(sigma))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         w = self.centres[...]

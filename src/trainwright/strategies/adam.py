@@ -13,13 +13,13 @@ from typing import Annotated, ClassVar
 import optax
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import Strategy
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
-@value
+@config
 class Adam(Strategy):
     """Adaptive moment estimation; use it with a learning rate of about 0.001.
 

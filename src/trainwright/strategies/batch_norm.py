@@ -17,12 +17,12 @@ import jax.numpy as jnp
 from flax import nnx
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.strategy import Layer, Number, Site, Strategy
+from trainwright.strategy import HyperParameter, Layer, Site, Strategy
 
 
-@value
+@config
 class BatchNorm(Strategy):
     """Normalise each hidden unit over the batch in training, and by the population when predicting.
 
@@ -64,8 +64,8 @@ class BatchNormLayer(Layer):
         self.gamma, self.beta = nnx.Param(jnp.ones(units)), nnx.Param(jnp.zeros(units))
         self.mean, self.variance = nnx.BatchStat(jnp.zeros(units)), nnx.BatchStat(jnp.ones(units))
         self.batches = nnx.BatchStat(jnp.zeros(()))
-        self.epsilon = Number(jnp.float32(epsilon))
-        self.decay = None if decay is None else Number(jnp.float32(decay))
+        self.epsilon = HyperParameter(jnp.float32(epsilon))
+        self.decay = None if decay is None else HyperParameter(jnp.float32(decay))
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
         mean, variance = self._see(x) if training else (self.mean[...], self.variance[...])

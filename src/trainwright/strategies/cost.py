@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import NothingToActOn, Strategy
 
 
-@value
+@config
 class Cost(Strategy):
     """Cross-entropy, or the quadratic cost.
 

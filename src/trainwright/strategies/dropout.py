@@ -17,16 +17,16 @@ import jax.numpy as jnp
 from pydantic import Field
 
 from trainwright.base import keys
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.strategy import Layer, Number, Site, Strategy
+from trainwright.strategy import HyperParameter, Layer, Site, Strategy
 
 FINEST = 2.0**-16  # masks are drawn with 16 bits a unit, which tell no finer rates from none or all
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
-@value
+@config
 class Dropout(Strategy):
     """Leave units out at random while training, and use all of them, scaled, when predicting.
 
@@ -60,7 +60,7 @@ class DropoutLayer(Layer):
     """
 
     def __init__(self, rate: float, site: str, scaling: str):
-        self.rate = Number(jnp.float32(rate))
+        self.rate = HyperParameter(jnp.float32(rate))
         self.site = site
         self.scaling = scaling
 

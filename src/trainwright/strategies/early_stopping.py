@@ -17,11 +17,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import Decision, History, Strategy
 
 
-@value
+@config
 class EarlyStopping(Strategy):
     """Stop after `patience` evaluations in a row without improvement, and return the best weights.
 
@@ -31,7 +31,7 @@ class EarlyStopping(Strategy):
 
     patience: Annotated[int, Field(ge=1)] = 10
     """p: how many evaluations in a row may fail to improve before the training ends."""
-    watch: Literal["loss", "error"] = "loss"
+    monitor: Literal["loss", "error"] = "loss"
     """The validation quantity v that must fall strictly: the mean log-loss, or the error."""
     retrain: Literal["no", "anew", "onward"] = "no"
     """With all data, validation included: anew is Algorithm 7.2, onward is Algorithm 7.3."""
@@ -40,7 +40,7 @@ class EarlyStopping(Strategy):
 
     def stop(self, history: History) -> Decision:
         best_step, v, j = 0, math.inf, 0
-        for step, v_new in zip(history["step"], history[f"validation_{self.watch}"], strict=True):
+        for step, v_new in zip(history["step"], history[f"validation_{self.monitor}"], strict=True):
             if v_new < v:
                 best_step, v, j = int(step), v_new, 0
             else:

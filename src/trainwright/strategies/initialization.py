@@ -16,11 +16,11 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import Kernel, NothingToActOn, Site, Strategy
 
 
-@value
+@config
 class Initialization(Strategy):
     """Draw the first weights by this rule, and set the first biases.
 
@@ -34,7 +34,7 @@ class Initialization(Strategy):
     """he_normal is what a recipe without this strategy uses; zeros shows that equal units stay equal."""
     gain: Annotated[float, Field(gt=0)] = 1.0
     """orthogonal: the factor on the orthogonal matrix; sqrt(2) keeps the scale through ReLU layers."""
-    deviation: Annotated[float, Field(gt=0)] = 0.01
+    std: Annotated[float, Field(gt=0)] = 0.01
     """normal: the weights' standard deviation."""
     hidden_bias: float = 0.0
     """Every hidden unit's first bias; 0.1 lets most rectified linear units start active."""
@@ -50,7 +50,7 @@ class Initialization(Strategy):
         if self.rule == "zeros":
             return np.zeros((m, n), np.float32)
         if self.rule == "normal":
-            return self.deviation * rng.standard_normal((m, n), np.float32)
+            return self.std * rng.standard_normal((m, n), np.float32)
         if self.rule == "he_normal":
             return he_normal(rng, m, n)
         bound = {

@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import NothingToActOn, Params, Strategy, kernels
 
 
-@value
+@config
 class L1(Strategy):
     """Add the coefficient times the sum of all weights' (not biases') absolute values to the mean loss.
 

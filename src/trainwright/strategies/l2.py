@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import NothingToActOn, Params, Strategy, kernels
 
 
-@value
+@config
 class L2(Strategy):
     """Add half the coefficient times the sum of all squared weights (not biases) to the mean loss.
 

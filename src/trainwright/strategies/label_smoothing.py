@@ -14,11 +14,11 @@ from typing import Annotated, ClassVar
 import jax
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import NothingToActOn, Strategy
 
 
-@value
+@config
 class LabelSmoothing(Strategy):
     """Mix the one-hot targets with the uniform distribution over the classes while training.
 

@@ -17,11 +17,11 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import NothingToActOn, Params, Strategy, kernels, map_kernels
 
 
-@value
+@config
 class MaxNorm(Strategy):
     """After each step, shorten each unit's incoming weight vector to the norm where it is longer.
 

@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from trainwright.base import keys
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import NothingToActOn, Strategy
 
 
-@value
+@config
 class Mirror(Strategy):
     """Flip each training image left to right with probability 1/2, anew at every step.
 

@@ -19,13 +19,13 @@ import jax.numpy as jnp
 import optax
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import Strategy
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
-@value
+@config
 class Momentum(Strategy):
     """Accumulate a velocity and move by it.
 

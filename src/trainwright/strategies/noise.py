@@ -16,40 +16,40 @@ import jax.numpy as jnp
 from pydantic import Field
 
 from trainwright.base import keys
-from trainwright.base.config import value
-from trainwright.strategy import Layer, Number, Site, Strategy
+from trainwright.base.config import config
+from trainwright.strategy import HyperParameter, Layer, Site, Strategy
 
 Deviation = Annotated[float, Field(ge=0)]
 
 
-@value
+@config
 class Noise(Strategy):
     """Add Gaussian noise while training.
 
-    >>> Noise(input_deviation=0.3)
-    Noise(input_deviation=0.3, hidden_deviation=0.0)
+    >>> Noise(input_std=0.3)
+    Noise(input_std=0.3, hidden_std=0.0)
     """
 
-    input_deviation: Deviation = 0.1
+    input_std: Deviation = 0.1
     """Standard deviation of what is added to each input, in the inputs' units; 0 leaves the inputs alone."""
-    hidden_deviation: Deviation = 0.0
+    hidden_std: Deviation = 0.0
     """The same for each hidden unit, after its activation; 0 leaves hidden units alone."""
 
-    example: ClassVar = {"input_deviation": 0.3, "hidden_deviation": 0.1}
+    example: ClassVar = {"input_std": 0.3, "hidden_std": 0.1}
 
     def layer(self, site: Site) -> Layer | None:
-        deviation = {"input": self.input_deviation, "after": self.hidden_deviation}.get(site.stage, 0.0)
-        return NoiseLayer(deviation, site.name) if deviation > 0 else None
+        std = {"input": self.input_std, "after": self.hidden_std}.get(site.stage, 0.0)
+        return NoiseLayer(std, site.name) if std > 0 else None
 
 
 class NoiseLayer(Layer):
-    """Adds normal noise of this deviation when training with a key."""
+    """Adds normal noise of this standard deviation when training with a key."""
 
-    def __init__(self, deviation: float, site: str):
-        self.deviation = Number(jnp.float32(deviation))
+    def __init__(self, std: float, site: str):
+        self.std = HyperParameter(jnp.float32(std))
         self.site = site
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
         if key is None or not training:
             return x
-        return x + self.deviation[...] * jax.random.normal(keys.fold(key, "noise", self.site), x.shape)
+        return x + self.std[...] * jax.random.normal(keys.fold(key, "noise", self.site), x.shape)

@@ -16,13 +16,13 @@ import jax
 import jax.numpy as jnp
 from pydantic import Field
 
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.strategy import Strategy
 
 Part = Annotated[float, Field(ge=0, lt=1)]
 
 
-@value
+@config
 class RateSchedule(Strategy):
     """Multiply the learning rate by a factor that depends on how much of the training is done.
 

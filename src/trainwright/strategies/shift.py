@@ -16,12 +16,12 @@ import jax.numpy as jnp
 from pydantic import Field
 
 from trainwright.base import keys
-from trainwright.base.config import value
+from trainwright.base.config import config
 from trainwright.base.errors import SettingError
 from trainwright.strategy import NothingToActOn, Strategy
 
 
-@value
+@config
 class Shift(Strategy):
     """Move each training image by up to so many pixels in each direction, anew at every step.
 

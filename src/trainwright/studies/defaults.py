@@ -31,7 +31,7 @@ ARMS = (
     "l2(1e-3)",
     "max_norm(2.0)",
     "momentum(0.9)",
-    "noise(input_deviation=0.1)",
+    "noise(input_std=0.1)",
 )
 """The lecture's strategies, one at a time, at settings that suit small networks."""
 

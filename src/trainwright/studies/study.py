@@ -242,7 +242,7 @@ def _train(
             partial(_work, store.folder, _share(group[0].training.data, Path(shared)), _light(group))
             for group in _tasks(missing, workers)
         ]
-        progress = _Tally(runs, missing)
+        progress = ProgressCounter(runs, missing)
         for event in run_tasks(tasks, workers):
             progress.note(*event)
             if watch:
@@ -269,7 +269,7 @@ def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
     return sorted(tasks, key=len, reverse=True)
 
 
-class _Tally:
+class ProgressCounter:
     """Counts what the workers report."""
 
     def __init__(self, runs: int, missing: Sequence[Planned]):

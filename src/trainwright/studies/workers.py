@@ -24,7 +24,7 @@ import cloudpickle
 from trainwright.base.errors import TrainwrightError
 
 Report = Callable[[Any], None]
-Task = Callable[[Report], None]
+Job = Callable[[Report], None]
 
 
 class WorkerDied(TrainwrightError):
@@ -42,7 +42,7 @@ class Worker:
     task: int | None = None
 
 
-def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[Any]:
+def run_tasks(tasks: Sequence[Job], workers: int) -> Iterator[Any]:
     """Run tasks in worker processes, and yield what they report as it comes.
 
     A task is called in a worker with a function to report by. A `TrainwrightError` in a task is raised
@@ -95,7 +95,7 @@ def _start() -> Worker:
     return Worker(process, Connection(ours.detach()))
 
 
-def _give(worker: Worker, tasks: Sequence[Task], waiting: list[int]) -> None:
+def _give(worker: Worker, tasks: Sequence[Job], waiting: list[int]) -> None:
     worker.task = waiting.pop() if waiting else None
     if worker.task is not None:
         worker.line.send_bytes(cloudpickle.dumps(tasks[worker.task]))

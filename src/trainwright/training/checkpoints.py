@@ -7,8 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from trainwright.base import files as sealed
-from trainwright.base import strict_json as plainjson
+from trainwright.base import files, strict_json
 from trainwright.base.environment import environment
 from trainwright.runs.store import Store, digest
 from trainwright.training.progress import Training
@@ -50,4 +49,4 @@ class StoredCheckpoints:
 def _name(training: Training) -> str:
     run = digest(training.recipe.to_json(), training.data.fingerprint, training.seed)
     here = {name: part for name, part in environment().items() if name in ("device", "NPROC", "cores", "jax")}
-    return f"{run}-{sealed.sha256(plainjson.canonical(here).encode())[:8]}"
+    return f"{run}-{files.sha256(strict_json.canonical(here).encode())[:8]}"

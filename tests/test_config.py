@@ -7,12 +7,12 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from trainwright.base.config import Value, parse, value
+from trainwright.base.config import Config, config, parse
 from trainwright.base.errors import SettingError
 
 
-@value
-class Spring(Value):
+@config
+class Spring(Config):
     stiffness: Annotated[float, Field(gt=0)]
     """Newtons per metre."""
     turns: Annotated[int, Field(ge=1)] = 3
