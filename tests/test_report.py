@@ -24,8 +24,9 @@ from rich.console import Console
 import comparisons
 from trainwright import report
 from trainwright.base.errors import StoreError
-from trainwright.comparison.results import Comparison, Interval, sentence
+from trainwright.comparison.results import Comparison, Interval
 from trainwright.report import figures, quantities, tables, verdicts
+from trainwright.report.sentences import sentence
 
 MADE = {
     name: getattr(comparisons, name)()

@@ -19,7 +19,6 @@ from trainwright.comparison.results import (
     Difference,
     Interval,
     Setting,
-    sentence,
 )
 from trainwright.runs.run import Run
 from trainwright.runs.score import Score, score
@@ -36,7 +35,6 @@ __all__ = [
     "check_levels",
     "compare",
     "curve",
-    "sentence",
 ]
 
 FEW_SEEDS = 6  # with fewer, tests that assume nothing of the distribution cannot reach 5 %

@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import config
 from trainwright.comparison import paired
-from trainwright.comparison.compare import ArmRuns, Comparison, compare, sentence
+from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.data import Dataset, DataSpec, load
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.model import Model
@@ -50,6 +50,7 @@ from trainwright.network import Chain
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, VERMILLION
+from trainwright.report.sentences import sentence
 from trainwright.runs.run import Run
 from trainwright.strategies import batch_norm
 from trainwright.strategies.activation import Activation

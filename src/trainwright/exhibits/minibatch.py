@@ -41,12 +41,13 @@ from numpy.typing import NDArray
 from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.comparison import paired
-from trainwright.comparison.results import Comparison, sentence
+from trainwright.comparison.results import Comparison
 from trainwright.data import Dataset, DataSpec, load
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
+from trainwright.report.sentences import sentence
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 from trainwright.training.fit import fit

@@ -35,12 +35,13 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import config
 from trainwright.comparison import paired
-from trainwright.comparison.compare import ArmResult, ArmRuns, Comparison, compare, sentence
+from trainwright.comparison.compare import ArmResult, ArmRuns, Comparison, compare
 from trainwright.data import DataSpec
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.figures import BLUE, GREEN, ORANGE, VERMILLION
+from trainwright.report.sentences import sentence
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.strategies.l1 import L1

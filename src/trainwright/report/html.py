@@ -13,9 +13,10 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from trainwright.base.errors import StoreError
-from trainwright.comparison.results import Comparison, sentence
+from trainwright.comparison.results import Comparison
 from trainwright.report import figures, quantities, recipes, tables, verdicts
 from trainwright.report.quantities import printable
+from trainwright.report.sentences import sentence
 
 _SIZES = {"wide": figures.WIDE, "narrow": figures.NARROW}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from trainwright.comparison.results import Comparison, sentence
+from trainwright.comparison.results import Comparison
 from trainwright.report import tables, verdicts
 from trainwright.report.quantities import printable
+from trainwright.report.sentences import sentence
 
 
 def markdown(comparison: Comparison) -> str:

@@ -13,9 +13,10 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from trainwright.comparison.results import Comparison, sentence
+from trainwright.comparison.results import Comparison
 from trainwright.report import tables, verdicts
 from trainwright.report.quantities import printable
+from trainwright.report.sentences import sentence
 
 STYLES = {"helps": "green", "hurts": "red", "no difference": "", "cannot tell": "yellow", "reference": "dim"}
 ASCII = str.maketrans(
