@@ -17,9 +17,9 @@ from jobs import JOBS, Job
 from trainwright_job import dataset, recipe
 
 from trainwright.training import step
+from trainwright.training.building import Training
 from trainwright.training.cohort import Cohort
 from trainwright.training.fit import fit
-from trainwright.training.progress import Training
 
 REPEATS = 7
 

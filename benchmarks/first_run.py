@@ -8,8 +8,8 @@ import time
 from jobs import JOBS
 from trainwright_job import dataset, recipe
 
+from trainwright.training.building import Training
 from trainwright.training.fit import fit_all
-from trainwright.training.progress import Training
 
 job = dataclasses.replace(JOBS["digits"], epochs=1)
 trainings = [Training(recipe(job), dataset(job), seed) for seed in range(8)]

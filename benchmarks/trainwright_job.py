@@ -14,8 +14,8 @@ from trainwright.data import Dataset, Splits
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Dropout
+from trainwright.training.building import Training
 from trainwright.training.fit import fit, fit_all
-from trainwright.training.progress import Training
 
 
 def dataset(job: Job) -> Dataset:

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from trainwright.data.dataset import Dataset, Splits
+from trainwright.network import NetworkBuilder
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import find
@@ -37,3 +38,9 @@ def example(name: str):
     """A strategy with its example settings."""
     cls = find(name)
     return cls(**cls.example)
+
+
+def parts(network, shape, outputs, *strategies, seed=0, inputs=None):
+    """A network's parts by name, built with these strategies; `inputs` are the training examples."""
+    given = np.zeros((1, *shape), np.float32) if inputs is None else inputs
+    return network.build(shape, outputs, NetworkBuilder(strategies, seed, inputs=lambda: given)).parts

@@ -10,8 +10,8 @@ from trainwright.base.errors import SettingError
 from trainwright.strategies import Mirror, Shift
 from trainwright.strategies.noise import NoiseLayer
 from trainwright.training import step
+from trainwright.training.building import Training, build
 from trainwright.training.fit import fit
-from trainwright.training.progress import Training, build
 
 IMAGES = np.random.default_rng(0).uniform(0.1, 1, (400, 5, 6)).astype(np.float32)
 COLOURED = IMAGES.reshape(200, 5, 6, 2)

@@ -11,8 +11,8 @@ from trainwright.base.errors import SettingError
 from trainwright.network import Chain
 from trainwright.strategies import BatchNorm
 from trainwright.strategies.batch_norm import BatchNormLayer
+from trainwright.training.batches import order
 from trainwright.training.fit import fit
-from trainwright.training.progress import order
 
 RNG = np.random.default_rng(0)
 BATCHES = RNG.normal([1.0, -3.0, 20.0], [1.0, 0.1, 5.0], (6, 16, 3)).astype(np.float32)
@@ -37,8 +37,9 @@ def test_training_is_algorithm_1():
 
 def test_predicting_is_algorithm_2():
     layer = BatchNormLayer(3, 1e-5, None)
-    layer(jnp.asarray(BATCHES[0] + 100), key=None, training=True)  # forgotten when the statistics settle
-    assert BatchNorm().settle(Chain([layer])) is True
+    layer(jnp.asarray(BATCHES[0] + 100), key=None, training=True)  # forgotten when the statistics are reset
+    assert BatchNorm().needs_population_pass()
+    BatchNorm().reset_statistics(Chain({"batch_norm": layer}))
     for x in BATCHES:
         layer(jnp.asarray(x), key=None, training=True)
     x = np.float64(BATCHES)
@@ -59,11 +60,8 @@ def test_running_statistics_are_decaying_averages_right_from_the_start(seen):
     np.testing.assert_allclose(layer.variance[...], weights @ x.var(axis=1, ddof=1), rtol=1e-4)
 
 
-def test_running_statistics_are_not_settled():
-    layer = BatchNormLayer(3, 1e-5, 0.9)
-    layer(jnp.asarray(BATCHES[0]), key=None, training=True)
-    assert BatchNorm(statistics="running").settle(Chain([layer])) is False
-    assert layer.batches[...] == 1
+def test_running_statistics_need_no_population_pass():
+    assert not BatchNorm(statistics="running").needs_population_pass()
 
 
 def test_a_large_mean_does_not_drown_the_variance():
@@ -98,12 +96,20 @@ def test_a_batch_of_one_is_refused():
 def test_a_run_keeps_its_population_s_statistics():
     data = digits()
     run = fit(recipe(BatchNorm()), data, seed=3)
-    weights = {path.removesuffix("/value").rpartition("parts/")[2]: a for path, a in run.weights.items()}
-    kernel, bias = weights["1/kernel"], weights["1/bias"]
-    batches = order(3, "settle", data.splits.train, 12, 0, 3)
+    kernel, bias = run.weights["hidden1/kernel"], run.weights["hidden1/bias"]
+    batches = order(3, "population", data.splits.train, 12, 0, 3)
     z = data.inputs.reshape(60, -1)[batches].astype(np.float64) @ kernel + bias
-    np.testing.assert_allclose(weights["2/mean"], z.mean(axis=(0, 1)), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(weights["2/variance"], z.var(axis=1, ddof=1).mean(axis=0), rtol=1e-4)
+    mean, variance = (run.weights[f"hidden1/batch_norm/{name}"] for name in ("mean", "variance"))
+    np.testing.assert_allclose(mean, z.mean(axis=(0, 1)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(variance, z.var(axis=1, ddof=1).mean(axis=0), rtol=1e-4)
+
+
+def test_the_population_does_not_depend_on_the_interval():
+    often, seldom = (
+        fit(recipe(BatchNorm(), evaluate_every=every, batch_size=4, steps=6), digits()) for every in (1, 6)
+    )
+    for name, array in seldom.weights.items():
+        np.testing.assert_allclose(often.weights[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_gamma_and_beta_are_no_weights():

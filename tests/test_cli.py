@@ -27,7 +27,7 @@ from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.studies import defaults
 from trainwright.training import checkpoints
-from trainwright.training.progress import Slot
+from trainwright.training.progress import Progress
 
 SHORT = ["--epochs", "2", "--network", "mlp((8,))"]
 
@@ -89,10 +89,10 @@ def test_fit_says_before_the_training_that_it_cannot_write(
     assert "step" not in said
 
 
-def interrupt_at(step: int) -> Callable[[Slot], None]:
+def interrupt_at(step: int) -> Callable[[Progress], None]:
     """Press Ctrl-C when a training has come so far."""
 
-    def watch(slot: Slot) -> None:
+    def watch(slot: Progress) -> None:
         if slot.step >= step:
             raise Interrupted("interrupted")
 

@@ -15,11 +15,11 @@ from trainwright import strategies
 from trainwright.base.errors import SettingError
 from trainwright.data import Dataset, load
 from trainwright.data.dataset import Splits
-from trainwright.diagnosis.instruments import examine, guess
+from trainwright.diagnosis.instruments import guess, measure_layers
 from trainwright.diagnosis.symptoms import Diagnosis, diagnose
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.training.fit import Slot, fit
+from trainwright.training.fit import Progress, fit
 
 SMALL = Mlp((16, 16))
 
@@ -47,7 +47,7 @@ def test_readings_of_a_network_without_hidden_layers_are_those_of_softmax_regres
     plain = Recipe(Mlp(()), strategies.read("initialization('zeros')"), learning_rate=0.25)
     few = digits.splits.train[:300]  # fewer than are looked at, so that all are
     data = dataclasses.replace(digits, splits=Splits(few, digits.splits.validation, digits.splits.test))
-    reading = examine(plain, data)
+    reading = measure_layers(plain, data)
     x = data.inputs[few].reshape(len(few), -1).astype(np.float64)
     y = np.eye(10)[data.targets[few]]
     gradient = x.T @ (0.1 - y) / len(few)
@@ -60,8 +60,8 @@ def test_readings_of_a_network_without_hidden_layers_are_those_of_softmax_regres
 
 
 def test_an_update_of_plain_descent_is_the_rate_times_the_gradient(digits: Dataset) -> None:
-    reading = examine(recipe(learning_rate=0.2), digits)
-    double = examine(recipe(learning_rate=0.4), digits)
+    reading = measure_layers(recipe(learning_rate=0.2), digits)
+    double = measure_layers(recipe(learning_rate=0.4), digits)
     np.testing.assert_allclose(double.layers["update"], 2 * reading.layers["update"], rtol=1e-4)
     gradients = {name: float(np.linalg.norm(g)) for name, g in reading.gradients.items()}
     assert reading.layers["gradient"].to_dict() == pytest.approx(gradients)
@@ -78,8 +78,8 @@ def test_the_kept_weights_give_the_loss_of_the_run(digits: Dataset) -> None:
 def test_a_watcher_sees_the_weights_of_the_moment(digits: Dataset) -> None:
     seen = []
 
-    def watch(slot: Slot) -> None:
-        seen.append(slot.weights())
+    def watch(progress: Progress) -> None:
+        seen.append(progress.weights())
 
     run = fit(recipe(), digits, watch=watch)
     assert len(seen) == 2
@@ -95,7 +95,7 @@ def test_a_healthy_training_has_no_symptoms(digits: Dataset) -> None:
 @pytest.mark.parametrize(
     ("symptoms", "ill", "treated"),
     [
-        ({"first loss", "saturation"}, "normal', std=1.0", "normal', deviation=0.1"),
+        ({"first loss", "saturation"}, "normal', std=1.0", "normal', std=0.1"),
         ({"dead units"}, "he_normal', hidden_bias=-5.0", "he_normal', hidden_bias=0.1"),
         ({"symmetry"}, "zeros'", "he_normal'"),
     ],
@@ -149,7 +149,7 @@ def test_a_validation_loss_that_has_risen_is_overfitting() -> None:
 def test_what_does_not_fit_is_refused(digits: Dataset) -> None:
     run = fit(recipe(), digits)
     with pytest.raises(SettingError, match="other data"):
-        diagnose(run, load("digits", resample=1))
+        diagnose(run, load("digits").fold(1))
     with pytest.raises(SettingError, match="do not fit"):
         diagnose(dataclasses.replace(run, weights={}), digits)
 

@@ -11,7 +11,7 @@ import small
 from trainwright.base import keys
 from trainwright.base.errors import SettingError
 from trainwright.strategies.dropout import Dropout, DropoutLayer
-from trainwright.training.progress import Training, rehearse
+from trainwright.training.building import Training, dry_run
 
 
 def passes(layer: DropoutLayer, x: jax.Array, number: int) -> jax.Array:
@@ -91,4 +91,4 @@ def test_monte_carlo_drops_and_prediction_does_not():
 @pytest.mark.parametrize("rate", [1e-9, 1 - 1e-9])
 def test_a_rate_that_sixteen_bits_cannot_tell_from_none_or_all_is_refused(rate):
     with pytest.raises(SettingError, match="as good as none or all"):
-        rehearse(Training(small.recipe(Dropout(rate)), small.digits(), 0))
+        dry_run(Training(small.recipe(Dropout(rate)), small.digits(), 0))

@@ -19,8 +19,9 @@ from trainwright.runs.score import score
 from trainwright.strategies import L2, BatchNorm, Dropout, EarlyStopping, Momentum, Noise
 from trainwright.strategy import Layer, Site, Strategy
 from trainwright.training import step
+from trainwright.training.batches import order
+from trainwright.training.building import Training
 from trainwright.training.fit import fit, fit_all
-from trainwright.training.progress import Training, order
 
 DATA = digits()
 ROWS = np.array([3, 5, 8, 13, 21, 34, 55])
@@ -42,7 +43,7 @@ def test_each_pass_over_the_data_sees_every_example_once(seed):
 
 
 def test_the_batch_order_depends_on_seed_and_purpose():
-    drawn = [order(seed, purpose, ROWS, 7, 0, 3) for seed in (0, 1) for purpose in ("order", "settle")]
+    drawn = [order(seed, purpose, ROWS, 7, 0, 3) for seed in (0, 1) for purpose in ("order", "population")]
     assert len({array.tobytes() for array in drawn}) == 4
 
 
@@ -85,11 +86,11 @@ def test_a_run_resumed_at_any_evaluation_is_one_uninterrupted(retrain, width):
         for seed in range(width)
     ]
     evaluations = []
-    whole = dict(fit_all(trainings, width=width, watch=lambda slot: evaluations.append(slot.step)))
+    whole = dict(fit_all(trainings, width=width, watch=lambda progress: evaluations.append(progress.step)))
     for number in range(1, len(evaluations), 2 * width):
         memory, countdown = Memory(), iter(range(number))
 
-        def interrupt(slot, countdown=countdown):
+        def interrupt(progress, countdown=countdown):
             if next(countdown, None) is None:
                 raise Interrupted
 
@@ -125,7 +126,7 @@ def test_a_slot_that_is_free_takes_the_next_training():
 
 def test_a_cohort_takes_one_structure_only():
     trainings = [Training(recipe(Dropout(0.5)), DATA, 0), Training(recipe(L2(0.1)), DATA, 0)]
-    with pytest.raises(SettingError, match="has not the structure of the others"):
+    with pytest.raises(SettingError, match="have not the same structure"):
         list(fit_all(trainings, width=2))
 
 

@@ -4,21 +4,19 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from small import digits, recipe, table
+from small import digits, parts, recipe, table
 from trainwright.networks.mlp import Mlp
-from trainwright.sites import Sites
 from trainwright.strategies import Activation, Initialization
-from trainwright.training.cohort import named_arrays
+from trainwright.training.building import Training, build, named_arrays
 from trainwright.training.fit import fit
-from trainwright.training.progress import Training, build
 
 M, N = 300, 200
 
 
 def kernel(m=M, n=N, seed=0, **settings):
     """The weights (m, n) between an input of m values and n hidden units."""
-    parts = Mlp((n,)).build((m,), 3, Sites([Initialization(**settings)], seed)).parts
-    return np.asarray(parts[1].kernel[...], np.float64)
+    built = parts(Mlp((n,)), (m,), 3, Initialization(**settings), seed=seed)
+    return np.asarray(built["hidden1"].kernel[...], np.float64)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +61,8 @@ def test_orthogonal_favours_no_direction():
 
 
 def test_the_default_rule_is_he_s():
-    parts = Mlp((N,)).build((M,), 3, Sites([], 0)).parts
-    assert np.array_equal(kernel(rule="he_normal"), np.asarray(parts[1].kernel[...], np.float64))
+    built = parts(Mlp((N,)), (M,), 3)
+    assert np.array_equal(kernel(rule="he_normal"), np.asarray(built["hidden1"].kernel[...], np.float64))
 
 
 def test_units_that_start_equal_stay_equal():

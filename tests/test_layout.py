@@ -18,10 +18,10 @@ PACKAGE = Path(trainwright.__file__).parent
 ORDER = [
     ["base"],
     ["data"],
+    ["task"],
     ["strategy"],
-    ["strategies"],
-    ["sites"],
     ["network"],
+    ["strategies"],
     ["networks"],
     ["recipe"],
     ["runs"],

@@ -8,7 +8,7 @@ from flax import nnx
 
 from small import digits, recipe
 from trainwright.strategies import L1, L2, BatchNorm
-from trainwright.training.progress import Training, build
+from trainwright.training.building import Training, build
 
 PARAMS = build(Training(recipe(BatchNorm()), digits(), 0))[1].params
 LEAVES = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(PARAMS)}

@@ -39,10 +39,11 @@ from trainwright.strategies import (
     Shift,
 )
 from trainwright.strategy import NothingToActOn, Strategy, uses
+from trainwright.task import task_of
 from trainwright.training import step
-from trainwright.training.cohort import named_arrays
+from trainwright.training.building import Training, build, named_arrays
 from trainwright.training.fit import fit, fit_all
-from trainwright.training.progress import Training, build
+from trainwright.training.predict import CHUNK
 from trainwright.training.step import Program
 
 DATA = digits()
@@ -222,9 +223,9 @@ def test_it_makes_a_finite_step_with_any_other(name, other):
 def one_step(*chosen: Strategy) -> step.State:
     training = Training(recipe(*chosen), DATA, 0)
     graphdef, state = build(training)
-    program = Program(graphdef, DATA.task, DATA.outputs, cohort=False)
+    program = Program(graphdef, task_of(DATA), cohort=False, chunk=CHUNK)
     numbers = jax.tree.map(jnp.float32, training.recipe)
-    x, y = jnp.asarray(DATA.inputs[:12]), step.encode(program, jnp.asarray(DATA.targets[:12]))
+    x, y = jnp.asarray(DATA.inputs[:12]), program.task.encode(jnp.asarray(DATA.targets[:12]))
     state, loss = step.step(program, numbers, state, x, y)
     assert jnp.isfinite(loss)
     return state

@@ -23,9 +23,9 @@ from trainwright.runs.store import Store
 from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
 from trainwright.studies.study import Progress, Study, run_all
 from trainwright.studies.workers import WorkerDied, run_tasks
+from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
 from trainwright.training.fit import fit_all
-from trainwright.training.progress import Slot, Training
 
 
 def small_data(examples: int = 90) -> DataSpec:
@@ -136,7 +136,7 @@ def test_a_training_goes_on_from_its_checkpoint_in_the_store(tmp_path: Path) -> 
     checkpoints.due = lambda: True  # type: ignore[method-assign]
     [(_, whole)] = fit_all([training])
 
-    def stop(slot: Slot) -> None:
+    def stop(slot: Progress) -> None:
         if slot.step == 3 * slot.interval:
             raise InterruptedError
 

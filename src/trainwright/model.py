@@ -24,9 +24,11 @@ from trainwright.base.errors import DataError, StoreError
 from trainwright.data.dataset import Dataset
 from trainwright.data.preparation import Preparation
 from trainwright.data.targets import Quantity
+from trainwright.network import NetworkBuilder, array_name
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
-from trainwright.sites import Sites
+from trainwright.task import Classification, Regression
+from trainwright.training.building import to_device
 from trainwright.training.predict import predict
 
 
@@ -106,16 +108,17 @@ class Model:
 
     def network(self) -> nnx.Module:
         """The network with its weights, a `flax.nnx.Module`."""
-        sites = Sites(self.recipe.strategies, 0, self._no_marginals())
-        model = self.recipe.network.build(self.shape, len(self.classes) or 1, sites)
+        nothing = np.zeros((1, *self.shape), np.float32)  # all that is read off it is overwritten
+        builder = NetworkBuilder(
+            self.recipe.strategies, 0, marginals=self._no_marginals(), inputs=lambda: nothing
+        )
+        model = self.recipe.network.build(self.shape, len(self.classes) or 1, builder)
         graphdef, state = nnx.split(model)
         paths, structure = jax.tree_util.tree_flatten_with_path(state)
-        names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths]
-        if set(names) != set(self.weights):
+        if {array_name(path) for path, _ in paths} != set(self.weights):
             raise StoreError("the model's weights do not fit its recipe")
-        return nnx.merge(
-            graphdef, jax.tree.unflatten(structure, [jnp.asarray(self.weights[n]) for n in names])
-        )
+        leaves = [to_device(self.weights[array_name(path)], leaf) for path, leaf in paths]
+        return nnx.merge(graphdef, jax.tree.unflatten(structure, leaves))
 
     def predict(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> NDArray[Any]:
         """Predictions for raw inputs: probabilities (examples, classes), or values in the target's unit.
@@ -124,8 +127,9 @@ class Model:
         """
         if not len(raw):
             raise DataError("there are no rows to predict")
+        task = Classification(len(self.classes)) if self.classes else Regression()
         x = jnp.asarray(self.preparation.transform(raw, unseen=unseen))
-        predicted = np.asarray(predict(self.network(), self.recipe.strategies, x, self.preparation.task))
+        predicted = np.asarray(predict(self.network(), self.recipe.strategies, x, task))
         target = self.preparation.target
         return target.decode(predicted[:, 0]) if isinstance(target, Quantity) else np.exp(predicted)
 

@@ -64,6 +64,17 @@ class Recipe(Config):
         """The same recipe but for these settings."""
         return dataclasses.replace(self, **changes)
 
+    def adding(self, *strategies: Strategy) -> Recipe:
+        """The same recipe with strategies added; one of the same name is replaced where it stands.
+
+        >>> from trainwright.strategies import L2, Momentum
+        >>> [str(s) for s in Recipe(strategies=(L2(0.1), Momentum())).adding(L2(0.2)).strategies]
+        ['l2(coefficient=0.2)', 'momentum']
+        """
+        new = {strategy.name: strategy for strategy in strategies}
+        kept = tuple(new.pop(strategy.name, strategy) for strategy in self.strategies)
+        return self.replace(strategies=(*kept, *(s for s in strategies if s.name in new)))
+
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Recipe:
         """The recipe that `to_json` described. Strategies and networks are found by name; no code is run."""
@@ -71,5 +82,5 @@ class Recipe(Config):
             name: setting for name, setting in stored.items() if name not in ("name", "network", "strategies")
         }
         network = networks.find(stored["network"]["name"]).from_json(stored["network"])
-        chosen = tuple(strategies.find(one["name"]).from_json(one) for one in stored["strategies"])
+        chosen = tuple(strategies.find(s["name"]).from_json(s) for s in stored["strategies"])
         return cls(network, chosen, **rest)

@@ -1,13 +1,16 @@
 """The contract of a strategy: one training decision as a frozen value with a few pure hooks.
 
 A strategy overrides the hooks of the stages at which it acts and leaves the others alone. Where several
-strategies of a recipe share a hook, the order written is the order run. `CONTRIBUTING.md` shows how to
-add one.
+strategies of a recipe share a hook, the order written is the order run. Each hook says where it runs: on the
+*host*, with NumPy arrays and plain numbers, or *traced*, inside the compiled step, where the strategy's own
+numbers and all arrays are tracers. `CONTRIBUTING.md` shows how to add a strategy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import jax
@@ -22,6 +25,7 @@ from trainwright.base.errors import SettingError
 Kernel = NDArray[np.float32]
 History = dict[str, list[float]]
 Params = nnx.State[Any, Any]
+Stage = Literal["input", "pre_activation", "post_activation", "output"]
 
 
 class HyperParameter(nnx.Variable[jax.Array]):
@@ -39,41 +43,109 @@ class Layer(nnx.Module):
         raise NotImplementedError
 
 
-class Site(Protocol):
-    """A place in a network under construction where strategies may act."""
+Part = nnx.Module | Callable[[jax.Array], jax.Array]
 
-    @property
-    def name(self) -> str:
-        """The layer's name: "input", "hidden1", "hidden2", ..., "output"."""
 
-    @property
-    def stage(self) -> Literal["input", "before", "after", "output"]:
-        """At the input, before or after a hidden layer's activation, or at the output layer."""
+class Builder(Protocol):
+    """What a site asks of whoever builds the network; see `trainwright.network.NetworkBuilder`."""
 
-    @property
-    def fan_in(self) -> int:
-        """How many values come in."""
+    def linear(self, site: Site) -> nnx.Linear:
+        """See `Site.linear`."""
+
+    def rng(self, site: Site, purpose: str) -> np.random.Generator:
+        """See `Site.rng`."""
+
+    def examples(self, site: Site) -> NDArray[np.float32]:
+        """See `Site.examples`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A place in a network under construction where strategies may act. Lives on the host."""
+
+    name: str
+    """The layer's name: "input", "hidden1", "hidden2", ..., "output"."""
+    stage: Stage
+    """At the input, before or after a hidden layer's activation, or at the output layer."""
+    shape_in: tuple[int, ...]
+    """The shape of what comes into the layer, for one example."""
+    shape_out: tuple[int, ...]
+    """The shape of what goes out, for one example; at every stage but the input what a layer sees here."""
+    kernel_shape: tuple[int, ...]
+    """The shape of the layer's weights: (fan_in, units), or (height, width, channels in, channels out) of a
+    convolution; () at the input, which has none."""
+    builder: Builder
+    before: Mapping[str, Part]
+    """What the network consists of up to this layer, by name."""
+    marginals: NDArray[np.float64] | None = None
+    """At a classifier's output: each class's frequency in the training split, (classes,)."""
 
     @property
     def units(self) -> int:
-        """How many values go out, per example."""
+        """How many units (of a convolution: channels) the layer has."""
+        return self.shape_out[-1]
 
     @property
-    def marginals(self) -> NDArray[np.float64] | None:
-        """At a classifier's output: each class's frequency in the training split."""
+    def fan_in(self) -> int:
+        """How many values each unit is computed from."""
+        return math.prod(self.kernel_shape[:-1])
 
-    def linear(self, units: int) -> nnx.Linear:
-        """An affine map to `units` values, with the recipe's initial weights."""
+    @property
+    def fan_out(self) -> int:
+        """How many values each input takes part in."""
+        return math.prod(self.kernel_shape[:-2]) * self.kernel_shape[-1]
 
-    def kernel(self, units: int) -> Kernel:
-        """Initial weights (fan_in, units) by the recipe's rule."""
+    def linear(self, units: int | None = None) -> nnx.Linear:
+        """An affine map to the layer's units, or to so many, with the recipe's initial weights."""
+        return self.builder.linear(self if units is None else self._of(units))
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """A generator for one purpose at this layer: the training's seed and the names decide it."""
+        return self.builder.rng(self, purpose)
+
+    def examples(self) -> NDArray[np.float32]:
+        """What this layer receives for up to 1,000 training examples drawn at random: (examples, *shape_in).
+
+        The layers before it have their initial weights; batch statistics are those of these examples, and
+        nothing is dropped or drawn.
+        """
+        return self.builder.examples(self)
+
+    def _of(self, units: int) -> Site:
+        return replace(
+            self,
+            shape_out=(*self.shape_out[:-1], units),
+            kernel_shape=(*self.kernel_shape[:-1], units),
+        )
 
 
 class Decision(NamedTuple):
-    """What early stopping makes of the history so far."""
+    """What a strategy makes of the history so far."""
 
     best_step: int
+    """The step whose weights are to be kept; 0 for the first weights."""
     stop: bool
+    """Whether the phase ends here."""
+
+
+class Phase(NamedTuple):
+    """A stretch of training with its own examples and end.
+
+    The training proper is `Phase(last=recipe.length(examples))`.
+    """
+
+    last: int
+    """The step at which the phase ends at the latest."""
+    first: int = 0
+    """The step from which it counts."""
+    rows: Literal["train", "all"] = "train"
+    """The examples that it trains on: the training split, or training and validation."""
+    start: Literal["first", "kept"] = "first"
+    """The weights that it starts from: the first ones, or those kept so far."""
+    counts: bool = True
+    """Whether its evaluations enter the history and decide which weights are kept."""
+    until_kept_loss: bool = False
+    """Whether it ends once the validation loss is down to the training loss of the kept weights."""
 
 
 class Strategy(Config):
@@ -82,75 +154,85 @@ class Strategy(Config):
     example: ClassVar[dict[str, Any]] = {}
     """Settings under which the strategy visibly acts on a small network; also shown to users."""
 
-    # Building the network.
+    # Building the network. Host; the same for all strategies with equal settings.
 
     def layer(self, site: Site) -> Layer | None:
-        """The layer to insert at this site."""
+        """Host. The layer to insert at this site; it maps (examples, *site.shape_out) to the same shape."""
         return None
 
-    def dense(self, site: Site) -> nnx.Module | None:
-        """What stands in place of a hidden layer's affine map, before its activation."""
+    def affine(self, site: Site) -> nnx.Module | None:
+        """Host. What stands in place of a hidden layer's affine map, before its activation: it maps
+        (examples, *site.shape_in) to (examples, *site.shape_out)."""
         return None
 
     def activation(self, site: Site) -> Callable[[jax.Array], jax.Array] | None:
-        """The nonlinearity of a hidden layer."""
+        """Host. The nonlinearity of a hidden layer; keeps shape and dtype."""
         return None
 
-    def initial_kernel(self, site: Site, units: int, rng: np.random.Generator) -> Kernel | None:
-        """A layer's first weights, (fan_in, units)."""
+    def initial_kernel(self, site: Site, rng: np.random.Generator) -> Kernel | None:
+        """Host. A layer's first weights, float32 of shape `site.kernel_shape`."""
         return None
 
-    def initial_bias(self, site: Site, units: int, rng: np.random.Generator) -> Kernel | None:
-        """A layer's first biases, (units,)."""
+    def initial_bias(self, site: Site, rng: np.random.Generator) -> Kernel | None:
+        """Host. A layer's first biases, float32 (site.units,)."""
         return None
 
     # Inside the compiled step, in this order.
 
     def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
-        """A batch of inputs (examples, *shape), changed at random."""
+        """Traced. A batch of inputs, float32 (examples, *shape), changed at random."""
         return x
 
     def targets(self, y: jax.Array) -> jax.Array:
-        """A batch of targets (examples, outputs): one-hot classes, or values."""
+        """Traced. A batch of targets, float32 (examples, outputs): one-hot classes, or values."""
         return y
 
     def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array | None:
-        """Each example's loss from the network's outputs and the targets, both (examples, outputs)."""
+        """Traced. Each example's loss, float32 (examples,), from the network's outputs and the targets, both
+        float32 (examples, outputs)."""
         return None
 
     def penalty(self, params: Params) -> jax.Array | float:
-        """What is added to the mean loss for the weights themselves."""
+        """Traced. What is added to the mean loss for the weights themselves, a float32 scalar."""
         return 0.0
 
     def gradient(self) -> optax.GradientTransformation | None:
-        """What is done to the gradient before the learning rate multiplies it."""
+        """Traced. What is done to the gradient before the learning rate multiplies it."""
         return None
 
     def rate(self, step: jax.Array, steps: jax.Array) -> jax.Array | float:
-        """The factor on the learning rate at this step of so many."""
+        """Traced. The factor on the learning rate at this step of so many, both int32 scalars."""
         return 1.0
 
     def update(self) -> optax.GradientTransformation | None:
-        """What is done to the step after the learning rate has multiplied it."""
+        """Traced. What is done to the step after the learning rate has multiplied it."""
         return None
 
     def project(self, params: Params) -> Params:
-        """The weights after the step, moved back to where they may be."""
+        """Traced. The weights after the step, moved back to where they may be."""
         return params
 
     # Between evaluations and when predicting.
 
-    def settle(self, model: nnx.Module) -> bool:
-        """Ready the model's layers for a pass over training batches with fixed weights, if one is needed
-        before predicting."""
+    def needs_population_pass(self) -> bool:
+        """Host. Whether layers have to see training batches with fixed weights before each evaluation."""
         return False
 
+    def reset_statistics(self, model: nnx.Module) -> None:
+        """Traced. Make the model's layers forget what they saw, in place, before a population pass."""
+
     def stop(self, history: History) -> Decision | None:
-        """Which step's weights to keep, and whether to go on."""
+        """Host. Which step's weights to keep, and whether to go on."""
+        return None
+
+    def after_training(self, best_step: int, length: int) -> Phase | None:
+        """Host. The phase to add after the training proper, of at most `length` steps, which kept the weights
+        of `best_step`. It is not asked after a divergence."""
         return None
 
     def views(self, x: jax.Array) -> list[jax.Array]:
-        """The versions of the inputs, besides themselves, over which predictions are averaged."""
+        """Traced. The versions of the inputs (examples, *shape), besides themselves, over which predictions
+        are averaged."""
         return []
 
 

@@ -19,12 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from trainwright.diagnosis.instruments import Reading
+    from trainwright.diagnosis.instruments import LayerStats
     from trainwright.diagnosis.symptoms import Diagnosis
     from trainwright.exhibit import ExhibitResult
     from trainwright.report.catalogue import Card
     from trainwright.studies.study import Progress
-    from trainwright.training.progress import Slot
+    from trainwright.training.progress import Progress as TrainingProgress
 
 SECONDS_BETWEEN_LINES = 10.0
 ROWS = 16  # of an exhibit's table; --json has them all
@@ -66,7 +66,7 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None
 
 
 @contextmanager
-def training_progress(task: str, quiet: bool) -> Iterator[Callable[[Slot], None]]:
+def training_progress(task: str, quiet: bool) -> Iterator[Callable[[TrainingProgress], None]]:
     """Show one training's progress: steps, losses and the validation error."""
     if quiet:
         yield lambda slot: None
@@ -75,7 +75,7 @@ def training_progress(task: str, quiet: bool) -> Iterator[Callable[[Slot], None]
 
     lines = _Lines()
 
-    def describe(slot: Slot) -> str:
+    def describe(slot: TrainingProgress) -> str:
         train, validation, error = (slot.history[name][-1] for name in list(slot.history)[1:])
         # In regression it says no more than the loss: both are of the standardised target.
         shown = f", error {single(error, task)}" if task == "classification" else ""
@@ -168,7 +168,7 @@ def diagnosis_page(found: Diagnosis) -> Group:
     return Group(*parts, *([] if found.symptoms else [Text("No symptoms.")]), "")
 
 
-def _layers_table(reading: Reading) -> Table:
+def _layers_table(reading: LayerStats) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("layer", style="bold")
     heads = {

@@ -1,9 +1,9 @@
 """Data: from a name, a file or arrays to a `Dataset` that is split and prepared.
 
 The flow: `loading` reads a source (`named` and `fetching`, `tables`, `npz`, `idx`) into `raw` inputs and
-targets, chooses the task (`targets`), draws the `splits`, and prepares the inputs (`columns` or `pixels`)
-with statistics of the training split. What was done is the data set's `Preparation`, which a model keeps to
-predict later.
+targets, chooses the task (`targets`), prepares the inputs (`columns` or `pixels`) from all rows, and draws
+the `splits`. What differs from fold to fold is a `Standardization`, measured on the fold's training rows.
+What was done is the data set's `Preparation`, which a model keeps to predict later.
 """
 
 from trainwright.data.dataset import Dataset
@@ -12,7 +12,8 @@ from trainwright.data.loading import DataSpec, load, read_inputs
 from trainwright.data.named import NAMED
 from trainwright.data.preparation import Preparation
 from trainwright.data.splits import Splits
-from trainwright.data.targets import Task
+from trainwright.data.standardization import Standardization
+from trainwright.data.targets import TaskName
 
 __all__ = [
     "NAMED",
@@ -20,7 +21,8 @@ __all__ = [
     "Dataset",
     "Preparation",
     "Splits",
-    "Task",
+    "Standardization",
+    "TaskName",
     "facts",
     "load",
     "read_inputs",

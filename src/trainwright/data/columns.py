@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
-from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, row_name, some
+from trainwright.data.standardization import measure
+from trainwright.data.values import as_codes, as_numbers, as_text, centre_and_unit, found, row_name, some
 
 MOST_CATEGORIES = 50
 FEWEST_CATEGORIES = 10  # so many distinct texts are categories even in a small table
 MOSTLY = 0.8  # from this share on, a column of texts is taken for what they look like
-FARTHEST = 1e30  # standard deviations; beyond, float32 overflows
+FARTHEST = 1e30  # of the unit: beyond, float32 overflows
 ROW_NUMBERS = 20  # consecutive numbers from 0 or 1 on, that many, count the rows
 
 DATE = re.compile(
@@ -33,9 +34,10 @@ Unseen = Literal["error", "zeros"]
 
 @dataclass(frozen=True)
 class Number:
-    """A number, standardised with the training split's mean and deviation.
+    """A number, less `mean` and divided by `deviation`.
 
-    A missing value becomes the mean; `indicator`: a second input is 1 where the value was missing.
+    A deviation of 0 says that all training rows had one value: then the input is 0 always. `indicator`: a
+    second input is 1 where the value was missing.
     """
 
     name: str
@@ -48,7 +50,8 @@ class Number:
     def width(self) -> int:
         return 1 + self.indicator
 
-    def encode(self, column: pd.Series[Any]) -> NDArray[np.float32]:
+    def encode(self, column: pd.Series[Any], gap: float) -> NDArray[np.float32]:
+        """The inputs (rows, width); a missing value becomes `gap`."""
         numbers = as_numbers(column)
         missing = np.isnan(numbers)
         wrong = missing & column.notna().to_numpy()
@@ -57,19 +60,28 @@ class Number:
             raise DataError(
                 f"{found(column, row)} is not a number, as it was in training; correct it or leave it empty"
             )
-        standardised = (np.where(missing, self.mean, numbers) - self.mean) / self.deviation
+        scale = 1 / self.deviation if self.deviation else 0.0
+        standardised = (np.where(missing, self.mean, numbers) - self.mean) * scale
         far = np.abs(standardised) > FARTHEST
         if far.any():
             row = int(np.argmax(far))
             raise DataError(
-                f"{found(column, row)} is too far from all values in training (mean "
-                f"{self.mean:.4g}, standard deviation {self.deviation:.4g}); correct it or leave it empty"
+                f"{found(column, row)} is too far from most other values (about {self.mean:.4g}, "
+                f"{self.deviation:.4g} apart); correct it or leave it empty"
             )
+        standardised[missing] = gap
         parts = [standardised, missing] if self.indicator else [standardised]
         return np.stack(parts, axis=1).astype(np.float32)
 
+    def in_fold(self, shift: float, scale: float) -> Number:
+        """The number once more shifted and scaled, as a fold's training rows say."""
+        mean = self.mean + self.deviation * shift
+        return replace(self, mean=mean, deviation=self.deviation / scale if scale else 0.0)
+
     def treatment(self) -> str:
         done = f"standardised (mean {self.mean:.4g}, standard deviation {self.deviation:.4g})"
+        if not self.deviation:
+            done = f"one value only in the training split ({self.mean:.4g}), so set to 0"
         return done + ("; missing: the mean, and an indicator" if self.indicator else "")
 
 
@@ -89,7 +101,8 @@ class Category:
     def width(self) -> int:
         return len(self.levels) + self.indicator
 
-    def encode(self, column: pd.Series[Any]) -> NDArray[np.float32]:
+    def encode(self, column: pd.Series[Any], gap: float) -> NDArray[np.float32]:
+        """The inputs (rows, width); a missing value is no category, whatever `gap`."""
         codes = as_codes(column, self.levels)
         inputs = np.zeros((len(column), self.width), dtype=np.float32)
         inputs[np.flatnonzero(codes >= 0), codes[codes >= 0]] = 1
@@ -147,7 +160,28 @@ class Columns:
     def used(self) -> list[Number | Category]:
         return [column for column in self.columns if not isinstance(column, LeftOut)]
 
-    def transform(self, table: pd.DataFrame, unseen: Unseen = "error") -> NDArray[np.float32]:
+    def measure(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Shift and scale (features,) of training rows (rows, features); None where no column is a number."""
+        numbers = [isinstance(column, Number) and i == 0 for column in self.used for i in range(column.width)]
+        return measure(inputs, np.array(numbers)) if any(numbers) else None
+
+    def in_fold(self, shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Columns:
+        """The columns with a fold's shift and scale in their own numbers."""
+        starts = dict(
+            zip((c.name for c in self.used), np.cumsum([0, *(c.width for c in self.used)]), strict=False)
+        )
+
+        def moved(column: Column) -> Column:
+            if not isinstance(column, Number):
+                return column
+            at = starts[column.name]
+            return column.in_fold(float(shift[at]), float(scale[at]))
+
+        return Columns(tuple(map(moved, self.columns)))
+
+    def transform(
+        self, table: pd.DataFrame, unseen: Unseen = "error", gap: float = 0.0
+    ) -> NDArray[np.float32]:
         """A table's rows as float32 inputs (rows, features). See `Preparation.transform`."""
         absent = [column.name for column in self.used if column.name not in table.columns]
         if absent:
@@ -158,7 +192,7 @@ class Columns:
             values = table[column.name]
             if unseen == "error" and isinstance(column, Category):
                 column.refuse_unseen(values)
-            inputs[:, start : start + column.width] = column.encode(values)
+            inputs[:, start : start + column.width] = column.encode(values, gap)
             start += column.width
         return inputs
 
@@ -185,32 +219,32 @@ class Columns:
         return [{"column": c.name, "kind": c.kind, "treatment": c.treatment()} for c in self.columns]
 
 
-def measure_columns(table: pd.DataFrame, train: NDArray[np.int64]) -> Columns:
-    """Decide for each column of a table what it is.
+def read_columns(table: pd.DataFrame) -> Columns:
+    """Decide for each column of a table what it is, from all of its rows.
 
-    Means, deviations, categories and gaps are those of the rows `train` alone. Whether a column holds
-    numbers, or counts the rows, is asked of all rows: a text among numbers is a mistake worth naming.
-    Raises DataError for an infinite value anywhere, or if no column can be used.
+    A number's `mean` and `deviation` are its median and the median distance from it here: any unit will do,
+    since each fold standardises by its own training rows. Raises DataError for an infinite value, or if no
+    column can be used.
     """
-    columns = Columns(tuple(_choose(table[name], train, alone=table.shape[1] == 1) for name in table.columns))
+    columns = Columns(tuple(_choose(table[name], alone=table.shape[1] == 1) for name in table.columns))
     if not columns.used:
         reasons = "; ".join(f"{column.name!r}: {column.treatment()}" for column in columns.columns)
         raise DataError(f"no column can be used as input: {reasons or 'there is none beside the target'}")
     return columns
 
 
-def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Column:
+def _choose(column: pd.Series[Any], alone: bool) -> Column:
     name = str(column.name)
-    present = column.iloc[train].dropna()
-    indicator = len(present) < len(train)
+    present = column.dropna()
+    indicator = len(present) < len(column)
     if present.empty:
-        return LeftOut(name, "empty in the training split", "fill it in")
+        return LeftOut(name, "empty", "fill it in")
     if present.dtype.kind in "mM" or all(hasattr(v, "isoformat") for v in present):
         return LeftOut(name, *DATES)
     numbers = as_numbers(column)
     strays = np.isnan(numbers) & column.notna().to_numpy()
     if not strays.any():
-        return _choose_number(column, numbers, train, indicator, alone)
+        return _choose_number(column, numbers, indicator, alone)
     if strays.sum() <= (1 - MOSTLY) * column.notna().sum():
         row = int(np.argmax(strays))
         reason = f"text among its numbers ({column.iloc[row]!r} in {row_name(column, row)})"
@@ -225,23 +259,17 @@ def _choose(column: pd.Series[Any], train: NDArray[np.int64], alone: bool) -> Co
 
 
 def _choose_number(
-    column: pd.Series[Any],
-    numbers: NDArray[np.float64],
-    train: NDArray[np.int64],
-    indicator: bool,
-    alone: bool,
+    column: pd.Series[Any], numbers: NDArray[np.float64], indicator: bool, alone: bool
 ) -> Number | LeftOut:
     name = str(column.name)
     if not alone and pd.api.types.is_integer_dtype(column) and _counts_rows(numbers):
         return LeftOut(
             name, "counts the rows", "if it means something, let it start at another number than 0 or 1"
         )
-    known = numbers[train][~np.isnan(numbers[train])]
+    known = numbers[~np.isnan(numbers)]
     if np.ptp(known) == 0 and not indicator:
-        return LeftOut(
-            name, f"one value only ({known[0]:g}) in the training split", "remove it, or add examples"
-        )
-    return Number(name, float(known.mean()), deviation(known), indicator)
+        return LeftOut(name, f"one value only ({known[0]:g})", "remove it, or add examples")
+    return Number(name, *centre_and_unit(known), indicator)
 
 
 def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Category | LeftOut:
@@ -251,9 +279,7 @@ def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Categor
     if _mostly(COMMA, levels):
         return LeftOut(name, f"numbers with a decimal comma ({levels[0]!r})", "write a decimal point")
     if len(levels) == 1 and not indicator:
-        return LeftOut(
-            name, f"one value only ({levels[0]!r}) in the training split", "remove it, or add examples"
-        )
+        return LeftOut(name, f"one value only ({levels[0]!r})", "remove it, or add examples")
     if len(levels) > min(MOST_CATEGORIES, max(FEWEST_CATEGORIES, len(present) // 2)):
         return LeftOut(
             name,

@@ -13,21 +13,22 @@ def facts(dataset: Dataset) -> dict[str, Any]:
     """A data set's facts as plain values that `json.dump` takes.
 
     `class_counts`: for each class the examples in train, validation and test. `columns`: what was done to
-    each column, see `Preparation.report`. `target` (regression): its name, mean and standard deviation.
+    each column, see `Preparation.report`. `seed`: whose fold it is, None for the fixed split. `target`
+    (regression): its name, mean and standard deviation.
 
     >>> from trainwright.data.loading import load
     >>> facts(load("digits"))["examples"]
     {'train': 1079, 'validation': 359, 'test': 359}
     """
     splits = {name: getattr(dataset.splits, name) for name in ("train", "validation", "test")}
-    found: dict[str, Any] = {
+    plain: dict[str, Any] = {
         "name": dataset.name,
         "source": dataset.source,
         "fingerprint": dataset.fingerprint,
         "task": dataset.task,
         "shape": list(dataset.shape),
         "examples": {name: len(rows) for name, rows in splits.items()},
-        "resample": dataset.resample,
+        "seed": dataset.seed,
         "notes": list(dataset.notes),
         "columns": dataset.preparation.report() if dataset.preparation else [],
     }
@@ -35,12 +36,12 @@ def facts(dataset: Dataset) -> dict[str, Any]:
         counts = [
             np.bincount(dataset.targets[rows], minlength=len(dataset.classes)) for rows in splits.values()
         ]
-        found["classes"] = list(dataset.classes)
-        found["class_counts"] = {
+        plain["classes"] = list(dataset.classes)
+        plain["class_counts"] = {
             name: dict(zip(splits, map(int, each), strict=True))
             for name, *each in zip(dataset.classes, *counts, strict=True)
         }
     elif dataset.preparation:
         target = dataset.preparation.to_json()["target"]
-        found["target"] = {key: target[key] for key in ("name", "mean", "deviation")}
-    return found
+        plain["target"] = {key: target[key] for key in ("name", "mean", "deviation")}
+    return plain

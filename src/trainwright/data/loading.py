@@ -13,17 +13,17 @@ import numpy as np
 import pandas as pd
 
 from trainwright.base.errors import DataError, SettingError
-from trainwright.data.columns import measure_columns
+from trainwright.data.columns import Columns, read_columns
 from trainwright.data.dataset import Dataset
 from trainwright.data.idx import is_idx, read_idx, read_idx_source
 from trainwright.data.named import NAMED
 from trainwright.data.npz import read_npz, read_npz_inputs
-from trainwright.data.pixels import measure_pixels
+from trainwright.data.pixels import Pixels, read_pixels
 from trainwright.data.preparation import Preparation
 from trainwright.data.raw import Inputs, Raw, as_inputs, from_arrays, from_table, near
-from trainwright.data.splits import split
+from trainwright.data.splits import fold, split, subset
 from trainwright.data.tables import read_csv, read_parquet
-from trainwright.data.targets import Classes, Target, choose_task, find_classes, measure_quantity
+from trainwright.data.targets import Classes, Target, choose_task, find_classes, read_quantity
 
 Source = str | os.PathLike[str] | pd.DataFrame | Sequence[Any]
 
@@ -37,21 +37,24 @@ READABLE = (
 class DataSpec:
     """All that decides a data set; pickles well, so that another process can load the same.
 
-    >>> DataSpec("digits", resample=3).load().fingerprint == load("digits", resample=3).fingerprint
+    >>> DataSpec("digits", examples=100).load().fingerprint == load("digits", examples=100).fingerprint
     True
     """
 
     source: Source
+    """A known name, a path, arrays or a data frame; see `load`."""
     target: str | None = None
+    """The name of a table's column to predict."""
     task: str | None = None
-    resample: int | None = None
+    """"classification" or "regression"; None guesses."""
     examples: int | None = None
+    """How many of the training split's examples to train on; None for all."""
+    group: str | None = None
+    """The name of a table's column whose equal values mark rows that belong together."""
 
     def load(self) -> Dataset:
         """See `load`."""
-        return load(
-            self.source, target=self.target, task=self.task, resample=self.resample, examples=self.examples
-        )
+        return load(self.source, target=self.target, task=self.task, examples=self.examples, group=self.group)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, paths absolute. Raises DataError for arrays: no name stands for them."""
@@ -75,21 +78,22 @@ def load(
     *,
     target: str | None = None,
     task: str | None = None,
-    resample: int | None = None,
     examples: int | None = None,
+    group: str | None = None,
 ) -> Dataset:
-    """Read a data set, split it, and prepare it with statistics of its training split.
+    """Read a data set, prepare it and split it; `Dataset.fold` gives other splits of the same arrays.
 
     `source`: a known name ("digits", "mnist", "fashion_mnist"); the path of a CSV, Parquet, NPZ or IDX file
     or of a folder of IDX files; arrays (x, y) or (x_train, y_train, x_test, y_test); or a data frame.
     `target`: the name of a table's column to predict.
     `task`: "classification" or "regression"; None guesses, and the data set's notes say how.
-    `resample`: the seed of another train/validation/test split; a test set of the source's own stays.
     `examples`: train on so many of the training split's examples only, classes in proportion; the inputs are
-    prepared by these alone. Validation and test stay as they are, so sizes can be compared.
+    standardised by these alone. Validation and test stay as they are, so sizes can be compared.
+    `group`: the name of a table's column (a patient, a storm); rows with the same value stay on one side of
+    every split, and the column is no input.
 
     Raises DataError, with place and remedy, for data that can't be read or used; SettingError for an unknown
-    task, a negative seed, and more examples than there are or fewer than one for each class.
+    task, and more examples than there are or fewer than one for each class.
 
     >>> load("digits").inputs.shape
     (1797, 8, 8)
@@ -97,26 +101,29 @@ def load(
     >>> load((x, x @ [1, 2, 3])).task
     'regression'
     """
-    raw = read(source, target)
+    raw = read(source, target, group)
     with _naming(raw.source or raw.name):
-        return _prepare(raw, task, resample, examples)
+        return _prepare(raw, task, examples)
 
 
-def read(source: Source, target: str | None = None) -> Raw:
+def read(source: Source, target: str | None = None, group: str | None = None) -> Raw:
     """Inputs and targets as the source has them.
 
-    Raises DataError for what can't be read, SettingError for the name of a target where there is no table.
+    Raises DataError for what can't be read, SettingError for the name of a target or a group where there is
+    no table.
     """
     if isinstance(source, pd.DataFrame):
-        return from_table(source, target, "table")
+        return from_table(source, target, "table", group=group)
     path = None
     if isinstance(source, str | os.PathLike) and str(source) not in NAMED:
         path = _existing(source)
     if path and path.suffix.lower() in TABLES:
         with _naming(path):
-            return from_table(TABLES[path.suffix.lower()](path), target, _stem(path), str(path))
+            return from_table(TABLES[path.suffix.lower()](path), target, _stem(path), str(path), group)
     if target is not None:
         raise SettingError(f"target={target!r} names a table's column, but this source has its targets apart")
+    if group is not None:
+        raise SettingError(f"group={group!r} names a table's column, but this source is no table")
     if path is None:
         return NAMED[str(source)]() if isinstance(source, str | os.PathLike) else from_arrays(source)
     with _naming(path):
@@ -161,38 +168,41 @@ def _existing(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _prepare(raw: Raw, task: str | None, resample: int | None, examples: int | None) -> Dataset:
+def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
     chosen, guess = choose_task(raw.targets, task)
     notes = [guess] if guess else []
     target: Target
     if chosen == "classification":
         target = find_classes(raw.targets, raw.own_test)
-        splits = split(target.encode(raw.targets), raw.own_test, resample, examples)
+        strata = target.encode(raw.targets)
     else:
-        splits = split(np.zeros(len(raw.targets), dtype=np.int32), raw.own_test, resample, examples)
-        target = measure_quantity(raw.targets, splits.train)
+        target = read_quantity(raw.targets)
+        strata = np.zeros(len(raw.targets), np.int32)
+    reading: Columns | Pixels
     if isinstance(raw.inputs, pd.DataFrame):
-        columns = measure_columns(raw.inputs, splits.train)
-        inputs = columns.transform(raw.inputs, unseen="zeros")
-        notes += [f"column {out.name!r} is left out: {out.treatment()}" for out in columns.left_out]
-        notes += columns.notes(raw.inputs)
-        preparation = Preparation(columns, target)
+        reading = read_columns(raw.inputs)
+        inputs = reading.transform(raw.inputs, gap=np.nan)
+        notes += [f"column {out.name!r} is left out: {out.treatment()}" for out in reading.left_out]
     else:
-        pixels = measure_pixels(raw.inputs, splits.train, raw.highest)
-        inputs = pixels.transform(raw.inputs)
-        preparation = Preparation(pixels, target)
-    return Dataset(
+        reading = read_pixels(raw.inputs, raw.highest)
+        inputs = reading.transform(raw.inputs)
+    splits = split(strata, raw.own_test) if raw.groups is None else fold(strata, raw.groups, 0)
+    data = Dataset(
         raw.name,
         chosen,
         inputs,
         target.encode(raw.targets),
-        splits,
+        splits if examples is None else subset(splits, strata, examples, None),
         classes=target.names if isinstance(target, Classes) else (),
-        preparation=preparation,
+        encoding=Preparation(reading, target),
         source=raw.source,
-        resample=resample,
         notes=tuple(notes),
+        groups=raw.groups,
+        own_test=raw.own_test > 0,
+        subset=examples,
     )
+    data.standardization  # noqa: B018  # raises here, where the source has a name
+    return data
 
 
 @contextmanager

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
+from trainwright.data.standardization import measure
 from trainwright.data.values import LARGEST
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """(value - shift) × scale, for every pixel alike. `low` and `high`: the raw values' range in training."""
+    """(value - shift) × scale, for every pixel alike. `low` and `high`: the raw values' range."""
 
     shape: tuple[int, ...]
     shift: float
@@ -22,6 +23,18 @@ class Pixels:
     low: float
     high: float
     kind: Literal["pixels"] = "pixels"
+
+    def measure(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """One shift and one scale, each (), of training images; None where the unit is known beforehand."""
+        if not self.shift:
+            return None
+        shift, scale = measure(inputs.reshape(-1, 1))
+        return shift[0], scale[0]
+
+    def in_fold(self, shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Pixels:
+        """The pixels with a fold's shift and scale in their own numbers."""
+        moved = self.shift + float(shift) / self.scale
+        return replace(self, shift=moved, scale=self.scale * float(scale))
 
     def transform(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Raw images (examples, *shape) as float32 inputs. Raises DataError for another shape or NaN."""
@@ -49,37 +62,35 @@ class Pixels:
     def report(self) -> list[dict[str, str]]:
         """One line: all pixels are treated alike."""
         size = "×".join(map(str, self.shape))
-        done = f"({self.low:g}...{self.high:g} in training) "
+        done = f"({self.low:g}...{self.high:g}) "
         if self.shift:
-            done += f"standardised together: minus {self.shift:g}, divided by {1 / self.scale:g}"
+            divisor = f"divided by {1 / self.scale:g}" if self.scale else "and all set to 0"
+            done += f"standardised together: minus {self.shift:g}, {divisor}"
         else:
             done += "as they are" if self.scale == 1 else f"divided by {1 / self.scale:g}"
         return [{"column": f"pixels {size}", "kind": "pixels", "treatment": done}]
 
 
-def measure_pixels(images: NDArray[Any], train: NDArray[np.int64], highest: float | None) -> Pixels:
+def read_pixels(images: NDArray[Any], highest: float | None) -> Pixels:
     """How to scale images: by their highest possible value if it is known (`highest`, or bytes' 255).
 
-    Fractions within -1...1 stay as they are; other numbers are standardised with one mean and one
-    deviation over the training split. Raises DataError if a value is not finite.
+    Fractions within -1...1 stay as they are; other numbers are standardised together, here by all images and
+    in each fold by its training rows. Raises DataError if a value is not finite.
     """
     if not images.size:
         raise DataError(f"inputs of shape {images.shape} hold no values")
     check_numbers(images)
-    training = images[train]
-    low, high = float(training.min()), float(training.max())
+    low, high = float(images.min()), float(images.max())
     if low == high:
-        raise DataError(
-            f"the inputs have one value only, {low:g}, in the training split; nothing can be learnt"
-        )
+        raise DataError(f"the inputs have one value only, {low:g}; nothing can be learnt")
     if highest is None and images.dtype.kind in "iu" and low >= 0 and 1 < high <= 255:
         highest = 255.0
     shift, scale = 0.0, 1.0
     if highest is not None:
         scale = 1 / highest
     elif low < -1 or high > 1:
-        shift = float(training.mean(dtype=np.float64))
-        scale = float(1 / training.std(dtype=np.float64))
+        shift = float(images.mean(dtype=np.float64)) or low  # 0 says that the unit is known
+        scale = float(1 / images.std(dtype=np.float64))
     return Pixels(images.shape[1:], shift, scale, low, high)
 
 

@@ -13,7 +13,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from trainwright.base.errors import DataError
 from trainwright.data.columns import Columns, Unseen
 from trainwright.data.pixels import Pixels
-from trainwright.data.targets import Classes, Quantity, Task
+from trainwright.data.standardization import Standardization, measure
+from trainwright.data.targets import Classes, Quantity, TaskName
 from trainwright.data.values import some
 
 
@@ -21,7 +22,7 @@ from trainwright.data.values import some
 class Preparation:
     """How raw inputs become a network's inputs, and how its outputs read in the target's own terms.
 
-    All of its numbers were measured on the training split alone.
+    What a model keeps has the shifts and scales of its training rows alone (`in_fold`).
 
     >>> from trainwright.data.columns import Columns, Number
     >>> prepared = Preparation(Columns((Number("age", 40.0, 10.0, False),)), Quantity("income", 2e3, 500.0))
@@ -34,8 +35,29 @@ class Preparation:
     inputs: Annotated[Columns | Pixels, Field(discriminator="kind")]
     target: Annotated[Classes | Quantity, Field(discriminator="kind")]
 
+    def measure(self, inputs: NDArray[np.float32], targets: NDArray[Any]) -> Standardization:
+        """What training rows that this preparation made say: inputs (rows, *shape), targets (rows,)."""
+        shift, scale = self.inputs.measure(inputs) or (None, None)
+        if isinstance(self.target, Classes):
+            return Standardization(shift, scale)
+        target_shift, target_scale = (part[0] for part in measure(targets[:, None]))
+        if not target_scale:
+            raise DataError(
+                f"column {self.target.name!r}: one value only in the training split; add examples with others"
+            )
+        return Standardization(shift, scale, target_shift, target_scale)
+
+    def in_fold(self, fold: Standardization) -> Preparation:
+        """This preparation and a fold's standardization in one."""
+        inputs, target = self.inputs, self.target
+        if fold.shift is not None and fold.scale is not None:
+            inputs = inputs.in_fold(fold.shift, fold.scale)
+        if isinstance(target, Quantity):
+            target = target.in_fold(float(fold.target_shift), float(fold.target_scale))  # type: ignore[arg-type]
+        return Preparation(inputs, target)
+
     @property
-    def task(self) -> Task:
+    def task(self) -> TaskName:
         return "classification" if isinstance(self.target, Classes) else "regression"
 
     def transform(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Unseen = "error") -> NDArray[np.float32]:

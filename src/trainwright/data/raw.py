@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
 from trainwright.data.preparation import as_table
-from trainwright.data.values import some
+from trainwright.data.values import place, some
 
 Inputs = pd.DataFrame | NDArray[Any]
 
@@ -27,6 +27,7 @@ class Raw:
     `inputs`: a table, or an array (examples, *shape) of pixels. The table's and the targets' index says
     where an example came from, in its source's terms ("line 7").
     `own_test`: so many examples at the end are the source's own test set.
+    `groups`: (examples,), each example's group number, where examples belong together.
     `highest`: the pixels' highest possible value, where it is known.
     """
 
@@ -35,6 +36,7 @@ class Raw:
     targets: pd.Series[Any]
     own_test: int = 0
     highest: float | None = None
+    groups: NDArray[np.int64] | None = None
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -75,10 +77,13 @@ def from_arrays(arrays: Sequence[Any], name: str = "arrays", source: str = "") -
     return Raw(name, joined, both.rename_axis("row"), own_test=len(test_targets), source=source)
 
 
-def from_table(table: pd.DataFrame, target: str | None, name: str, source: str = "") -> Raw:
-    """Raw data from a table and the name of its target column.
+def from_table(
+    table: pd.DataFrame, target: str | None, name: str, source: str = "", group: str | None = None
+) -> Raw:
+    """Raw data from a table: `target` and `group` name the columns to predict, and of what belongs together.
 
-    Raises DataError if there is no such column, or two columns of one name.
+    The group column is no input. Raises DataError if there is no such column, or two columns of one name, and
+    for groups that are missing or all the same.
     """
     table = as_table(table)
     if target is None:
@@ -90,7 +95,28 @@ def from_table(table: pd.DataFrame, target: str | None, name: str, source: str =
             f"no column {target!r} to predict{near(target, table.columns)}; "
             f"columns: {some(table.columns, 20)}"
         )
-    return Raw(name, table.drop(columns=target), table[target], source=source)
+    groups = None
+    if group is not None:
+        groups = _groups(table, group, target)
+        table = table.drop(columns=group)
+    return Raw(name, table.drop(columns=target), table[target], groups=groups, source=source)
+
+
+def _groups(table: pd.DataFrame, group: str, target: str) -> NDArray[np.int64]:
+    """Each row's group as a number, in the order of appearance."""
+    if group not in table.columns or group == target:
+        raise DataError(
+            f"no column {group!r} to group by{near(group, table.columns)}; columns: {some(table.columns, 20)}"
+        )
+    codes, names = pd.factorize(table[group])
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
+        raise DataError(f"{place(table[group], row)}: the group is missing; fill it in or remove the row")
+    if len(names) < 2:
+        raise DataError(
+            f"column {group!r}: one group only ({names[0]!r}); name a column that tells groups apart, or none"
+        )
+    return codes.astype(np.int64)
 
 
 def near(word: str, known: Sequence[Any] | pd.Index[Any]) -> str:

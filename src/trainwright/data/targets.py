@@ -1,8 +1,8 @@
-"""What is to be predicted: classes as numbers, or a quantity standardised on the training split."""
+"""What is to be predicted: classes as numbers, or a quantity."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Number
 from typing import Any, Literal
 
@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError, SettingError
-from trainwright.data.values import as_codes, as_numbers, as_text, deviation, found, place, some
+from trainwright.data.values import as_codes, as_numbers, as_text, centre_and_unit, found, place, some
 
-Task = Literal["classification", "regression"]
+TaskName = Literal["classification", "regression"]
 
 MOST_CLASSES_GUESSED = 20  # whole numbers with more distinct values are taken for a quantity
 
@@ -40,7 +40,7 @@ class Classes:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity's mean and standard deviation over the training split, in its own unit."""
+    """A quantity, less `mean` and divided by `deviation`, both in its own unit."""
 
     name: str
     mean: float
@@ -50,6 +50,10 @@ class Quantity:
     def encode(self, values: pd.Series[Any]) -> NDArray[np.float32]:
         """Standardised: (value - mean) / deviation, (examples,)."""
         return ((_quantities(values) - self.mean) / self.deviation).astype(np.float32)
+
+    def in_fold(self, shift: float, scale: float) -> Quantity:
+        """The quantity once more shifted and scaled, as a fold's training rows say."""
+        return replace(self, mean=self.mean + self.deviation * shift, deviation=self.deviation / scale)
 
     def decode(self, standardised: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Back in the quantity's own unit.
@@ -63,7 +67,7 @@ class Quantity:
 Target = Classes | Quantity
 
 
-def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[Task, str | None]:
+def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[TaskName, str | None]:
     """The task, and if nobody asked for one, how it was guessed.
 
     Categories are classes, which is no guess. Numbers with a fraction or with more than 20 distinct values
@@ -133,18 +137,17 @@ def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
     return classes
 
 
-def measure_quantity(values: pd.Series[Any], train: NDArray[np.int64]) -> Quantity:
-    """A quantity's mean and deviation over the rows `train`.
+def read_quantity(values: pd.Series[Any]) -> Quantity:
+    """A quantity in a unit that suits all rows; each fold standardises it by its own training rows.
 
     Raises DataError if it is not a number, not finite or has one value only.
     """
-    quantities = _quantities(values)[train]
+    quantities = _quantities(values)
     if np.ptp(quantities) == 0:
         raise DataError(
-            f"column {values.name!r}: one value only in the training split, {quantities[0]:g}; "
-            "there is nothing to predict"
+            f"column {values.name!r}: one value only, {quantities[0]:g}; there is nothing to predict"
         )
-    return Quantity(str(values.name), float(quantities.mean()), deviation(quantities))
+    return Quantity(str(values.name), *centre_and_unit(quantities))
 
 
 def _holds_numbers(values: pd.Series[Any]) -> bool:

@@ -45,11 +45,17 @@ def as_text(values: Iterable[Any]) -> list[str]:
     return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values]
 
 
-def deviation(numbers: NDArray[np.float64]) -> float:
-    """The standard deviation (divisor n), or 1 if all numbers are the same."""
-    # Scaled first, for the squares of very small or large numbers are lost.
-    spread = float(np.ptp(numbers))
-    return float((numbers / spread).std()) * spread if spread else 1.0
+def centre_and_unit(numbers: NDArray[np.float64]) -> tuple[float, float]:
+    """The median, and the median distance of the other values from it; 1 if there are no others.
+
+    In these units float32 keeps the digits of most values, however far a few of them lie.
+
+    >>> centre_and_unit(np.array([1.0, 2.0, 2.0, 3.0, 1e30]))
+    (2.0, 1.0)
+    """
+    centre = float(np.median(numbers))
+    away = np.abs(numbers - centre)
+    return centre, float(np.median(away[away > 0])) if (away > 0).any() else 1.0
 
 
 def as_codes(values: pd.Series[Any], names: Sequence[str]) -> NDArray[np.int64]:

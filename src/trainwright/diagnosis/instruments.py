@@ -1,13 +1,13 @@
 """Instruments: what can be read off a network at one moment of its training, layer by layer.
 
 They look at a batch of the training split: how large the gradient is in each layer, how far a step moves the
-weights, what the units receive and how much of it gets through. The readings of many networks of one
-structure cost one compilation.
+weights, what the units receive and how much of it gets through. Many networks of one structure cost one
+compilation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,15 +19,14 @@ import pandas as pd
 from flax import nnx
 from numpy.typing import NDArray
 
-from trainwright.base.config import config
-from trainwright.base.errors import SettingError
 from trainwright.data.dataset import Dataset
-from trainwright.network import Chain, Part
+from trainwright.diagnosis.layers import as_chain, layers_of, received
+from trainwright.network import array_name
 from trainwright.recipe import Recipe
-from trainwright.strategy import Layer, Site, Strategy
+from trainwright.task import task_of
 from trainwright.training import step
-from trainwright.training.cohort import named_arrays
-from trainwright.training.progress import Training, build, order
+from trainwright.training.batches import order
+from trainwright.training.building import Training, build, filled
 from trainwright.training.step import Program, State
 
 EXAMPLES = 512  # looked at, at most: enough to tell a unit that is rarely active from one that never is
@@ -36,8 +35,8 @@ FAR = 30.0  # from zero: where a bounded activation is flat
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """The instruments' readings of one network at one moment.
+class LayerStats:
+    """What the instruments show of one network at one moment.
 
     `layers` has a row for each layer with weights, by name, in their order, with these columns.
     gradient, bias_gradient: Euclidean norms of the gradient of weights and biases.
@@ -64,56 +63,36 @@ class Reading:
     """The gradient of each layer's weights, shaped as these."""
 
 
-def examine(
+def measure_layers(
     recipe: Recipe,
     data: Dataset,
     seed: int = 0,
     *,
     weights: Mapping[str, NDArray[Any]] | None = None,
     at_step: int = 0,
-) -> Reading:
+) -> LayerStats:
     """Read the instruments on a recipe's network: at its first step, or with these weights at this step.
 
-    `weights` are named as a run's, or as `watch` of `fit` finds them in `slot.weights()`. Up to 512 training
-    examples are looked at. Raises `SettingError` for weights that don't fit, and for a network that is no
-    chain of layers.
+    `weights` are named as a run's, or as `Progress.weights()` gives them to a `watch` of `fit`. Up to 512
+    training examples are looked at. Raises `SettingError` for weights that don't fit, and for a network that
+    is no chain of layers.
 
     >>> from trainwright.data import load
-    >>> reading = examine(Recipe(), load("digits"))
-    >>> list(reading.layers.index)
+    >>> stats = measure_layers(Recipe(), load("digits"))
+    >>> list(stats.layers.index)
     ['hidden1', 'hidden2', 'output']
     """
-    marked = recipe.replace(strategies=(*recipe.strategies, Mark()))
-    graphdef, state = build(Training(marked, data, seed))
+    graphdef, state = build(Training(recipe, data, seed))
     if weights is not None:
-        state = _filled(state, weights, build(Training(recipe, data, seed))[1])
+        state = filled(state, weights)
     state = state._replace(step=jnp.int32(at_step))
-    parts = _parts(nnx.merge(graphdef, state.params, state.rest))
+    chain = as_chain(nnx.merge(graphdef, state.params, state.rest))
     examples = min(EXAMPLES, len(data.splits.train))
-    rows = order(seed, "examine", data.splits.train, examples, 0, 1)[0]
-    program = Program(graphdef, data.task, data.outputs, cohort=False)
-    numbers = jax.tree.map(jnp.float32, marked)
-    seen = _measure(program, numbers, state, jnp.asarray(data.inputs[rows]), jnp.asarray(data.targets[rows]))
-    return _reading(jax.tree.map(np.asarray, seen), _layers(parts), data)
-
-
-@config
-class Mark(Strategy):
-    """Mark the places before each hidden layer's activation and at the output; nothing else is changed."""
-
-    def layer(self, site: Site) -> Layer | None:
-        return Marked(site.name, site.stage == "before") if site.stage in ("before", "output") else None
-
-
-class Marked(Layer):
-    """Hands on what it gets."""
-
-    def __init__(self, site: str, hidden: bool):
-        self.site = site
-        self.hidden = hidden
-
-    def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
-        return x
+    rows = order(seed, "diagnosis", data.splits.train, examples, 0, 1)[0]
+    program = Program(graphdef, task_of(data), cohort=False, chunk=EXAMPLES)
+    x, targets = map(jnp.asarray, data.standardized(rows))
+    seen = _measure(program, jax.tree.map(jnp.float32, recipe), state, x, targets)
+    return _stats(jax.tree.map(np.asarray, seen), layers_of(chain), data)
 
 
 class Units(NamedTuple):
@@ -127,36 +106,36 @@ class Units(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the compiled part hands over."""
+    """What the compiled part hands over; each mapping by the layer's name."""
 
     loss: jax.Array
     log_loss: jax.Array
-    gradient: dict[int, dict[str, jax.Array]]
-    moved: dict[int, jax.Array]
-    """By part of the chain: the step's norm over the weights' own."""
-    units: list[Units]
-    """For each hidden layer."""
+    gradient: dict[str, dict[str, jax.Array]]
+    moved: dict[str, jax.Array]
+    """The step's norm over the weights' own."""
+    units: dict[str, Units]
     outputs: jax.Array
 
 
 @partial(jax.jit, static_argnums=0)
 def _measure(program: Program, recipe: Recipe, state: State, x: jax.Array, targets: jax.Array) -> Seen:
-    y = step.encode(program, targets)
-    found, loss, rest = step.gradient(program, recipe, state, x, y)
-    after = step.descend(recipe, state, found, rest)
-    weights, new, gradient = (_weights(tree) for tree in (state.params, after.params, found))
+    gradients, loss, rest = step.gradient(program, recipe, state, x, program.task.encode(targets))
+    after = step.descend(recipe, state, gradients, rest)
+    weights, new, gradient = (_weights(tree) for tree in (state.params, after.params, gradients))
     moved = {
-        part: _ratio(new[part]["kernel"] - weights[part]["kernel"], weights[part]["kernel"])
-        for part in weights
+        layer: _ratio(new[layer]["kernel"] - weights[layer]["kernel"], weights[layer]["kernel"])
+        for layer in weights
     }
-    units: list[Units] = []
-    z, parts = x, _parts(nnx.merge(program.graphdef, state.params, state.rest, copy=True))
-    for part, following in zip(parts, [*parts[1:], None], strict=True):
-        z = part(z, key=None, training=True) if isinstance(part, Layer) else part(z)
-        if isinstance(part, Marked) and part.hidden:
-            units.append(_units(following, z))
-    predicted = jax.nn.log_softmax(z) if program.task == "classification" else z
-    return Seen(loss, step.score(program, predicted, targets).loss, gradient, moved, units, z)
+    chain = as_chain(nnx.merge(program.graphdef, state.params, state.rest, copy=True))
+    outputs = chain.outputs(x, training=True)
+    units = {
+        layer: _units(chain.parts[f"{layer}/activation"], received(chain, outputs, layer))
+        for layer in layers_of(chain)
+        if f"{layer}/activation" in outputs
+    }
+    last = outputs[chain.order[-1]]
+    scores = program.task.score(program.task.predict(last), targets, jnp.ones(len(x), jnp.float32))
+    return Seen(loss, scores.loss, gradient, moved, units, last)
 
 
 def _ratio(step: jax.Array, weights: jax.Array) -> jax.Array:
@@ -174,17 +153,16 @@ def _units(activation: Any, z: jax.Array) -> Units:
     return Units(z, *slopes(z), slopes(near)[1], slopes(far)[1])
 
 
-def _reading(seen: Seen, layers: dict[str, int], data: Dataset) -> Reading:
+def _stats(seen: Seen, layers: Sequence[str], data: Dataset) -> LayerStats:
     table = {}
-    for name, units in zip(layers, [*seen.units, None], strict=True):
-        part = layers[name]
-        gradient = seen.gradient[part]
+    for layer in layers:
+        units, gradient = seen.units.get(layer), seen.gradient[layer]
         received, given = (seen.outputs, seen.outputs) if units is None else units[:2]
         low, middle, high = np.percentile(received, (15, 50, 85))
-        table[name] = {
+        table[layer] = {
             "gradient": np.linalg.norm(gradient["kernel"]),
             "bias_gradient": np.linalg.norm(gradient["bias"]) if "bias" in gradient else np.nan,
-            "update": seen.moved[part],
+            "update": seen.moved[layer],
             "p15": low,
             "p50": middle,
             "p85": high,
@@ -194,8 +172,8 @@ def _reading(seen: Seen, layers: dict[str, int], data: Dataset) -> Reading:
         }
     frame = pd.DataFrame.from_dict(table, orient="index").astype(np.float64)
     frame.index.name = "layer"
-    gradients = {name: np.asarray(seen.gradient[part]["kernel"]) for name, part in layers.items()}
-    return Reading(float(seen.loss), float(seen.log_loss), guess(data), frame, gradients)
+    gradients = {layer: np.asarray(seen.gradient[layer]["kernel"]) for layer in layers}
+    return LayerStats(float(seen.loss), float(seen.log_loss), guess(data), frame, gradients)
 
 
 def _through(units: Units | None) -> dict[str, float]:
@@ -223,40 +201,22 @@ def guess(data: Dataset) -> float:
     >>> round(guess(load("digits")), 2), round(float(np.log(10)), 2)
     (2.3, 2.3)
     """
-    targets = data.targets[data.splits.train]
+    targets = data.standardized(data.splits.train)[1]
     if data.task == "regression":
         return float(np.var(targets) / 2)
     shares = np.bincount(targets) / len(targets)
     return float(-np.sum(shares * np.log(np.where(shares > 0, shares, 1))))
 
 
-def _parts(model: nnx.Module) -> list[Part]:
-    if not isinstance(model, Chain):
-        raise SettingError(f"the instruments look into chains of layers; {type(model).__name__} is none")
-    return list(model.parts)
+def _weights(params: Any) -> dict[str, dict[str, jax.Array]]:
+    """The arrays "kernel" and "bias" of each layer that has weights, by its name.
 
-
-def _layers(parts: list[Part]) -> dict[str, int]:
-    """Each layer's name with the place of its weights in the chain."""
-    names = [part.site for part in parts if isinstance(part, Marked)]
-    return dict(zip(names, _weights(nnx.state(Chain(parts), nnx.Param)), strict=True))
-
-
-def _weights(params: Any) -> dict[int, dict[str, jax.Array]]:
-    """The arrays "kernel" and "bias" of each part of the chain that has weights, by its place."""
-    leaves = [(path[1].key, leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)]
-    found = {place: {"kernel": leaf} for place, leaf in leaves if leaf.ndim >= 2}
-    for place, leaf in leaves:
-        if place in found and leaf.ndim == 1:
-            found[place]["bias"] = leaf
-    return dict(sorted(found.items()))
-
-
-def _filled(state: State, weights: Mapping[str, NDArray[Any]], plain: State) -> State:
-    """The state with these weights; marks have none, so theirs come in the order of the plain network's."""
-    known = named_arrays(plain)
-    if {name: array.shape for name, array in weights.items()} != {n: a.shape for n, a in known.items()}:
-        raise SettingError("the weights do not fit the recipe's network: give those of a run of this recipe")
-    structure = jax.tree.structure((state.params, state.rest))
-    params, rest = jax.tree.unflatten(structure, [jnp.asarray(weights[name]) for name in known])
-    return state._replace(params=params, rest=rest)
+    A layer's kernel is its array of two dimensions or more, whatever its own name (a radial basis layer's
+    are centres); what strategies added behind the layer's name is left out.
+    """
+    weights: dict[str, dict[str, jax.Array]] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        layer, _, own = array_name(path).partition("/")
+        if "/" not in own:
+            weights.setdefault(layer, {})["kernel" if leaf.ndim >= 2 else "bias"] = leaf
+    return weights

@@ -16,7 +16,7 @@ import numpy as np
 
 from trainwright.base.errors import SettingError
 from trainwright.data.dataset import Dataset
-from trainwright.diagnosis.instruments import Reading, examine
+from trainwright.diagnosis.instruments import LayerStats, measure_layers
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 
@@ -44,8 +44,8 @@ class Symptom:
 class Diagnosis:
     """A run's readings, before the first step and with the weights that were kept, and what they show."""
 
-    start: Reading
-    end: Reading
+    start: LayerStats
+    end: LayerStats
     symptoms: tuple[Symptom, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -75,12 +75,12 @@ def diagnose(run: Run, data: Dataset) -> Diagnosis:
     if run.data["fingerprint"] != data.fingerprint:
         raise SettingError(f"the run was made on other data than {data.name}: load it as it was for the run")
     recipe = Recipe.from_json(run.recipe)
-    start = examine(recipe, data, run.seed)
-    end = examine(recipe, data, run.seed, weights=run.weights, at_step=run.best_step)
+    start = measure_layers(recipe, data, run.seed)
+    end = measure_layers(recipe, data, run.seed, weights=run.weights, at_step=run.best_step)
     return Diagnosis(start, end, tuple(_symptoms(run, start, end)))
 
 
-def _symptoms(run: Run, start: Reading, end: Reading) -> Iterator[Symptom]:
+def _symptoms(run: Run, start: LayerStats, end: LayerStats) -> Iterator[Symptom]:
     yield from _first_loss(start, run)
     yield from _equal_units(start)
     if run.status == "diverged":
@@ -91,12 +91,12 @@ def _symptoms(run: Run, start: Reading, end: Reading) -> Iterator[Symptom]:
         yield from _overfitted(run)
     for look in (_uneven_gradient, _saturated, _dead, _step_size):
         # What is there from the start is said once.
-        found = next((symptom for when, reading in moments for symptom in look(reading, when)), None)
-        if found:
-            yield found
+        first = next((symptom for when, stats in moments for symptom in look(stats, when)), None)
+        if first:
+            yield first
 
 
-def _first_loss(start: Reading, run: Run) -> Iterator[Symptom]:
+def _first_loss(start: LayerStats, run: Run) -> Iterator[Symptom]:
     if start.log_loss > (1 + EXCESS) * start.guess:
         yield Symptom(
             "first loss",
@@ -137,7 +137,7 @@ def _overfitted(run: Run) -> Iterator[Symptom]:
         )
 
 
-def _equal_units(start: Reading) -> Iterator[Symptom]:
+def _equal_units(start: LayerStats) -> Iterator[Symptom]:
     for layer, gradient in start.gradients.items():
         units = gradient.reshape(-1, gradient.shape[-1])
         if layer != "output" and units.shape[1] > 1 and np.ptp(units, axis=1).max() == 0:
@@ -149,10 +149,10 @@ def _equal_units(start: Reading) -> Iterator[Symptom]:
             return
 
 
-def _uneven_gradient(reading: Reading, when: str) -> Iterator[Symptom]:
+def _uneven_gradient(stats: LayerStats, when: str) -> Iterator[Symptom]:
     sizes = {  # per weight, so that large layers don't seem to learn faster
         layer: float(np.sqrt(np.mean(gradient.astype(np.float64) ** 2)))
-        for layer, gradient in reading.gradients.items()
+        for layer, gradient in stats.gradients.items()
         if layer != "output"
     }
     if len(sizes) < 2:
@@ -172,11 +172,11 @@ def _uneven_gradient(reading: Reading, when: str) -> Iterator[Symptom]:
         )
 
 
-def _saturated(reading: Reading, when: str) -> Iterator[Symptom]:
-    bounded = reading.layers["saturated"]
+def _saturated(stats: LayerStats, when: str) -> Iterator[Symptom]:
+    bounded = stats.layers["saturated"]
     if (bounded > SATURATED).any():
         layer = str(bounded.idxmax())
-        low, high = reading.layers.loc[layer, ["p15", "p85"]]
+        low, high = stats.layers.loc[layer, ["p15", "p85"]]
         yield Symptom(
             "saturation",
             f"{bounded[layer]:.0%} of the responses in {layer} are saturated {when} (70 % of its inputs lie"
@@ -185,8 +185,8 @@ def _saturated(reading: Reading, when: str) -> Iterator[Symptom]:
         )
 
 
-def _dead(reading: Reading, when: str) -> Iterator[Symptom]:
-    dead = reading.layers["dead"]
+def _dead(stats: LayerStats, when: str) -> Iterator[Symptom]:
+    dead = stats.layers["dead"]
     if (dead > DEAD).any():
         layer = str(dead.idxmax())
         yield Symptom(
@@ -197,8 +197,8 @@ def _dead(reading: Reading, when: str) -> Iterator[Symptom]:
         )
 
 
-def _step_size(reading: Reading, when: str) -> Iterator[Symptom]:
-    moved = reading.layers["update"]
+def _step_size(stats: LayerStats, when: str) -> Iterator[Symptom]:
+    moved = stats.layers["update"]
     if moved.max() > LONG:
         yield Symptom(
             "long steps",
@@ -213,10 +213,10 @@ def _step_size(reading: Reading, when: str) -> Iterator[Symptom]:
         )
 
 
-def _plain(reading: Reading) -> dict[str, Any]:
+def _plain(stats: LayerStats) -> dict[str, Any]:
     layers = [
-        {name: one if isinstance(one, str) or isfinite(one) else None for name, one in row.items()}
-        for row in reading.layers.reset_index().to_dict("records")
+        {name: value if isinstance(value, str) or isfinite(value) else None for name, value in row.items()}
+        for row in stats.layers.reset_index().to_dict("records")
     ]
-    totals = {name: getattr(reading, name) for name in ("loss", "log_loss", "guess")}
-    return {name: one if isfinite(one) else None for name, one in totals.items()} | {"layers": layers}
+    totals = {name: getattr(stats, name) for name in ("loss", "log_loss", "guess")}
+    return {name: value if isfinite(value) else None for name, value in totals.items()} | {"layers": layers}

@@ -26,6 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from flax import nnx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -37,16 +38,15 @@ from trainwright.data import DataSpec
 from trainwright.diagnosis.instruments import EXAMPLES
 from trainwright.diagnosis.symptoms import diagnose
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
+from trainwright.network import NetworkBuilder
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
-from trainwright.sites import Sites
 from trainwright.strategies import Activation
 from trainwright.strategies.activation import Maxout, RadialBasis
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Planned, Study
-from trainwright.training.cohort import named_arrays
-from trainwright.training.progress import build
+from trainwright.training.building import build, named_arrays
 
 Array = NDArray[np.float64]
 
@@ -79,14 +79,14 @@ def unit(function: str) -> Callable[[jax.Array], jax.Array]:
     if function == "rbf":
         radial = RadialBasis(np.zeros((1, 1), np.float32), 1.0)
         return lambda z: radial(z.reshape(1, 1))[0, 0]
-    site = Sites((strategy(function),), seed=0).site("hidden1", "before", 1, 1)
     if function == "maxout":
-        linear: Any = site.linear(3)
+        linear: Any = nnx.Linear(1, 3, rngs=nnx.Rngs(0))
         linear.kernel[...], linear.bias[...] = map(jnp.float32, PIECES)
         maxout = Maxout(linear, 3)
         return lambda z: maxout(z.reshape(1, 1))[0, 0]
-    response: Callable[[jax.Array], jax.Array] = strategy(function).activation(site)
-    return response
+    builder = NetworkBuilder((strategy(function),), 0, inputs=lambda: np.zeros((1, 1), np.float32))
+    response: Any = builder.hidden("hidden1", 1, 1, {})["hidden1/activation"]
+    return lambda z: response(z)
 
 
 def measure_shape(function: str) -> pd.DataFrame:

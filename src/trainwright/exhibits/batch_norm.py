@@ -44,6 +44,7 @@ from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.data import Dataset, DataSpec, load
+from trainwright.diagnosis.layers import layers_of, received
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.model import Model
 from trainwright.network import Chain
@@ -55,11 +56,10 @@ from trainwright.runs.run import Run
 from trainwright.strategies import batch_norm
 from trainwright.strategies.activation import Activation
 from trainwright.strategies.initialization import Initialization
-from trainwright.strategy import Layer
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 from trainwright.training.fit import fit
-from trainwright.training.progress import Slot
+from trainwright.training.progress import Progress
 
 PERCENTILES = (15, 50, 85)
 LOOK_EVERY = 100  # steps: most of the wandering is over in the first thousand
@@ -129,7 +129,7 @@ def trace(recipe: Recipe, data: Dataset, seed: int = 0) -> Trace:
     x = jnp.asarray(data.inputs[data.splits.validation[:1000]])
     steps, percentiles = [], []
 
-    def watch(slot: Slot) -> None:
+    def watch(slot: Progress) -> None:
         z = last_inputs(recipe, data, slot.weights(), x)
         steps.append(slot.step)
         percentiles.append(np.percentile(z, PERCENTILES, axis=0))
@@ -152,9 +152,7 @@ def last_inputs(
 def _last_inputs(graphdef: Any, state: Any, x: jax.Array) -> jax.Array:
     chain = nnx.merge(graphdef, state)
     assert isinstance(chain, Chain)
-    for part in list(chain.parts)[:-2]:  # all but the last sigmoid and the output layer
-        x = part(x, key=None, training=False) if isinstance(part, Layer) else part(x)
-    return x
+    return received(chain, chain.outputs(x), layers_of(chain)[-2])
 
 
 @dataclass(frozen=True, eq=False)

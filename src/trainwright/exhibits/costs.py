@@ -40,7 +40,7 @@ from trainwright.recipe import Recipe
 from trainwright.strategies import Cost, Initialization
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
-from trainwright.training.progress import Training, build
+from trainwright.training.building import Training, build
 
 Array = NDArray[np.float64]
 

@@ -64,6 +64,7 @@ from trainwright.strategies import dropout
 from trainwright.strategies.momentum import Momentum
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study, run_all
+from trainwright.task import Classification
 from trainwright.training import predict
 
 PASSES, KEPT, DRAWS = 50, 100, 20  # sets of up to 50 random passes, drawn 20 times from 100
@@ -184,14 +185,15 @@ def passes(run: Run, data: Dataset, x: NDArray[np.float32], y: NDArray[Any]) -> 
 @partial(jax.jit, static_argnums=0)
 def _random_passes(graphdef: Any, state: Any, x: jax.Array, keys: jax.Array) -> jax.Array:
     model = nnx.merge(graphdef, state)
-    logs: jax.Array = jax.lax.map(lambda key: predict.predict(model, (), x, "classification", key=key), keys)
+    logs: jax.Array = jax.lax.map(
+        lambda key: predict.predict(model, (), x, Classification(10), key=key), keys
+    )
     return logs
 
 
 def _first_layer(run: Run, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The first hidden layer's rectified activations, (images, units)."""
-    first = min(name for name in run.weights if "kernel" in name)
-    z = x.reshape(len(x), -1) @ run.weights[first] + run.weights[first.replace("kernel", "bias")]
+    z = x.reshape(len(x), -1) @ run.weights["hidden1/kernel"] + run.weights["hidden1/bias"]
     rectified: NDArray[np.float32] = np.maximum(z, 0)
     return rectified
 

@@ -40,7 +40,7 @@ from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import Dataset, load
-from trainwright.diagnosis.instruments import Reading, examine
+from trainwright.diagnosis.instruments import LayerStats, measure_layers
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -48,9 +48,8 @@ from trainwright.runs.run import Run
 from trainwright.strategies.activation import Activation
 from trainwright.strategies.initialization import Initialization as Strategy
 from trainwright.studies.defaults import Budget
-from trainwright.training.cohort import named_arrays
+from trainwright.training.building import Training, build, named_arrays
 from trainwright.training.fit import fit
-from trainwright.training.progress import Training, build
 
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.4"
 WIDTH, DEPTH = 100, 10
@@ -76,7 +75,7 @@ class Initialization(Exhibit):
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
         seeds = 40 if budget == "full" else 8
-        rectified, tanh = (measure_layers(function, seeds) for function in ("relu", "tanh"))
+        rectified, tanh = (measure_rules(function, seeds) for function in ("relu", "tanh"))
         biases, losses, symmetry = measure_biases(seeds), measure_first_losses(seeds), measure_symmetry()
         return ExhibitResult(
             name=self.name,
@@ -119,7 +118,7 @@ class Initialization(Exhibit):
         )
 
 
-def measure_layers(function: Any, seeds: int) -> pd.DataFrame:
+def measure_rules(function: Any, seeds: int) -> pd.DataFrame:
     """Each layer's readings at the first step, for each rule and seed."""
     data, tables = load("digits"), []
     base = Recipe(Mlp((WIDTH,) * DEPTH), (Activation(function),))
@@ -290,11 +289,11 @@ def _difference(one: pd.Series[float], other: pd.Series[float]) -> tuple[float, 
     return paired.estimate(one.to_numpy() - other.to_numpy()).interval(0.95)
 
 
-def _read(base: Recipe, strategy: Strategy, data: Dataset, seed: int) -> Reading:
+def _read(base: Recipe, strategy: Strategy, data: Dataset, seed: int) -> LayerStats:
     """The readings of the base recipe at a rule's first weights: one program serves all rules."""
     recipe = base.replace(strategies=(*base.strategies, strategy))
     weights = named_arrays(build(Training(recipe, data, seed))[1])
-    return examine(base, data, seed, weights=weights)
+    return measure_layers(base, data, seed, weights=weights)
 
 
 def _unequal() -> Dataset:

@@ -50,9 +50,12 @@ from trainwright.recipe import Recipe
 from trainwright.report.sentences import sentence
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
+from trainwright.task import task_of
+from trainwright.training.building import Training, build
 from trainwright.training.fit import fit
-from trainwright.training.progress import Training, build
-from trainwright.training.step import Program, evaluate, stretch
+from trainwright.training.predict import CHUNK
+from trainwright.training.resident import fold_of, resident
+from trainwright.training.step import Program, evaluate, train_interval
 
 Floats = NDArray[np.float64]
 Gradient = Callable[[Any, jax.Array, jax.Array], Any]
@@ -176,19 +179,18 @@ def measure_orders(seeds: int, passes: int) -> pd.DataFrame:
     """Validation error on digits after each pass, for each order of the batches and each seed."""
     data = load("digits")
     recipe = Recipe(Mlp((32,)), learning_rate=0.1, batch_size=32, epochs=passes)
-    inputs, targets = jnp.asarray(data.inputs), jnp.asarray(data.targets)
-    held_out = inputs[data.splits.validation], targets[data.splits.validation]
+    arrays, fold, none = resident(data), fold_of(data), jnp.zeros((0, 0), jnp.int32)
     numbers = jax.tree.map(jnp.float32, recipe)
     table = []
     for seed in range(seeds):
         for name in ORDERS:
             # The trainer shuffles, always. So this one exhibit feeds the compiled steps itself.
             graphdef, state = build(Training(recipe, data, seed))
-            program = Program(graphdef, data.task, data.outputs, cohort=False)
+            program = Program(graphdef, task_of(data), cohort=False, chunk=CHUNK)
             for number in range(passes):
                 batches = jnp.asarray(_batches(data, name, seed, number, recipe.batch_size))
-                state, _ = stretch(program, numbers, state, batches, inputs, targets)
-                state, scores = evaluate(program, numbers, state, batches, inputs, held_out)
+                state, _ = train_interval(program, numbers, state, batches, arrays, fold)
+                state, scores = evaluate(program, numbers, state, none, arrays, fold)
                 table.append((seed, name, number + 1, 100 * float(scores.error)))
     return pd.DataFrame(table, columns=["seed", "order", "pass", "error, %"])
 

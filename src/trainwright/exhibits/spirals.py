@@ -32,14 +32,14 @@ from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import Dataset
 from trainwright.data.dataset import Splits
-from trainwright.diagnosis.instruments import examine
+from trainwright.diagnosis.instruments import measure_layers
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Activation, Initialization
 from trainwright.studies.defaults import Budget
 from trainwright.training.fit import fit
-from trainwright.training.progress import Slot
+from trainwright.training.progress import Progress
 
 Array = NDArray[np.float64]
 Learned = tuple[pd.DataFrame, Array, float]
@@ -74,8 +74,8 @@ def measure_spiral(function: str, steps: int, seed: int) -> Learned:
         evaluate_every=steps // 50,
     )
 
-    def watch(slot: Slot) -> None:
-        gradients = examine(plain, data, seed, weights=slot.weights()).gradients
+    def watch(slot: Progress) -> None:
+        gradients = measure_layers(plain, data, seed, weights=slot.weights()).gradients
         rows[slot.step] = [
             np.abs(gradients[f"hidden{n}"]).sum() / sum(gradients[f"hidden{n}"].shape) for n in (1, 2)
         ]

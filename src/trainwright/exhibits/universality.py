@@ -34,9 +34,9 @@ from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import DataSpec
 from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, ExhibitResult
+from trainwright.network import NetworkBuilder
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.sites import Sites
 from trainwright.strategies import Activation, Adam, RateSchedule
 from trainwright.strategy import Kernel, Site, Strategy
 from trainwright.studies.defaults import Budget
@@ -56,18 +56,18 @@ SIDE = 40  # the surface is judged at 40 x 40 points
 class Spread(Strategy):
     """Start with the hidden units' steps spread over the inputs, the steeper the more units there are."""
 
-    def initial_kernel(self, site: Site, units: int, rng: np.random.Generator) -> Kernel:
-        drawn = rng.normal(size=(site.fan_in, units))
+    def initial_kernel(self, site: Site, rng: np.random.Generator) -> Kernel:
+        drawn, units = rng.normal(size=site.kernel_shape), site.units
         if site.stage == "output":
             return (drawn / site.fan_in).astype(np.float32)
         steepness = units ** (1 / site.fan_in)
         return np.asarray(steepness * drawn / np.linalg.norm(drawn, axis=0), np.float32)
 
-    def initial_bias(self, site: Site, units: int, rng: np.random.Generator) -> Kernel:
+    def initial_bias(self, site: Site, rng: np.random.Generator) -> Kernel:
         if site.stage == "output":
-            return np.zeros(units, np.float32)
-        reach = 1.8 * units ** (1 / site.fan_in)  # standardised uniform inputs lie within 1.73
-        return rng.uniform(-reach, reach, units).astype(np.float32)
+            return np.zeros(site.units, np.float32)
+        reach = 1.8 * site.units ** (1 / site.fan_in)  # standardised uniform inputs lie within 1.73
+        return rng.uniform(-reach, reach, site.units).astype(np.float32)
 
 
 def nielsen(x: Array) -> Array:
@@ -94,8 +94,9 @@ def construct(function: Callable[[Array], Array], bumps: int) -> Callable[[Array
     heights = function((edges[:-1] + edges[1:]) / 2)
     up, down = edges[:-1].copy(), edges[1:].copy()
     up[0], down[-1] = -1, 2  # the outermost steps are out of sight
-    network: Any = Mlp((2 * bumps,)).build((1,), 1, Sites((Activation("sigmoid"),), seed=0))
-    _, hidden, _, output = network.parts
+    builder = NetworkBuilder((Activation("sigmoid"),), 0, inputs=lambda: np.zeros((1, 1), np.float32))
+    network: Any = Mlp((2 * bumps,)).build((1,), 1, builder)
+    hidden, output = network.parts["hidden1"], network.parts["output"]
     steps, w = np.concatenate([up, down]), STEEPNESS * bumps
     hidden.kernel[...] = jnp.full((1, 2 * bumps), w, jnp.float32)
     hidden.bias[...] = jnp.asarray(-w * steps, jnp.float32)

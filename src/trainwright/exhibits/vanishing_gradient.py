@@ -32,7 +32,7 @@ from trainwright.comparison import paired
 from trainwright.data import Dataset, load
 from trainwright.data.dataset import Splits
 from trainwright.data.loading import read
-from trainwright.diagnosis.instruments import examine
+from trainwright.diagnosis.instruments import measure_layers
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -40,7 +40,7 @@ from trainwright.strategies import L2, Activation, BatchNorm, Initialization
 from trainwright.strategy import Kernel, Site, Strategy
 from trainwright.studies.defaults import Budget
 from trainwright.training.fit import fit
-from trainwright.training.progress import Slot
+from trainwright.training.progress import Progress
 
 Array = NDArray[np.float64]
 
@@ -64,12 +64,12 @@ PUBLISHED = {  # his speeds before training, one draw of each network
 class NielsenStart(Strategy):
     """Weights of variance one over the fan-in and biases of variance one, both normal."""
 
-    def initial_kernel(self, site: Site, units: int, rng: np.random.Generator) -> Kernel:
-        drawn = rng.standard_normal((site.fan_in, units), np.float32)
+    def initial_kernel(self, site: Site, rng: np.random.Generator) -> Kernel:
+        drawn = rng.standard_normal(site.kernel_shape, np.float32)
         return drawn / np.float32(np.sqrt(site.fan_in))
 
-    def initial_bias(self, site: Site, units: int, rng: np.random.Generator) -> Kernel:
-        return rng.standard_normal(units, np.float32)
+    def initial_bias(self, site: Site, rng: np.random.Generator) -> Kernel:
+        return rng.standard_normal(site.units, np.float32)
 
 
 def measure_chain(seed: int) -> pd.DataFrame:
@@ -81,11 +81,11 @@ def measure_chain(seed: int) -> pd.DataFrame:
     data = Dataset("one", "regression", np.array([[x]]), np.array([y]), Splits(rows, rows, rows))
     recipe = Recipe(Mlp((1,) * CHAIN), (Activation("sigmoid"),))
     weights = {
-        f"parts/{2 * layer + 1}/{name}/value": part
+        f"{f'hidden{layer + 1}' if layer < CHAIN else 'output'}/{name}": part
         for layer in range(CHAIN + 1)
         for name, part in (("kernel", w[layer].reshape(1, 1)), ("bias", b[layer].reshape(1)))
     }
-    found = examine(recipe, data, weights=weights).layers["bias_gradient"].to_numpy()[:-1]
+    found = measure_layers(recipe, data, weights=weights).layers["bias_gradient"].to_numpy()[:-1]
     return pd.DataFrame(
         {
             "unit": np.arange(1, CHAIN + 1),
@@ -118,7 +118,7 @@ def measure_depths(depths: tuple[int, ...], seeds: int, width: int = 30) -> pd.D
         for depth in depths:
             recipe = Recipe(Mlp((width,) * depth), strategies)
             for seed in range(seeds):
-                norms = examine(recipe, data, seed).layers["gradient"].iloc[:-1]
+                norms = measure_layers(recipe, data, seed).layers["gradient"].iloc[:-1]
                 rows += [(arm, depth, seed, layer + 1, norm) for layer, norm in enumerate(norms)]
     return pd.DataFrame(rows, columns=["units", "hidden layers", "seed", "layer", "gradient"])
 
@@ -174,14 +174,14 @@ def measure_first_speeds(data: Dataset, seeds: int) -> pd.DataFrame:
 
 
 def _speeds(recipe: Recipe, data: Dataset, seed: int, weights: Any = None) -> Array:
-    return examine(recipe, data, seed, weights=weights).layers["bias_gradient"].to_numpy()[:-1]
+    return measure_layers(recipe, data, seed, weights=weights).layers["bias_gradient"].to_numpy()[:-1]
 
 
 def measure_speeds(data: Dataset, epochs: int, hidden: int = 3) -> pd.DataFrame:
     """The layers' speeds along training: a row for each fiftieth of it."""
     recipe, rows = _nielsen(hidden, epochs), {}
 
-    def watch(slot: Slot) -> None:
+    def watch(slot: Progress) -> None:
         rows[slot.step] = _speeds(recipe, data, 0, slot.weights())
 
     rows[0] = _speeds(recipe, data, 0)

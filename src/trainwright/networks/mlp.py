@@ -10,8 +10,8 @@ from flax import nnx
 from pydantic import Field
 
 from trainwright.base.config import config
-from trainwright.network import Chain, Network, Part
-from trainwright.sites import Sites
+from trainwright.network import Chain, Network, NetworkBuilder
+from trainwright.strategy import Part
 
 
 @config
@@ -25,14 +25,14 @@ class Mlp(Network):
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (64, 64)
     """Units of each hidden layer, from the input on; none gives a linear (softmax or least squares) model."""
 
-    def build(self, shape: tuple[int, ...], outputs: int, sites: Sites) -> nnx.Module:
+    def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
         width = math.prod(shape)
-        parts: list[Part] = [flatten, *sites.layers(sites.site("input", "input", width, width))]
+        parts: dict[str, Part] = {"flatten": flatten}
+        parts |= builder.input(width, parts)
         for number, units in enumerate(self.hidden, start=1):
-            parts += sites.hidden(f"hidden{number}", width, units)
+            parts |= builder.hidden(f"hidden{number}", width, units, parts)
             width = units
-        output = sites.site("output", "output", width, outputs)
-        return Chain([*parts, output.linear(outputs), *sites.layers(output)])
+        return Chain(parts | builder.output(width, outputs, parts))
 
 
 def flatten(x: jax.Array) -> jax.Array:

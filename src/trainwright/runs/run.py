@@ -21,7 +21,7 @@ class Run:
     status: Literal["finished", "diverged"]
     """Diverged: a loss was no longer finite."""
     steps: int
-    """All that were made, those of a retraining included."""
+    """All that were made, in all phases."""
     best_step: int
     """The step whose weights were kept: the last one, unless a strategy chose an earlier."""
     parameters: int
@@ -38,6 +38,8 @@ class Run:
     nats, or half the squared error of the standardised target."""
     predictions: Mapping[str, NDArray[Any]]
     """`validation` and `test`: log-probabilities (examples, classes), or values (examples,) in the target's
-    unit; `validation_targets` and `test_targets`: the classes' numbers or the values, (examples,)."""
+    unit; `validation_targets` and `test_targets`: the classes' numbers or the values, (examples,);
+    `validation_rows` and `test_rows`: which examples of the data set these are; `test_groups`: their groups,
+    where the data has any."""
     weights: Mapping[str, NDArray[Any]]
-    """The kept weights and statistics, by their path in the network, such as `parts/1/kernel/value`."""
+    """The kept weights and statistics, by name, such as `hidden1/kernel`."""

@@ -22,30 +22,41 @@ class Score:
     wrong: NDArray[np.bool_] | None
     """Per example, whether the class is the wrong one; None for regression."""
     diverged: bool
+    """Whether the training diverged, or predicts NaN."""
+    guessed: bool = False
+    """Whether no weights were left from before, so that a constant guess is scored in their stead."""
 
 
 def score(run: Run, split: Literal["validation", "test"]) -> Score:
     """The score on a split; what a run predicts on any other is not read.
 
-    A diverged run (or one that predicts NaN) scores as the best guess that looks at no input: the commonest
-    class of the split, or the mean of the training targets. So diverging always counts, and what the
-    network was before it diverged does not.
+    A run that diverged scores with the weights that a strategy kept before (early stopping's theta*), and is
+    counted as diverged beside it. One that kept none, or predicts NaN, scores as the best guess that looks at
+    no input: the commonest class of the split, or the mean of the training targets.
     """
     targets = run.predictions[f"{split}_targets"]
     predicted = run.predictions[split].astype(np.float64)
     diverged = run.status == "diverged" or bool(np.isnan(predicted).any())
+    guessed = bool(np.isnan(predicted).any()) or (run.status == "diverged" and not _kept(run))
     if run.data["task"] == "regression":
-        guess = _mean(run, targets) if diverged else predicted
+        guess = _mean(run, targets) if guessed else predicted
         error = float(np.sqrt(np.mean((guess - targets.astype(np.float64)) ** 2)))
-        return Score(error, error, None, diverged)
-    if diverged:
+        return Score(error, error, None, diverged, guessed)
+    if guessed:
         frequencies = np.bincount(targets) / len(targets)
         wrong = targets != np.argmax(frequencies)
         loss = -np.mean(np.log(frequencies[targets]))
     else:
         wrong = np.argmax(predicted, axis=1) != targets
         loss = -np.mean(predicted[np.arange(len(targets)), targets])
-    return Score(float(np.mean(wrong)), float(loss), wrong, diverged)
+    return Score(float(np.mean(wrong)), float(loss), wrong, diverged, guessed)
+
+
+def _kept(run: Run) -> bool:
+    """Whether the run's weights are from before it diverged: from an evaluation with a finite loss."""
+    at_best = np.flatnonzero(run.history["step"] == run.best_step)
+    losses = [run.history[name][at_best] for name in ("train_loss", "validation_loss")]
+    return len(at_best) > 0 and bool(np.isfinite(losses).all())
 
 
 def _mean(run: Run, targets: NDArray[Any]) -> float:

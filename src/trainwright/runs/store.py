@@ -34,7 +34,7 @@ from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
 from trainwright.runs.run import Run
 
-SEMANTICS = 2  # raised when the same recipe, data and seed would give other numbers
+SEMANTICS = 3  # raised when the same recipe, data and seed would give other numbers
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -192,7 +192,7 @@ class Store:
 
     def _checkpoints(self, name: str) -> list[Path]:
         folder = self.folder / "checkpoints" / name
-        return sorted(folder.glob("[0-9]*"), key=lambda one: -int(one.name))
+        return sorted(folder.glob("[0-9]*"), key=lambda path: -int(path.name))
 
     def _prepare(self) -> None:
         """Before the first write: the folders, the format, and what killed processes left unfinished."""
@@ -233,7 +233,7 @@ class _StoredArrays(Mapping[str, NDArray[Any]]):
         return len(self.load())
 
 
-_FACTS = tuple(one.name for one in fields(Run) if one.name not in ("history", "predictions", "weights"))
+_FACTS = tuple(field.name for field in fields(Run) if field.name not in ("history", "predictions", "weights"))
 
 
 def _text(value: Any) -> bytes:

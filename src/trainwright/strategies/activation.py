@@ -4,14 +4,16 @@ Source: Goodfellow, Bengio & Courville 2016, section 6.3: rectified linear units
 (6.3.1), sigmoid and tanh (6.3.2), radial basis, softplus and hard tanh units (6.3.3); Goodfellow et al. 2013
 (arXiv 1302.4389) for maxout.
 
-Radial basis units have one sigma for all units, fixed and given in units of the square root of the fan-in:
-squared distances grow with the dimension, and with a sigma that does not, no unit would respond. Their first
-centres are the recipe's initial weights times sqrt(fan-in / 2): standard normal under the default rule, as
-far apart as standardised inputs are. Maxout's pieces are compared before batch normalisation, not after.
+Radial basis units start as templates: their first centres are examples of what the layer receives, drawn at
+random among up to 1,000 training examples as they come through the layers before it. All units of a layer
+share one sigma, which is not trained: `width` times the root mean squared distance between two such examples
+(Bishop 1995, section 5.9: subsets of the data as centres, widths from the distances between them). The book
+leaves both open. Maxout's pieces are compared before batch normalisation, not after.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
@@ -22,7 +24,7 @@ from flax import nnx
 from pydantic import Field
 
 from trainwright.base.config import config
-from trainwright.strategy import HyperParameter, Site, Strategy
+from trainwright.strategy import HyperParameter, Kernel, Site, Strategy
 
 
 @config
@@ -43,16 +45,17 @@ class Activation(Strategy):
     pieces: Annotated[int, Field(ge=2)] = 2
     """maxout: affine pieces of each unit; a layer has so many times the weights."""
     width: Annotated[float, Field(gt=0)] = 1.0
-    """rbf: sigma divided by the square root of the fan-in."""
+    """rbf: sigma over the root mean squared distance between two examples of what the layer receives."""
 
     example: ClassVar = {"function": "tanh"}
 
-    def dense(self, site: Site) -> nnx.Module | None:
+    def affine(self, site: Site) -> nnx.Module | None:
         if self.function == "maxout":
             return Maxout(site.linear(site.units * self.pieces), self.pieces)
         if self.function == "rbf":
-            centres = site.kernel(site.units) * np.float32(np.sqrt(site.fan_in / 2))
-            return RadialBasis(centres, self.width * np.sqrt(site.fan_in))
+            examples = site.examples()
+            rows = site.rng("centres").choice(len(examples), site.units, replace=site.units > len(examples))
+            return RadialBasis(examples[rows].T, self.width * mean_distance(examples))
         return None
 
     def activation(self, site: Site) -> Callable[[jax.Array], jax.Array]:
@@ -73,18 +76,19 @@ class Maxout(nnx.Module):
     """The largest of each unit's affine pieces: (examples, fan_in) -> (examples, units)."""
 
     def __init__(self, linear: nnx.Linear, pieces: int):
-        self.linear = linear
+        assert linear.bias is not None
+        self.kernel, self.bias = linear.kernel, linear.bias
         self.pieces = pieces
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        z = self.linear(x)
+        z = x @ self.kernel[...] + self.bias[...]
         return z.reshape(*z.shape[:-1], -1, self.pieces).max(axis=-1)
 
 
 class RadialBasis(nnx.Module):
     """exp(-||W_:,i - x||^2 / sigma^2): (examples, fan_in) -> (examples, units)."""
 
-    def __init__(self, centres: np.ndarray[tuple[int, ...], np.dtype[np.float32]], sigma: float):
+    def __init__(self, centres: Kernel, sigma: float):
         self.centres = nnx.Param(jnp.asarray(centres))
         self.sigma = HyperParameter(jnp.float32(sigma))
 
@@ -95,8 +99,19 @@ class RadialBasis(nnx.Module):
         return jnp.exp(-squared / self.sigma[...] ** 2)
 
 
+def mean_distance(x: Kernel) -> float:
+    """The root mean squared Euclidean distance between two different rows of (rows, values); 1 if there are
+    none.
+
+    >>> mean_distance(np.float32([[0.0, 0.0], [3.0, 4.0]]))
+    5.0
+    """
+    total = float(x.var(axis=0, ddof=1, dtype=np.float64).sum()) if len(x) > 1 else 0.0
+    return math.sqrt(2 * total) or 1.0
+
+
 def identity(z: jax.Array) -> jax.Array:
-    """z: where the dense layer already is nonlinear."""
+    """z: where the affine map's replacement is nonlinear itself."""
     return z
 
 

@@ -3,8 +3,9 @@
 Source: Ioffe & Szegedy 2015 (arXiv 1502.03167), Algorithm 1 (training) and Algorithm 2 (predicting).
 
 population is Algorithm 2: with the weights fixed, the average of the means and of the unbiased variances of
-up to 100 training batches, taken anew before each evaluation. running is what most libraries do: a decaying
-average over the training steps, here corrected for its start at zero, so that early evaluations are right.
+one pass over the training examples, 100 batches at most, taken anew before each evaluation. running is what
+most libraries do: a decaying average over the training steps, here corrected for its start at zero, so that
+early evaluations are right.
 The affine map before keeps its bias, which has no effect here (the paper leaves it out).
 """
 
@@ -27,10 +28,10 @@ class BatchNorm(Strategy):
     """Normalise each hidden unit over the batch in training, and by the population when predicting.
 
     >>> BatchNorm(statistics="running", decay=0.95).place
-    'before'
+    'pre_activation'
     """
 
-    place: Literal["before", "after"] = "before"
+    place: Literal["pre_activation", "post_activation"] = "pre_activation"
     """Before the activation as in the paper, or after it."""
     statistics: Literal["population", "running"] = "population"
     """What predictions are normalised by: averages at fixed weights, or decaying averages during training."""
@@ -44,13 +45,13 @@ class BatchNorm(Strategy):
             return None
         return BatchNormLayer(site.units, self.epsilon, self.decay if self.statistics == "running" else None)
 
-    def settle(self, model: nnx.Module) -> bool:
-        if self.statistics == "running":
-            return False
+    def needs_population_pass(self) -> bool:
+        return self.statistics == "population"
+
+    def reset_statistics(self, model: nnx.Module) -> None:
         for _, module in nnx.iter_modules(model):
             if isinstance(module, BatchNormLayer):
                 module.batches[...] = jnp.zeros_like(module.batches[...])
-        return True
 
 
 class BatchNormLayer(Layer):

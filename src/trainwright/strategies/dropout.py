@@ -44,7 +44,7 @@ class Dropout(Strategy):
     example: ClassVar = {"hidden_rate": 0.5, "input_rate": 0.2}
 
     def layer(self, site: Site) -> Layer | None:
-        rate = {"input": self.input_rate, "after": self.hidden_rate}.get(site.stage, 0.0)
+        rate = {"input": self.input_rate, "post_activation": self.hidden_rate}.get(site.stage, 0.0)
         if rate and not FINEST <= rate <= 1 - FINEST:
             raise SettingError(
                 f"dropout: a rate of {rate!r} is as good as none or all: give 0 or 2e-5 to 0.9999"

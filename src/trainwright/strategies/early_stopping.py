@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from trainwright.base.config import config
-from trainwright.strategy import Decision, History, Strategy
+from trainwright.strategy import Decision, History, Phase, Strategy
 
 
 @config
@@ -46,3 +46,10 @@ class EarlyStopping(Strategy):
             else:
                 j += 1
         return Decision(best_step, j >= self.patience)
+
+    def after_training(self, best_step: int, length: int) -> Phase | None:
+        if self.retrain == "anew" and best_step > 0:
+            return Phase(best_step, rows="all", counts=False)
+        if self.retrain == "onward" and 0 < best_step < length:
+            return Phase(length, best_step, rows="all", start="kept", counts=False, until_kept_loss=True)
+        return None

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from trainwright.base.config import config
+from trainwright.network import he_normal
 from trainwright.strategy import Kernel, NothingToActOn, Site, Strategy
 
 
@@ -43,24 +44,25 @@ class Initialization(Strategy):
 
     example: ClassVar = {"rule": "orthogonal", "output_bias": "marginals", "hidden_bias": 0.1}
 
-    def initial_kernel(self, site: Site, units: int, rng: np.random.Generator) -> Kernel:
-        m, n = site.fan_in, units
+    def initial_kernel(self, site: Site, rng: np.random.Generator) -> Kernel:
+        shape, m, n = site.kernel_shape, site.fan_in, site.fan_out
         if self.rule == "orthogonal":
-            return self.gain * orthogonal(rng, m, n)
+            return self.gain * orthogonal(rng, m, site.units).reshape(shape)
         if self.rule == "zeros":
-            return np.zeros((m, n), np.float32)
+            return np.zeros(shape, np.float32)
         if self.rule == "normal":
-            return self.std * rng.standard_normal((m, n), np.float32)
+            return self.std * rng.standard_normal(shape, np.float32)
         if self.rule == "he_normal":
-            return he_normal(rng, m, n)
+            return he_normal(rng, site)
         bound = {
             "fan_in_uniform": 1 / m**0.5,
             "glorot_uniform": (6 / (m + n)) ** 0.5,
             "lecture": 6 / (m + n) ** 0.5,
         }
-        return rng.uniform(-bound[self.rule], bound[self.rule], (m, n)).astype(np.float32)
+        return rng.uniform(-bound[self.rule], bound[self.rule], shape).astype(np.float32)
 
-    def initial_bias(self, site: Site, units: int, rng: np.random.Generator) -> Kernel:
+    def initial_bias(self, site: Site, rng: np.random.Generator) -> Kernel:
+        units = site.units
         if site.stage != "output":
             return np.full(units, self.hidden_bias, np.float32)
         if self.output_bias == "zeros":
@@ -70,11 +72,6 @@ class Initialization(Strategy):
             raise NothingToActOn("initialization", reason)
         c = site.marginals
         return np.log(np.where(c > 0, c, c[c > 0].min() / 2)).astype(np.float32)
-
-
-def he_normal(rng: np.random.Generator, fan_in: int, units: int) -> Kernel:
-    """Normal weights (fan_in, units) of variance 2/fan_in (He et al. 2015, equation 10)."""
-    return rng.standard_normal((fan_in, units), np.float32) * np.float32(np.sqrt(2 / fan_in))
 
 
 def orthogonal(rng: np.random.Generator, fan_in: int, units: int) -> Kernel:

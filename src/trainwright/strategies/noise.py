@@ -38,7 +38,7 @@ class Noise(Strategy):
     example: ClassVar = {"input_std": 0.3, "hidden_std": 0.1}
 
     def layer(self, site: Site) -> Layer | None:
-        std = {"input": self.input_std, "after": self.hidden_std}.get(site.stage, 0.0)
+        std = {"input": self.input_std, "post_activation": self.hidden_std}.get(site.stage, 0.0)
         return NoiseLayer(std, site.name) if std > 0 else None
 
 

@@ -12,7 +12,6 @@ from trainwright import strategies
 from trainwright.data.dataset import Dataset
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.strategy import Strategy
 
 Budget = Literal["quick", "full"]
 
@@ -54,7 +53,7 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
 def arms(data: Dataset, base: Recipe) -> list[str]:
     """A study's arms where none is named, as on the command line; without those that the base has already."""
     named = [*ARMS, *(IMAGE_ARMS if len(data.shape) > 1 else ())]
-    return [text for text in named if added(base.strategies, strategies.read(text)) != base.strategies]
+    return [text for text in named if base.adding(*strategies.read(text)) != base]
 
 
 def read_arms(base: Recipe, written: list[str]) -> dict[str, Recipe]:
@@ -64,12 +63,5 @@ def read_arms(base: Recipe, written: list[str]) -> dict[str, Recipe]:
     """
     named: dict[str, Recipe] = {"plain": base}
     for text in written:
-        named[text.strip()] = base.replace(strategies=added(base.strategies, strategies.read(text)))
+        named[text.strip()] = base.adding(*strategies.read(text))
     return named
-
-
-def added(base: tuple[Strategy, ...], new: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
-    """Strategies with others added; one of the same name is replaced where it stands."""
-    replacing = {strategy.name: strategy for strategy in new}
-    kept = tuple(replacing.pop(one.name, one) for one in base)
-    return (*kept, *(one for one in new if one.name in replacing))

@@ -14,7 +14,7 @@ import pickle
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,10 +33,10 @@ from trainwright.runs.run import Run
 from trainwright.runs.score import score
 from trainwright.runs.store import DamagedRun, Store
 from trainwright.studies.workers import Report, run_tasks
+from trainwright.training.building import Plan, Training, dry_run
 from trainwright.training.checkpoints import StoredCheckpoints
-from trainwright.training.cohort import cohort_width
 from trainwright.training.fit import fit_all
-from trainwright.training.progress import Slot, Training, rehearse
+from trainwright.training.progress import Progress as TrainingProgress
 
 LARGEST_TASK = 256  # trainings: each holds a lock file open
 
@@ -105,9 +105,11 @@ class Study:
 
     def dataset(self, seed: int | None = None) -> Dataset:
         """The data as this seed sees it."""
-        split = seed if self.resample else self.data.resample
+        split = seed if self.resample else None
+        if None not in self._cache:
+            self._cache[None] = self.data.load()
         if split not in self._cache:
-            self._cache[split] = replace(self.data, resample=split).load()
+            self._cache[split] = self._cache[None].fold(seed or 0)
         return self._cache[split]
 
     @cached_property
@@ -252,18 +254,18 @@ def _train(
 def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
     """Groups of one program and one data set: large enough to fill a cohort, small enough to share out."""
     programs: dict[Any, list[Planned]] = {}
-    graphs: dict[Any, tuple[Any, int]] = {}
+    graphs: dict[Any, Plan] = {}
     for one in missing:
         recipe, data = one.training.recipe, one.training.data
         kind = recipe.replace(learning_rate=1.0), data.fingerprint  # no network depends on the rate
         if kind not in graphs:
-            graphs[kind] = rehearse(one.training)
+            graphs[kind] = dry_run(one.training)
         program = jax.tree.structure(recipe), graphs[kind], data.fingerprint
         programs.setdefault(program, []).append(one)
     share = math.ceil(len(missing) / (4 * workers))
     tasks = []
-    for (_, (_, parameters), _), group in programs.items():
-        size = min(max(cohort_width(parameters), share), LARGEST_TASK)
+    for (_, plan, _), group in programs.items():
+        size = min(max(plan.width, share), LARGEST_TASK)
         parts = math.ceil(len(group) / size)
         tasks += [group[part::parts] for part in range(parts)]
     return sorted(tasks, key=len, reverse=True)
@@ -332,8 +334,9 @@ def _work(folder: Path, shared: Path, group: Light, report: Report) -> None:
         digests[Training(recipe, _shared(shared), seed)] = digest
         claims[digest] = claim
 
-    def watch(slot: Slot) -> None:
-        report((digests[slot.training], min(1.0, slot.total / slot.length), None))  # retraining takes longer
+    def watch(progress: TrainingProgress) -> None:
+        made = min(1.0, progress.total / progress.length)  # added phases take longer
+        report((digests[progress.training], made, None))
 
     if digests:
         checkpoints = StoredCheckpoints(store)

@@ -1,4 +1,4 @@
-"""Checkpoints: trainings under way, kept in a store, so that what was interrupted goes on where it was."""
+"""Checkpoints: trainings under way, kept in a store, so that an interrupted study resumes where it was."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trainwright.base import files, strict_json
 from trainwright.base.environment import environment
 from trainwright.runs.store import Store, digest
-from trainwright.training.progress import Training
+from trainwright.training.building import Training
 
 CHECKPOINT_SECONDS = 30.0
 
@@ -18,7 +18,7 @@ CHECKPOINT_SECONDS = 30.0
 class StoredCheckpoints:
     """Trainings under way, in a store, by the runs that they will leave and by where they run.
 
-    On another device, number of cores or version of JAX a training would not go on bit for bit: there it has
+    On another device, number of cores or version of JAX a training would not resume bit for bit: there it has
     no checkpoint.
     """
 

@@ -1,20 +1,41 @@
 """The training loop, the only one.
 
-A training runs in stretches of n steps between two evaluations (Algorithm 7.1's n). A stretch is one
-compiled program (`step.py`) that scans over its steps with the data resident on the device: no Python and
-no host transfer inside. Between stretches the host writes the history (`training.py`) and asks the recipe
-whether to go on. Small networks train side by side (`cohort.py`).
+A training is a list of phases (`phases.py`), each trained in intervals of n steps between two evaluations
+(Algorithm 7.1's n). An interval is one compiled program (`step.py`) that scans over its steps with the data
+resident on the device: no Python and no host transfer inside. Small networks train side by side
+(`cohort.py`).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
-from trainwright.training.cohort import Checkpoints, Cohort
-from trainwright.training.progress import Slot, Training
+from trainwright.strategy import Phase
+from trainwright.training import step
+from trainwright.training.building import Training, build
+from trainwright.training.cohort import Cohort
+from trainwright.training.handover import hand_over
+from trainwright.training.progress import Progress
+
+
+class Checkpoints(Protocol):
+    """Where trainings under way are kept."""
+
+    def read(self, training: Training) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """The arrays and notes written last for this training, if any."""
+
+    def write(self, training: Training, arrays: dict[str, NDArray[Any]], notes: dict[str, Any]) -> None:
+        """Keep arrays and notes in place of the last ones."""
+
+    def due(self) -> bool:
+        """Whether it is time to write."""
 
 
 def fit(
@@ -22,12 +43,12 @@ def fit(
     data: Dataset,
     seed: int = 0,
     *,
-    watch: Callable[[Slot], None] | None = None,
+    watch: Callable[[Progress], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Run:
     """Train one network on all cores and return its run. `watch` is called after each evaluation.
 
-    With `checkpoints` an interrupted training goes on where it was. Raises `SettingError` where the recipe
+    With `checkpoints` an interrupted training resumes where it was. Raises `SettingError` where the recipe
     does not suit the data, and what a strategy has to say against it.
 
     >>> from trainwright.data import load
@@ -43,21 +64,74 @@ def fit_all(
     trainings: Sequence[Training],
     *,
     width: int | None = None,
-    watch: Callable[[Slot], None] | None = None,
+    watch: Callable[[Progress], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[tuple[Training, Run]]:
-    """Train many networks of one structure on one data set; each run is yielded as it ends.
+    """Train many networks of one structure on folds of one data set; each run is yielded as it ends.
 
     The recipes may differ in their numbers only. `width` is how many train side by side (by default what
-    suits the network's size). Raises `SettingError` for recipes that don't share a program.
+    suits the network). Raises `SettingError` for trainings that don't share a program.
     """
     waiting = list(reversed(trainings))
-    cohort = Cohort(trainings[0], width, checkpoints)
-    while waiting or cohort.slots:
+    cohort = Cohort(trainings[0], width)
+    while waiting or cohort.running:
         while waiting and cohort.free:
-            cohort.place(waiting.pop())
-        for slot in cohort.advance():
+            _place(cohort, waiting.pop(), checkpoints)
+        _advance(cohort)
+        _keep_best(cohort)
+        _begin_next_phases(cohort)
+        if checkpoints and checkpoints.due():
+            _write(cohort, checkpoints)
+        for progress in list(cohort.running):
             if watch:
-                watch(slot)
-            if slot.ended:
-                yield slot.training, cohort.take(slot)
+                watch(progress)
+            if progress.ended:
+                yield progress.training, hand_over(cohort, progress)
+
+
+def _place(cohort: Cohort, training: Training, checkpoints: Checkpoints | None) -> None:
+    """Put a training into the cohort: at its start, or where its checkpoint left it."""
+    progress = cohort.place(training)
+    if checkpoints and (stored := checkpoints.read(training)):
+        arrays, notes = stored
+        cohort.resume(progress, arrays)
+        progress.resume(notes)
+
+
+def _advance(cohort: Cohort) -> None:
+    """Train an interval, evaluate, record."""
+    start, traces = time.perf_counter(), step.traces
+    train_loss = cohort.train_interval()
+    loss, error = cohort.evaluate()
+    seconds = (time.perf_counter() - start) / cohort.width  # an empty slot computes too
+    for progress in cohort.running:
+        slot = progress.slot
+        progress.record(float(train_loss[slot]), float(loss[slot]), float(error[slot]))
+        if step.traces == traces:  # compiling is not training
+            progress.seconds += seconds
+            progress.timed += progress.interval
+
+
+def _keep_best(cohort: Cohort) -> None:
+    cohort.keep([progress for progress in cohort.running if progress.improved])
+
+
+def _begin_next_phases(cohort: Cohort) -> None:
+    for progress in cohort.running:
+        if progress.ended and not progress.diverged and (phase := progress.next_phase()):
+            _begin(cohort, progress, phase)
+
+
+def _begin(cohort: Cohort, progress: Progress, phase: Phase) -> None:
+    """Give a training the weights that its phase starts from, and the loss at which it ends."""
+    kept = cohort.kept_of(progress)
+    if phase.until_kept_loss:
+        rows = progress.training.data.splits.train
+        progress.target_loss = float(cohort.score(progress, kept, rows).loss)
+    cohort.put(progress, kept if phase.start == "kept" else build(progress.training)[1])
+
+
+def _write(cohort: Cohort, checkpoints: Checkpoints) -> None:
+    for progress in cohort.running:
+        if not progress.ended:
+            checkpoints.write(progress.training, cohort.arrays(progress), progress.to_json())

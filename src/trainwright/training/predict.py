@@ -6,14 +6,14 @@ regression's are values (examples, 1) in standard units, averaged as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from trainwright.data.dataset import Task
 from trainwright.strategy import Strategy
+from trainwright.task import Task
 
 CHUNK = 2048  # the most examples per forward pass: bounds the memory of activations
 
@@ -28,21 +28,10 @@ def predict(
 ) -> jax.Array:
     """Predictions (examples, outputs) for inputs (examples, *shape), averaged over the strategies' views.
 
-    With a key, random layers such as dropout stay at work: one pass of Monte-Carlo averaging.
+    With a key, random layers such as dropout stay at work: one pass of Monte-Carlo averaging, in which every
+    example has its own masks.
     """
-
-    def views(x: jax.Array) -> jax.Array:
-        seen = [x, *(view for strategy in strategies for view in strategy.views(x))]
-        return average(jnp.stack([_outputs(model, one, task, key) for one in seen]), task)
-
-    examples = len(x)
-    chunks = -(-examples // CHUNK)
-    if chunks <= 1:
-        return views(x)
-    size = -(-examples // chunks)
-    padded = jnp.pad(x, [(0, chunks * size - examples)] + [(0, 0)] * (x.ndim - 1))
-    predicted: jax.Array = jax.lax.map(views, padded.reshape(chunks, size, *x.shape[1:]))
-    return predicted.reshape(chunks * size, -1)[:examples]
+    return in_chunks(lambda part, part_key: views(model, strategies, part, task, part_key), x, CHUNK, key)
 
 
 def monte_carlo(
@@ -53,17 +42,36 @@ def monte_carlo(
     def one_pass(key: jax.Array) -> jax.Array:
         return predict(model, strategies, x, task, key=key)
 
-    return average(jax.lax.map(one_pass, jax.random.split(key, passes)), task)
+    return task.average(jax.lax.map(one_pass, jax.random.split(key, passes)))
 
 
-def average(predictions: jax.Array, task: Task) -> jax.Array:
-    """The mean over the first axis: of probabilities given as logarithms, or of values."""
-    if task == "regression":
-        return predictions.mean(axis=0)
-    averaged: jax.Array = jax.nn.logsumexp(predictions, axis=0) - jnp.log(len(predictions))
-    return averaged
+def views(
+    model: nnx.Module, strategies: Sequence[Strategy], x: jax.Array, task: Task, key: jax.Array | None = None
+) -> jax.Array:
+    """Predictions (examples, outputs) of one forward pass for each view, averaged."""
+    seen = [x, *(view for strategy in strategies for view in strategy.views(x))]
+    return task.average(jnp.stack([task.predict(model(view, key=key, training=False)) for view in seen]))
 
 
-def _outputs(model: nnx.Module, x: jax.Array, task: Task, key: jax.Array | None) -> jax.Array:
-    outputs: jax.Array = model(x, key=key, training=False)
-    return jax.nn.log_softmax(outputs) if task == "classification" else outputs
+def in_chunks(
+    function: Callable[[jax.Array, jax.Array | None], jax.Array],
+    items: jax.Array,
+    chunk: int,
+    key: jax.Array | None = None,
+) -> jax.Array:
+    """A function of (items, key) applied to at most `chunk` items at a time, the results joined.
+
+    Each chunk has a key of its own.
+    """
+    count = len(items)
+    chunks = -(-count // min(chunk, CHUNK))
+    if chunks <= 1:
+        return function(items, key)
+    size = -(-count // chunks)
+    padded = jnp.pad(items, [(0, chunks * size - count)] + [(0, 0)] * (items.ndim - 1))
+    parts = padded.reshape(chunks, size, *items.shape[1:])
+    if key is None:
+        results: jax.Array = jax.lax.map(lambda part: function(part, None), parts)
+    else:
+        results = jax.lax.map(lambda given: function(*given), (parts, jax.random.split(key, chunks)))
+    return results.reshape(chunks * size, *results.shape[2:])[:count]

@@ -1,7 +1,7 @@
-"""The compiled part of a training: a step, a stretch of steps, an evaluation.
+"""The compiled part of a training: a step, an interval of steps, an evaluation.
 
 Everything here is traced once for each structure. The recipe comes in as a pytree: its numbers are
-arguments, its structure decides the program.
+arguments, its structure decides the program. So do a fold's numbers and rows.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import optax
 from flax import nnx
 
 from trainwright.base import keys
-from trainwright.data.dataset import Task
+from trainwright.data.standardization import standardize, standardize_targets
 from trainwright.recipe import Recipe
-from trainwright.strategies.cost import Cost
 from trainwright.strategy import Params, users
-from trainwright.training.predict import predict
+from trainwright.task import Scores, Task
+from trainwright.training.predict import in_chunks, views
+from trainwright.training.resident import Fold, Resident
 
 traces = 0  # how many programs were traced in this process: tests and timings read it
 
@@ -29,65 +30,66 @@ class Program(NamedTuple):
 
     graphdef: nnx.GraphDef[nnx.Module]
     task: Task
-    outputs: int
     cohort: bool
-    """Whether states and recipes have a leading axis of slots."""
+    """Whether states, recipes and folds have a leading axis of slots."""
+    chunk: int
+    """How many examples one forward pass takes at most."""
 
 
 class State(NamedTuple):
     """What the steps of one training change, with its length and its seed's key."""
 
     params: Params
+    """What the gradient moves: every `nnx.Param` of the network."""
     rest: Params
-    """Batch normalisation's statistics, and the numbers that layers hold."""
-    before: tuple[Any, ...]
-    after: tuple[Any, ...]
-    """The states of the transformations before and after the learning rate."""
+    """All else that the network holds: batch statistics, the numbers of strategies' layers
+    (`HyperParameter`), and random state of a user's own layers."""
+    gradient_state: tuple[Any, ...]
+    """The states of the strategies' `gradient` transformations, in their order."""
+    update_state: tuple[Any, ...]
+    """The states of their `update` transformations."""
     step: jax.Array
+    """Steps made, int32."""
     steps: jax.Array
+    """The length of the training proper, int32."""
     key: jax.Array
+    """The seed's key, from which each step's is folded."""
 
 
-class Scores(NamedTuple):
-    """Validation results: the mean log-loss (or half squared error) and the error."""
-
-    loss: jax.Array
-    error: jax.Array
-
-
-def begin(recipe: Recipe, model: nnx.Module, steps: int, key: jax.Array) -> tuple[Any, State]:
+def begin(recipe: Recipe, model: nnx.Module, steps: int, key: jax.Array) -> tuple[nnx.GraphDef[Any], State]:
     """A model's graph and the state before its first step."""
     graphdef, params, rest = _split(model)
-    before, after = (
+    gradient_state, update_state = (
         tuple(t.init(params) for t in _transforms(recipe, hook)) for hook in ("gradient", "update")
     )
-    return graphdef, State(params, rest, before, after, jnp.int32(0), jnp.int32(steps), key)
+    return graphdef, State(params, rest, gradient_state, update_state, jnp.int32(0), jnp.int32(steps), key)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
-def stretch(
-    program: Program, recipe: Recipe, state: State, order: jax.Array, inputs: jax.Array, targets: jax.Array
+def train_interval(
+    program: Program, recipe: Recipe, state: State, order: jax.Array, data: Resident, fold: Fold
 ) -> tuple[State, jax.Array]:
     """Make the steps whose batches `order` (steps, batch) lists; the new state and the mean training loss."""
 
-    def run(recipe: Recipe, state: State, order: jax.Array) -> tuple[State, jax.Array]:
-        def one(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
-            x = inputs.at[rows].get(mode="promise_in_bounds")  # valid by construction
-            return step(program, recipe, state, x, encode(program, targets[rows]))
+    def run(recipe: Recipe, state: State, order: jax.Array, fold: Fold) -> tuple[State, jax.Array]:
+        def make_step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
+            x = gather(data, fold, rows)
+            y = program.task.encode(standardize_targets(data.targets[rows], fold.standardization))
+            return step(program, recipe, state, x, y)
 
-        state, losses = jax.lax.scan(one, state, order)
+        state, losses = jax.lax.scan(make_step, state, order)
         return state, losses.mean()
 
     _count_trace()
-    return (jax.vmap(run) if program.cohort else run)(recipe, state, order)
+    return (jax.vmap(run) if program.cohort else run)(recipe, state, order, fold)
 
 
 def step(
     program: Program, recipe: Recipe, state: State, x: jax.Array, y: jax.Array
 ) -> tuple[State, jax.Array]:
     """One weight update on a batch: inputs (examples, *shape) and targets (examples, outputs)."""
-    found, cost, rest = gradient(program, recipe, state, x, y)
-    return descend(recipe, state, found, rest), cost
+    descent, cost, rest = gradient(program, recipe, state, x, y)
+    return descend(recipe, state, descent, rest), cost
 
 
 def gradient(
@@ -107,104 +109,106 @@ def gradient(
         penalty = sum(s.penalty(params) for s in users(recipe.strategies, "penalty"))
         return cost + penalty, (cost, _split(model)[2])
 
-    found, (cost, rest) = jax.grad(objective, has_aux=True)(state.params)
-    return found, cost, rest
+    gradients, (cost, rest) = jax.grad(objective, has_aux=True)(state.params)
+    return gradients, cost, rest
 
 
 def descend(recipe: Recipe, state: State, gradient: Params, rest: Params) -> State:
     """The state after the step that the recipe makes of a gradient, with the layers' new statistics."""
-    updates, before = _apply(recipe, "gradient", gradient, state.before, state.params)
+    updates, gradient_state = _apply(recipe, "gradient", gradient, state.gradient_state, state.params)
     rate: jax.Array | float = recipe.learning_rate
     for strategy in users(recipe.strategies, "rate"):
         rate = rate * strategy.rate(state.step, state.steps)
     updates = jax.tree.map(lambda g: -rate * g, updates)
-    updates, after = _apply(recipe, "update", updates, state.after, state.params)
+    updates, update_state = _apply(recipe, "update", updates, state.update_state, state.params)
     params = optax.apply_updates(state.params, updates)
     for strategy in users(recipe.strategies, "project"):
         params = strategy.project(params)
-    return State(params, rest, before, after, state.step + 1, state.steps, state.key)
+    return State(params, rest, gradient_state, update_state, state.step + 1, state.steps, state.key)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
 def evaluate(
-    program: Program,
-    recipe: Recipe,
-    state: State,
-    settling: jax.Array,
-    inputs: jax.Array,
-    validation: tuple[jax.Array, jax.Array],
+    program: Program, recipe: Recipe, state: State, population: jax.Array, data: Resident, fold: Fold
 ) -> tuple[State, Scores]:
-    """Score the weights on validation inputs and targets.
+    """Score the weights on the validation split.
 
-    Where a strategy asks for it, the layers first see the training batches that `settling` lists, with
-    fixed weights; the state comes back with what they learned.
+    `population` (batches, batch): the training batches that the layers first see with fixed weights, where a
+    strategy asks for it; the state comes back with the statistics. Empty otherwise.
     """
 
-    def run(recipe: Recipe, state: State, settling: jax.Array) -> tuple[State, Scores]:
-        state = _settle(program, recipe, state, settling, inputs)
-        model = nnx.merge(program.graphdef, state.params, state.rest, copy=True)
-        predicted = predict(model, recipe.strategies, validation[0], program.task)
-        return state, score(program, predicted, validation[1])
+    def run(recipe: Recipe, state: State, population: jax.Array, fold: Fold) -> tuple[State, Scores]:
+        if population.size:
+            state = _population_pass(program, recipe, state, population, data, fold)
+        rows, weights = jnp.asarray(fold.validation), jnp.asarray(fold.weights)
+        predicted = _predict(program, recipe, state, data, fold, rows)
+        targets = standardize_targets(data.targets[rows], fold.standardization)
+        return state, program.task.score(predicted, targets, weights)
 
     _count_trace()
-    return (jax.vmap(run) if program.cohort else run)(recipe, state, settling)
+    return (jax.vmap(run) if program.cohort else run)(recipe, state, population, fold)
 
 
 @partial(jax.jit, static_argnums=0)
-def predictions(program: Program, recipe: Recipe, state: State, inputs: jax.Array) -> jax.Array:
-    """One training's predictions (examples, outputs)."""
+def predictions(
+    program: Program, recipe: Recipe, state: State, data: Resident, fold: Fold, rows: jax.Array
+) -> jax.Array:
+    """One training's predictions (rows, outputs) for these examples."""
+    return _predict(program, recipe, state, data, fold, rows)
+
+
+def gather(data: Resident, fold: Fold, rows: jax.Array) -> jax.Array:
+    """The inputs (rows, *shape) of these examples as the network sees them."""
+    x = data.inputs.at[rows].get(mode="promise_in_bounds")  # valid by construction
+    standardized: jax.Array = standardize(x, fold.standardization, jnp)
+    return standardized
+
+
+def _predict(
+    program: Program, recipe: Recipe, state: State, data: Resident, fold: Fold, rows: jax.Array
+) -> jax.Array:
     model = nnx.merge(program.graphdef, state.params, state.rest, copy=True)
-    return predict(model, recipe.strategies, inputs, program.task)
+
+    def predict(rows: jax.Array, _: jax.Array | None) -> jax.Array:
+        return views(model, recipe.strategies, gather(data, fold, rows), program.task)
+
+    return in_chunks(predict, rows, program.chunk)
 
 
-def score(program: Program, predicted: jax.Array, targets: jax.Array) -> Scores:
-    """Loss and error of predictions: log-loss and fraction wrong, or half squared error and its root mean."""
-    y = encode(program, targets)
-    if program.task == "classification":
-        wrong = predicted.argmax(axis=-1) != targets
-        return Scores(-(y * predicted).sum(axis=-1).mean(), wrong.astype(jnp.float32).mean())
-    squared = jnp.square(predicted - y).mean()
-    return Scores(squared / 2, jnp.sqrt(squared))
-
-
-def encode(program: Program, targets: jax.Array) -> jax.Array:
-    """Targets (examples, outputs): one-hot classes, or the values."""
-    if program.task == "classification":
-        return jax.nn.one_hot(targets, program.outputs)
-    return targets[:, None]
-
-
-def _split(model: nnx.Module) -> tuple[Any, Params, Params]:
-    """The model's graph, its parameters, and all else that it holds."""
-    graphdef, params, rest = nnx.split(model, nnx.Param, ...)  # type: ignore[misc]
-    return graphdef, params, rest
-
-
-def _settle(program: Program, recipe: Recipe, state: State, settling: jax.Array, inputs: jax.Array) -> State:
+def _population_pass(
+    program: Program, recipe: Recipe, state: State, population: jax.Array, data: Resident, fold: Fold
+) -> State:
+    """The state with the statistics that training batches give with fixed weights."""
     model = nnx.merge(program.graphdef, state.params, state.rest, copy=True)
-    wanted = [strategy.settle(model) for strategy in users(recipe.strategies, "settle")]
-    if not any(wanted):
-        return state
+    for strategy in users(recipe.strategies, "reset_statistics"):
+        if strategy.needs_population_pass():
+            strategy.reset_statistics(model)
 
     def see(rest: Params, rows: jax.Array) -> tuple[Params, None]:
         model = nnx.merge(program.graphdef, state.params, rest, copy=True)
-        model(inputs[rows], key=None, training=True)
+        model(gather(data, fold, rows), key=None, training=True)
         return _split(model)[2], None
 
-    rest, _ = jax.lax.scan(see, _split(model)[2], settling)
+    rest, _ = jax.lax.scan(see, _split(model)[2], population)
     return state._replace(rest=rest)
+
+
+def _split(model: nnx.Module) -> tuple[nnx.GraphDef[Any], Params, Params]:
+    """The model's graph, its parameters, and all else that it holds."""
+    graphdef, params, rest = nnx.split(model, nnx.Param, ...)  # type: ignore[misc]
+    return graphdef, params, rest
 
 
 def _loss(program: Program, recipe: Recipe, outputs: jax.Array, y: jax.Array) -> jax.Array:
     for strategy in users(recipe.strategies, "loss"):
         if (loss := strategy.loss(outputs, y)) is not None:
             return loss
-    return Cost("cross_entropy" if program.task == "classification" else "quadratic").loss(outputs, y)
+    return program.task.loss(outputs, y)
 
 
 def _transforms(recipe: Recipe, hook: str) -> list[optax.GradientTransformation]:
-    made = [getattr(strategy, hook)() for strategy in users(recipe.strategies, hook)]
-    return [transform for transform in made if transform is not None]
+    transforms = [getattr(strategy, hook)() for strategy in users(recipe.strategies, hook)]
+    return [transform for transform in transforms if transform is not None]
 
 
 def _apply(

@@ -1,0 +1,133 @@
+"""Task: what a network's outputs mean, how they are scored and what training minimises by default.
+
+A task owns the targets' encoding, the loss, the predictions and the error, so that the loop needs to know
+neither classes nor values. All functions are pure and may be traced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from trainwright.data.dataset import Dataset
+
+
+class Scores(NamedTuple):
+    """The mean loss and the error of predictions, each a float32 scalar."""
+
+    loss: jax.Array
+    error: jax.Array
+
+
+class Task(Protocol):
+    """What a network is trained for; a frozen value, part of the compiled program's structure."""
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network has to put out for an example."""
+
+    def encode(self, targets: jax.Array) -> jax.Array:
+        """Targets (examples,) as the loss takes them, float32 (examples, outputs)."""
+
+    def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
+        """Each example's loss (examples,) from outputs and encoded targets, both (examples, outputs)."""
+
+    def predict(self, outputs: jax.Array) -> jax.Array:
+        """Predictions (examples, outputs) from a network's outputs."""
+
+    def average(self, predictions: jax.Array) -> jax.Array:
+        """The mean of predictions over the first axis."""
+
+    def score(self, predicted: jax.Array, targets: jax.Array, weights: jax.Array) -> Scores:
+        """The scores of predictions (examples, outputs) against targets (examples,), each example counted
+        as `weights` (examples,) says; 0 for what is only padding."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One of several classes: log-probabilities, cross-entropy in nats, and the fraction that went wrong.
+
+    >>> task = Classification(2)
+    >>> predicted = task.predict(jnp.array([[2.0, 0.0], [0.0, 3.0]]))
+    >>> float(task.score(predicted, jnp.array([0, 0]), jnp.ones(2)).error)
+    0.5
+    """
+
+    outputs: int
+    """How many classes there are."""
+
+    def encode(self, targets: jax.Array) -> jax.Array:
+        """Class numbers (examples,) as one-hot rows."""
+        return jax.nn.one_hot(targets, self.outputs)
+
+    def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
+        """The cross-entropy of the softmax of the outputs."""
+        loss: jax.Array = optax.losses.softmax_cross_entropy(outputs, y)
+        return loss
+
+    def predict(self, outputs: jax.Array) -> jax.Array:
+        """Log-probabilities."""
+        return jax.nn.log_softmax(outputs)
+
+    def average(self, predictions: jax.Array) -> jax.Array:
+        """The logarithm of the mean probability."""
+        averaged: jax.Array = jax.nn.logsumexp(predictions, axis=0) - jnp.log(len(predictions))
+        return averaged
+
+    def score(self, predicted: jax.Array, targets: jax.Array, weights: jax.Array) -> Scores:
+        """The mean negative log-probability of the right class, and the fraction of wrong answers."""
+        right = (self.encode(targets) * predicted).sum(axis=-1)
+        wrong = (predicted.argmax(axis=-1) != targets).astype(jnp.float32)
+        return Scores(-_mean(right, weights), _mean(wrong, weights))
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One standardised quantity: half the squared error, and its root mean.
+
+    >>> values = jnp.array([[1.0], [3.0]])
+    >>> float(Regression().score(values, jnp.array([0.0, 3.0]), jnp.ones(2)).loss)
+    0.25
+    """
+
+    outputs: int = 1
+    """How many values are predicted."""
+
+    def encode(self, targets: jax.Array) -> jax.Array:
+        """Values (examples,) as a column."""
+        return targets[:, None]
+
+    def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
+        """Half the squared distance of outputs and targets."""
+        return jnp.sum(jnp.square(outputs - y), axis=-1) / 2
+
+    def predict(self, outputs: jax.Array) -> jax.Array:
+        """The outputs themselves."""
+        return outputs
+
+    def average(self, predictions: jax.Array) -> jax.Array:
+        """The mean value."""
+        return predictions.mean(axis=0)
+
+    def score(self, predicted: jax.Array, targets: jax.Array, weights: jax.Array) -> Scores:
+        """Half the mean squared error, and the root of the mean squared error."""
+        squared = _mean(jnp.square(predicted - self.encode(targets)).sum(axis=-1), weights)
+        return Scores(squared / 2, jnp.sqrt(squared))
+
+
+def task_of(data: Dataset) -> Task:
+    """What a network is trained for on this data set.
+
+    >>> from trainwright.data import load
+    >>> task_of(load("digits"))
+    Classification(outputs=10)
+    """
+    return Classification(data.outputs) if data.task == "classification" else Regression()
+
+
+def _mean(values: jax.Array, weights: jax.Array) -> jax.Array:
+    return jnp.sum(values * weights) / jnp.sum(weights)

@@ -1,0 +1,166 @@
+"""Building: a training's network with its first weights, and what can be told before anything is compiled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from trainwright.base import keys
+from trainwright.base.errors import SettingError
+from trainwright.data.dataset import Dataset
+from trainwright.network import NetworkBuilder, array_name
+from trainwright.recipe import Recipe
+from trainwright.training import step
+from trainwright.training.step import State
+
+EXAMPLES = 1000  # at most so many are shown to the strategies that look at what a layer receives
+CACHED_BYTES = 2**22  # of activations a cohort may hold at a step, so that they stay in a core's cache
+CHUNK_BYTES = 2**28  # of activations that predicting may hold
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """One recipe on one data set with one seed."""
+
+    recipe: Recipe
+    data: Dataset
+    seed: int
+
+
+class Plan(NamedTuple):
+    """What is known of a training before its program is compiled."""
+
+    graphdef: nnx.GraphDef[Any]
+    """The network's structure: with equal graphs, and recipes equal but for numbers, programs are shared."""
+    parameters: int
+    """How many numbers are trained."""
+    width: int
+    """How many such networks train fastest side by side on one CPU core."""
+    chunk: int
+    """How many examples one forward pass takes at most."""
+
+
+def build(training: Training) -> tuple[nnx.GraphDef[Any], State]:
+    """The network of a training with its first weights: its graph, and the state before the first step.
+
+    Raises what the strategies have to say against this network.
+    """
+    recipe, data, seed = training.recipe, training.data, training.seed
+    marginals = None
+    if data.task == "classification":
+        labels = data.targets[data.splits.train]
+        marginals = np.bincount(labels, minlength=data.outputs) / len(labels)
+
+    def examples() -> NDArray[np.float32]:
+        rows = keys.generator(seed, "init", "examples").permutation(data.splits.train)[:EXAMPLES]
+        return data.standardized(rows)[0]
+
+    builder = NetworkBuilder(recipe.strategies, seed, marginals=marginals, inputs=examples)
+    model = recipe.network.build(data.shape, data.outputs, builder)
+    builder.check()
+    return step.begin(recipe, model, recipe.length(data.splits.examples), keys.step_key(seed))
+
+
+def plan(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> Plan:
+    """How a network that was built is best trained, by its size and the memory of its activations."""
+    parameters = count(state.params)
+    activations = 4 * _values(training, graphdef, state)
+    batch = training.recipe.batch(training.data.splits.examples)
+    width = cohort_width(parameters, activations * batch)
+    return Plan(graphdef, parameters, width, max(1, CHUNK_BYTES // (activations * width)))
+
+
+def dry_run(training: Training) -> Plan:
+    """Build the network and show each strategy the shapes that it will see.
+
+    Raises what the strategies have to say against this network and data, before anything is compiled.
+    """
+    recipe, data = training.recipe, training.data
+    graphdef, state = build(training)
+    batch = recipe.batch(data.splits.examples)
+    x = jax.ShapeDtypeStruct((batch, *data.shape), np.float32)  # type: ignore[no-untyped-call]
+    y = jax.ShapeDtypeStruct((batch, data.outputs), np.float32)  # type: ignore[no-untyped-call]
+    for strategy in recipe.strategies:
+        jax.eval_shape(strategy.augment, x, state.key)
+        jax.eval_shape(strategy.targets, y)
+        jax.eval_shape(strategy.loss, y, y)
+        jax.eval_shape(strategy.penalty, state.params)
+        jax.eval_shape(strategy.project, state.params)
+    return plan(training, graphdef, state)
+
+
+def cohort_width(parameters: int, activation_bytes: int) -> int:
+    """How many networks train fastest side by side on one CPU core; see `benchmarks/`.
+
+    `activation_bytes`: what one network's step holds. Small networks share the cost of each operation's
+    start; larger ones only compete for the cache. The width depends on the network alone, never on how many
+    trainings there are, since a run's last bits depend on it; so it is no wider than pays, and a cohort that
+    is not full wastes little: eight at a time cost 5 % more for each network than sixteen.
+    """
+    width = 8 if parameters <= 30_000 else 4 if parameters <= 150_000 else 1
+    while width > 1 and width * activation_bytes > CACHED_BYTES:
+        width //= 2
+    return width
+
+
+def count(params: Any) -> int:
+    """How many numbers are trained."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def named_arrays(state: State) -> dict[str, NDArray[Any]]:
+    """Weights, statistics and layers' numbers by name, such as `hidden1/kernel`; keys as their data."""
+    leaves = jax.tree_util.tree_leaves_with_path((state.params, state.rest))
+    return {array_name(path[1:]): to_host(leaf) for path, leaf in leaves}
+
+
+def filled(state: State, weights: Mapping[str, NDArray[Any]]) -> State:
+    """The state with these weights, named as `named_arrays` does.
+
+    Raises `SettingError` for weights of another network.
+    """
+    known = named_arrays(state)
+    if {name: np.shape(array) for name, array in weights.items()} != {n: a.shape for n, a in known.items()}:
+        raise SettingError("the weights do not fit the recipe's network: give those of a run of this recipe")
+    paths, structure = jax.tree_util.tree_flatten_with_path((state.params, state.rest))
+    leaves = [to_device(weights[array_name(path[1:])], leaf) for path, leaf in paths]
+    params, rest = jax.tree.unflatten(structure, leaves)
+    return state._replace(params=params, rest=rest)
+
+
+def to_host(leaf: jax.Array) -> NDArray[Any]:
+    """An array of a state as NumPy's; of a random key, the numbers that it consists of."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def to_device(array: NDArray[Any], like: jax.Array) -> jax.Array:
+    """The array of a state that `to_host` made this of; `like` says of what kind it is."""
+    if _is_key(like):
+        key: jax.Array = jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
+        return key
+    return jnp.asarray(array)
+
+
+def _is_key(leaf: jax.Array) -> bool:
+    return bool(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+
+
+def _values(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> int:
+    """How many numbers one example's forward pass computes."""
+    x = jax.ShapeDtypeStruct((1, *training.data.shape), np.float32)  # type: ignore[no-untyped-call]
+
+    def forward(params: Any, rest: Any, x: jax.Array) -> jax.Array:
+        outputs: jax.Array = nnx.merge(graphdef, params, rest, copy=True)(x, key=None, training=False)
+        return outputs
+
+    program = jax.make_jaxpr(forward)(state.params, state.rest, x)
+    shapes: list[tuple[int, ...]] = [out.aval.shape for line in program.eqns for out in line.outvars]
+    return sum(math.prod(shape) for shape in (training.data.shape, *shapes))
