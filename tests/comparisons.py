@@ -137,7 +137,7 @@ def study(
         "shape": [8, 8],
         "examples": {"train": 1077, "validation": 360, "test": 360},
         "class_counts": {str(n): {"train": 107 + n, "validation": 36, "test": 36} for n in range(10)},
-        "resample": None,
+        "seed": None,
         **facts,
     }
     return Comparison(

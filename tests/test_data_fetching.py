@@ -155,7 +155,7 @@ def test_named_sets_keep_their_test_set(name: str, monkeypatch: pytest.MonkeyPat
 
     sums = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
     monkeypatch.setitem(fetching.SETS, name, FileSet(name, sums, (("local", local),)))
-    data = load(name, resample=1)
+    data = load(name)
     assert data.shape == (28, 28)
     assert [len(p) for p in (data.splits.train, data.splits.validation, data.splits.test)] == [50, 10, 10]
     assert data.splits.test.tolist() == list(range(60, 70))

@@ -60,9 +60,9 @@ def test_it_watches_what_it_is_told():
 
 def log_loss(run, rows):
     """The mean log-loss of a run's weights on these examples, by NumPy alone."""
-    arrays = {path.removesuffix("/value").rpartition("parts/")[2]: a for path, a in run.weights.items()}
-    hidden = np.maximum(DATA.inputs.reshape(60, -1)[rows] @ arrays["1/kernel"] + arrays["1/bias"], 0)
-    z = hidden @ arrays["3/kernel"] + arrays["3/bias"]
+    w = run.weights
+    hidden = np.maximum(DATA.inputs.reshape(60, -1)[rows] @ w["hidden1/kernel"] + w["hidden1/bias"], 0)
+    z = hidden @ w["output/kernel"] + w["output/bias"]
     z -= z.max(axis=1, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
     return -log_p[np.arange(len(rows)), DATA.targets[rows]].mean()
@@ -101,9 +101,9 @@ def test_algorithm_7_3_goes_on_until_validation_is_as_good_as_training_was():
     run = fit(
         recipe(EarlyStopping(patience=3, retrain="onward"), **settings),
         DATA,
-        watch=lambda slot: seen.append((slot.retrain, slot.step)),
+        watch=lambda progress: seen.append((progress.phase.counts, progress.step)),
     )
-    onward = [step for retrain, step in seen if retrain == "onward"][1:]
+    onward = [step for counts, step in seen if not counts][1:]
     assert run.best_step == first.best_step
     assert onward[0] == first.best_step + 3, "it goes on from theta*"
     assert onward[-1] < 300, "it ended by its loss, not by its length"

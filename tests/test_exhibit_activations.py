@@ -47,11 +47,11 @@ def test_half_of_the_rectified_linear_units_start_silent(tmp_path: Path) -> None
 def test_responses_are_those_of_the_equation() -> None:
     """With the centre on the example the response is 1; one sigma away it is 1/e; far away it is near 0."""
     weights = {
-        "parts/1/centres/value": np.array([[0.0, 2, 20], [0, 0, 0]], np.float32),
-        "parts/1/sigma/value": np.float32(2),
-        "parts/3/centres/value": np.array([[1.0], [np.exp(-1)], [0]], np.float32),
-        "parts/3/sigma/value": np.float32(1),
-        "parts/5/kernel/value": np.ones((1, 2), np.float32),
+        "hidden1/centres": np.array([[0.0, 2, 20], [0, 0, 0]], np.float32),
+        "hidden1/sigma": np.float32(2),
+        "hidden2/centres": np.array([[1.0], [np.exp(-1)], [0]], np.float32),
+        "hidden2/sigma": np.float32(1),
+        "output/kernel": np.ones((1, 2), np.float32),
     }
     first, second = exhibit.responses(weights, np.zeros((1, 2), np.float32))
     np.testing.assert_allclose(first, [[1, np.exp(-1), 0]], atol=1e-6)

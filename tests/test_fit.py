@@ -1,11 +1,15 @@
 """The training loop: its batches, its checkpoints, its cohorts, and trainings that diverge."""
 
 import copy
+import itertools
 import json
+import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,15 +17,20 @@ from small import digits, recipe, table
 from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.data import load
+from trainwright.data import Dataset, load, read_inputs
+from trainwright.diagnosis.layers import activations
+from trainwright.model import Model
+from trainwright.network import Network
 from trainwright.networks.mlp import Mlp
 from trainwright.runs.score import score
+from trainwright.runs.store import Store
 from trainwright.strategies import L2, BatchNorm, Dropout, EarlyStopping, Momentum, Noise
 from trainwright.strategy import Layer, Site, Strategy
 from trainwright.training import step
 from trainwright.training.batches import order
-from trainwright.training.building import Training
+from trainwright.training.building import Training, cohort_width, dry_run
 from trainwright.training.fit import fit, fit_all
+from trainwright.training.resident import resident
 
 DATA = digits()
 ROWS = np.array([3, 5, 8, 13, 21, 34, 55])
@@ -184,3 +193,182 @@ def test_a_regression_s_curve_is_in_the_target_s_unit():
     x = rng.normal(size=(90, 3))
     run = fit(recipe(), load((x, 1000 * x[:, 0] + 5), task="regression"))
     assert run.history["validation_error"][-1] == pytest.approx(score(run, "validation").error, rel=1e-4)
+
+
+# Folds
+
+
+def gappy(task: str) -> Dataset:
+    """Ninety rows of three columns, one with gaps, and a target."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(50, 10, (90, 3))
+    x[rng.random(90) < 0.2, 1] = np.nan
+    y = 1000 + x[:, 0] if task == "regression" else (x[:, 0] > 50).astype(int)
+    return load((x, y), task=task)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_folds_share_a_program_and_are_what_they_are_alone(task):
+    data = gappy(task)
+    trainings = [Training(recipe(BatchNorm(), Dropout(0.2)), data.fold(seed), seed) for seed in range(6)]
+    traces = step.traces
+    together = dict(fit_all(trainings, width=2))
+    assert step.traces == traces + 2, "one program for an interval, one for an evaluation"
+    for training in trainings[3:5]:
+        [(_, alone)] = fit_all([training], width=2)
+        assert_same(alone, together[training])
+        assert alone.predictions["test_rows"].tolist() == training.data.splits.test.tolist()
+    judged = np.concatenate([together[training].predictions["test_rows"] for training in trainings[:5]])
+    assert sorted(judged) == list(range(90))
+
+
+def test_a_fold_trains_on_its_own_standardised_rows():
+    """Full-batch descent of a linear model on one fold, against the same rows prepared by NumPy."""
+    data = gappy("regression").fold(3)
+    rows = data.splits.train
+    x, y = data.standardized(np.arange(90))
+    assert abs(y[rows].mean()) < 1e-5
+    settings = {"steps": 1500, "evaluate_every": 1500, "batch_size": 90, "learning_rate": 0.3}
+    run = fit(recipe(**settings).replace(network=Mlp(())), data)
+    design = np.c_[x, np.ones(90)]
+    solution = np.linalg.lstsq(design[rows], y[rows], rcond=None)[0]
+    predicted = data.decode((design @ solution)[data.splits.test][:, None])
+    np.testing.assert_allclose(run.predictions["test"], predicted, rtol=1e-4)
+    np.testing.assert_allclose(run.predictions["test_targets"], data.labels(data.splits.test))
+
+
+def test_a_model_of_a_fold_predicts_raw_rows_as_its_run_did():
+    rng = np.random.default_rng(0)
+    x = rng.normal(50, 10, (90, 3))
+    data = load((x, 1000 + x[:, 0]), task="regression").fold(1)
+    run = fit(recipe(), data)
+    predicted = Model.of(run, data).predict(x)[run.predictions["test_rows"]]
+    np.testing.assert_allclose(predicted, run.predictions["test"], rtol=1e-5)
+
+
+def test_one_copy_of_the_data_serves_all_folds():
+    data = gappy("classification")
+    arrays = [resident(data.fold(seed)) for seed in range(3)]
+    assert all(
+        one is other for copies in zip(*arrays, strict=True) for one, other in itertools.pairwise(copies)
+    )
+
+
+def test_a_cohort_trains_one_data_set_only():
+    trainings = [Training(recipe(), gappy("classification"), 0) for _ in range(2)]
+    with pytest.raises(SettingError, match="same structure and data"):
+        list(fit_all(trainings, width=2))
+
+
+# Divergence
+
+
+def test_weights_kept_before_a_divergence_are_scored_and_the_divergence_said():
+    """The rate explodes after the first evaluations: theta* is from before."""
+    stopping = EarlyStopping(patience=50)
+    run = fit(recipe(stopping, Exploding(), L2(0.1), steps=30, evaluate_every=3), DATA)
+    assert run.status == "diverged"
+    losses = run.history["validation_loss"]
+    assert run.best_step == run.history["step"][np.nanargmin(losses)] > 0
+    scored = score(run, "validation")
+    assert scored.diverged
+    assert not scored.guessed
+    assert scored.loss == pytest.approx(np.nanmin(losses), rel=1e-5)
+    without = score(fit(recipe(Exploding(), L2(0.1), steps=30, evaluate_every=3), DATA), "validation")
+    assert without.diverged
+    assert without.guessed
+
+
+@config
+class Exploding(Strategy):
+    """From step 12 on the learning rate is far too large."""
+
+    def rate(self, step: jax.Array, steps: jax.Array) -> jax.Array:
+        return jnp.where(step < 12, 1.0, 1e20)
+
+
+# A user's own modules
+
+
+class Own(nnx.Module):
+    """Flax's own layers, with random state among them."""
+
+    def __init__(self, inputs: int, outputs: int, seed: int):
+        rngs = nnx.Rngs(seed)
+        self.first = nnx.Linear(inputs, 8, rngs=rngs)
+        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+        self.last = nnx.Linear(8, outputs, rngs=rngs)
+
+    def __call__(self, x: jax.Array, *, key: jax.Array | None = None, training: bool = False) -> jax.Array:
+        hidden = nnx.relu(self.first(x.reshape(len(x), -1)))
+        return self.last(self.dropout(hidden, deterministic=not training))
+
+
+@config
+class OwnNetwork(Network):
+    """A network whose module is not ours."""
+
+    def build(self, shape, outputs, builder):
+        return Own(math.prod(shape), outputs, builder.seed)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_modules_with_random_state_train_store_load_and_resume(width, tmp_path):
+    data = load("digits", examples=60)
+    stopping = EarlyStopping(patience=9)
+    training = Training(recipe(stopping, steps=12, evaluate_every=3).replace(network=OwnNetwork()), data, 1)
+    [(_, run)] = fit_all([training], width=width)
+    assert run.weights["dropout/rngs/count"] == run.best_step
+    again = Store(tmp_path).read(Store(tmp_path).write(run), weights=True)
+    assert_same(run, again)
+    raw = read_inputs("digits")[run.predictions["test_rows"]]
+    predicted = np.log(Model.of(again, data).predict(raw))
+    np.testing.assert_allclose(predicted, run.predictions["test"], rtol=1e-4, atol=1e-5)
+    memory, countdown = Memory(), iter(range(2))
+
+    def interrupt(progress):
+        if next(countdown, None) is None:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        list(fit_all([training], width=width, watch=interrupt, checkpoints=memory))
+    [(_, resumed)] = fit_all([training], width=width, checkpoints=memory)
+    assert_same(resumed, run)
+
+
+# Names
+
+
+def test_weights_are_named_by_layer():
+    run = fit(recipe(BatchNorm(), Dropout(0.5, 0.2)).replace(network=Mlp((8,) * 11)), DATA)
+    assert {"hidden1/kernel", "hidden11/bias", "hidden2/batch_norm/gamma", "output/kernel"} <= set(
+        run.weights
+    )
+    assert run.weights["hidden1/kernel"].shape == (64, 8)
+    assert "input/dropout/rate" in run.weights
+
+
+def test_activations_are_found_by_name():
+    data = load("digits")
+    x, _ = data.standardized(data.splits.test)
+    run = fit(recipe(BatchNorm(), Dropout(0.5, 0.2)).replace(network=Mlp((8,) * 11)), data)
+    received = activations(run, data, x, "hidden11", stage="pre_activation")
+    hidden = activations(run, data, x, "hidden11")
+    np.testing.assert_array_equal(hidden, np.maximum(received, 0))
+    outputs = hidden @ run.weights["output/kernel"] + run.weights["output/bias"]
+    np.testing.assert_allclose(activations(run, data, x, "output"), outputs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(jax.nn.log_softmax(outputs), run.predictions["test"], rtol=1e-4, atol=1e-5)
+    with pytest.raises(SettingError, match="no layer 'hidden12'; there are: hidden1, hidden2"):
+        activations(run, data, x, "hidden12")
+
+
+# Memory
+
+
+def test_the_width_is_the_network_s_and_no_wider_than_its_activations_fit():
+    assert [cohort_width(parameters, 1000) for parameters in (10_000, 100_000, 1_000_000)] == [8, 4, 1]
+    assert cohort_width(10_000, 2**22) == 1
+    assert cohort_width(10_000, 2**20) == 4
+    plans = [dry_run(Training(recipe().replace(network=Mlp((units,))), DATA, 0)) for units in (8, 100_000)]
+    assert plans[0].width == 8
+    assert plans[0].chunk > plans[1].chunk >= 1

@@ -12,7 +12,7 @@ from trainwright.training.building import Training, build, named_arrays
 
 # Where this fails a recipe, data and seed give other numbers than they did: raise SEMANTICS in store.py, so
 # that no store mixes the old with the new, and write here what comes out now.
-GOLDEN = {"fingerprint": "39fd6b6e", "mask": "959b4c6b", "order": "61dd2b35", "weights": "7b11266e"}
+GOLDEN = {"fingerprint": "00d03be7", "mask": "959b4c6b", "order": "61dd2b35", "weights": "7b11266e"}
 
 
 def test_numbers_change_with_the_semantics_only() -> None:

@@ -189,13 +189,13 @@ def _never_winning(scores: list[list[Score]]) -> list[list[Score]]:
 
     Among rare classes, or noise, a constant guess may beat an honest network.
     """
-    finished = [one for group in scores for one in group if not one.diverged]
+    finished = [one for group in scores for one in group if not one.guessed]
     if not finished:
         return scores
     error, loss = max(one.error for one in finished), max(one.loss for one in finished)
     return [
         [
-            replace(one, error=max(one.error, error), loss=max(one.loss, loss)) if one.diverged else one
+            replace(one, error=max(one.error, error), loss=max(one.loss, loss)) if one.guessed else one
             for one in group
         ]
         for group in scores
@@ -237,7 +237,7 @@ def _over_examples(arm: list[Score], reference: list[Score]) -> paired.Estimate 
         for one, other in zip(arm, reference, strict=True)
         if one.wrong is not None and other.wrong is not None
     ]
-    if not pairs or any(one.diverged for one in (*arm, *reference)):
+    if not pairs or any(one.guessed for one in (*arm, *reference)):
         return None
     return paired.estimate(np.mean(pairs, axis=0))
 
