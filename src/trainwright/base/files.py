@@ -125,20 +125,20 @@ def refuse_newer(version: Any, folder: Path) -> None:
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Turn the system's refusal to write into a `StoreError` that says what to do."""
+def explained(place: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into a `StoreError` that names the file or folder and the remedy."""
     try:
         yield
     except OSError as problem:
         remedy = {
             errno.ENOSPC: "the disk is full; free some space",
             errno.EDQUOT: "the disk quota is used up; free some space",
-            errno.EACCES: "permission denied; choose a folder that you may write",
-            errno.EPERM: "permission denied; choose a folder that you may write",
+            errno.EACCES: "permission denied; choose a folder that you may write to",
+            errno.EPERM: "permission denied; choose a folder that you may write to",
             errno.EROFS: "the disk is read-only; choose another folder",
-        }.get(problem.errno or 0, f"{problem.strerror or problem}; mend that")
+        }.get(problem.errno or 0, f"{problem.strerror or problem}; correct that")
         raise StoreError(
-            f"cannot write in {folder}: {remedy} and try again (what is stored is kept)"
+            f"cannot write to {place}: {remedy} and try again (nothing stored is lost)"
         ) from problem
 
 
