@@ -34,6 +34,7 @@ ORDER = [
     ["exhibit"],
     ["exhibits"],
     ["gallery"],
+    ["testing"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
