@@ -41,8 +41,8 @@ from trainwright.testing import (
     check_combines_with_every_strategy,
     check_documents_its_settings,
     check_is_frozen,
+    check_leaves_first_weights_alone,
     check_refuses_bad_settings,
-    check_strategy,
     check_takes_a_finite_step_with,
 )
 from trainwright.training.building import Training
@@ -57,7 +57,7 @@ SINGLE = [check for check in CHECKS if check is not check_combines_with_every_st
 @pytest.fixture(autouse=True)
 def _strict_promotion(request):
     """Our own code mixes no kinds of numbers; optax raises Adam's decays to a whole number of steps."""
-    optax_mixes = any(word in request.node.name for word in ("adam", "all_together", "users_own"))
+    optax_mixes = any(word in request.node.name for word in ("adam", "all_together"))
     with jax.numpy_dtype_promotion("standard" if optax_mixes else "strict"):
         yield
 
@@ -94,12 +94,12 @@ def test_all_together_in_a_cohort_as_alone():
         np.testing.assert_allclose(side_by_side.predictions[key], alone.predictions[key], rtol=1e-4)
 
 
-# The battery finds what is wrong.
+# The battery names what is wrong with a strategy. That a right one passes is tested in `test_docs.py`.
 
 
 @config
 class Shrink(Strategy):
-    """A strategy of a user's own, with nothing wrong."""
+    """A strategy with nothing wrong."""
 
     factor: Annotated[float, Field(gt=0, le=1)] = 0.9999
     """What each weight is multiplied by per step."""
@@ -108,10 +108,6 @@ class Shrink(Strategy):
 
     def project(self, params: Params) -> Params:
         return map_kernels(lambda kernel: self.factor * kernel, params)
-
-
-def test_a_users_own_strategy_passes():
-    check_strategy(Shrink)
 
 
 class Thawed(Shrink):
@@ -139,6 +135,14 @@ class Lenient(Strategy):
 
 
 @config
+class Restarted(Strategy):
+    """It draws first weights of its own without saying so."""
+
+    def affine(self, site):
+        return nnx.Linear(site.fan_in, site.units, rngs=nnx.Rngs(0))
+
+
+@config
 class Faint(Shrink):
     """It acts, but no more than rounding does."""
 
@@ -152,6 +156,7 @@ class Faint(Shrink):
         (check_documents_its_settings, Undocumented, "factor needs a docstring"),
         (check_refuses_bad_settings, Lenient, "is accepted"),
         (check_acts, Faint, "changes predictions by a share of"),
+        (check_leaves_first_weights_alone, Restarted, "changes the first weights hidden1/kernel"),
     ],
 )
 def test_what_is_wrong_is_named(check, cls, reason):
