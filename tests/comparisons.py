@@ -50,7 +50,7 @@ def verdict(found: Interval, delta: float) -> Verdict:
         return "helps"
     if found.low > 0:
         return "hurts"
-    return "no difference" if -delta < found.low and found.high < delta else "cannot tell"
+    return "no difference" if -delta < found.low and found.high < delta else "inconclusive"
 
 
 def arm(
@@ -70,7 +70,7 @@ def arm(
         says = verdict(found, delta)
         p = 0.0004 if says in ("helps", "hurts") else 0.21 if n > 1 else math.nan
         over = Interval(found.mean, found.mean - 0.004, found.mean + 0.004)
-        more = 14 if says == "cannot tell" and n > 1 else None
+        more = 14 if says == "inconclusive" and n > 1 else None
         difference = Difference(found, p, min(1, 3 * p), -0.8 if n > 1 else math.nan, says, more, over, 0.03)
     steps = tuple(range(50, 1001, 50))
     mean = errors.mean() * (1 + 12 * np.exp(-np.arange(1, 21) / 2.5))

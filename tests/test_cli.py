@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ import pandas as pd
 import pytest
 
 from trainwright import strategies
-from trainwright.base import files
 from trainwright.base.errors import Interrupted, StoreError
 from trainwright.cli import main, terminal
 from trainwright.data import load
@@ -65,7 +65,7 @@ def test_fit_goes_on_where_it_was_interrupted(
     with monkeypatch.context() as patch:
         patch.setattr(terminal, "training_progress", lambda task, quiet: nullcontext(interrupt_at(68)))
         assert fit("model") == 130
-    assert "the same command goes on from" in capsys.readouterr().err
+    assert "rerun the same command to resume from" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
     seen: list[int] = []
     with monkeypatch.context() as patch:
@@ -125,7 +125,7 @@ def test_fit_and_predict_a_table(
 
     # A model is never written over.
     assert run(monkeypatch, *fit) == 4
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_a_study_ends_in_tables_a_report_and_a_model(
@@ -214,6 +214,33 @@ def test_the_catalogue_and_the_doctor_speak(
     assert json.loads(capsys.readouterr().out)["missing"] == "nothing"
 
 
+def test_the_version_is_the_package_s(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"trainwright {version('trainwright')}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("stu", {"study"}),
+        ("study --see", {"--seeds"}),
+        ("strategies drop", {"dropout"}),
+        ("exhibit mini", {"minibatch"}),
+        ("strategies _", set()),
+    ],
+)
+def test_the_shell_completes_commands_options_and_names(words: str, completed: set[str]) -> None:
+    code = "import sys; sys.argv[0] = 'trainwright'; from trainwright.cli import main; main()"
+    asked = {"_TRAINWRIGHT_COMPLETE": "complete_bash", "COMP_WORDS": f"trainwright {words}"}
+    asked["COMP_CWORD"] = str(len(words.split()))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ | asked
+    )
+    assert set(done.stdout.split()) == completed, done.stderr
+
+
 @pytest.mark.parametrize("command", ["", "study", "fit", "predict", "report", "strategies", "data", "doctor"])
 def test_help_has_an_example(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -248,10 +275,10 @@ def test_a_model_is_replaced_whole_or_not_at_all(
     model, before = Model.load(out), (out / "model.json").read_bytes()
     with monkeypatch.context() as patch:
 
-        def full(path: Path, content: bytes) -> None:
+        def full(descriptor: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        patch.setattr(files, "_write_file", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(StoreError, match="disk is full"):
             model.save(out, replace=True)
     assert (out / "model.json").read_bytes() == before

@@ -239,19 +239,19 @@ def test_all_zero_differences_are_no_difference(count):
 def test_equal_differences_do_not_claim_certainty():
     for count in range(2, 6):
         (one,) = paired.judge(np.full((count, 1), -0.01), delta=0.001)
-        assert one.verdict == "cannot tell"
+        assert one.verdict == "inconclusive"
         assert one.estimate.interval(0.95) == (-math.inf, math.inf)
         assert count + one.more_seeds == 6
         assert one.estimate.p() == pytest.approx(stats.binomtest(count, count).pvalue)
     (one,) = paired.judge(np.full((6, 1), -0.01), delta=0.001)
     assert (one.verdict, one.estimate.interval(0.95)) == ("helps", (-0.01, -0.01))
     (one,) = paired.judge(np.full((20, 1), -0.01), delta=0.001, overlap=0.1)
-    assert (one.verdict, one.more_seeds) == ("cannot tell", None)
+    assert (one.verdict, one.more_seeds) == ("inconclusive", None)
 
 
 def test_one_seed_cannot_tell():
     (one,) = paired.judge(np.array([[-0.5]]), delta=1.0)
-    assert (one.verdict, one.more_seeds, one.p_holm) == ("cannot tell", None, 1)
+    assert (one.verdict, one.more_seeds, one.p_holm) == ("inconclusive", None, 1)
     assert one.estimate.interval(0.95) == (-math.inf, math.inf)
 
 

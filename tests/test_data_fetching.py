@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -131,11 +134,36 @@ def test_two_processes_fetch_once(cache: Path) -> None:
 
 def test_mirror_and_commands_that_fail_are_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="not reachable"):
-        fetching._mirror("http://127.0.0.1:9/", ("a",), tmp_path)
+        fetching.mirror("http://127.0.0.1:9/", ("a",), tmp_path)
     with pytest.raises(Unavailable, match="not installed"):
-        fetching._run("no-such-command", folder=tmp_path)
+        fetching.run_command("no-such-command", folder=tmp_path)
     with pytest.raises(Unavailable, match="false"):
-        fetching._run("false", folder=tmp_path)
+        fetching.run_command("false", folder=tmp_path)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", "1 failed"), ("", "1 skipped"), ("false", "1 skipped")])
+def test_a_test_without_its_data_is_skipped_but_fails_in_ci(tmp_path: Path, ci: str, outcome: str) -> None:
+    (tmp_path / "test_needs_data.py").write_text(
+        "from trainwright.data.fetching import NotFetched\n"
+        "def test_needs_data():\n    raise NotFetched('mnist could not be downloaded')\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "conftest",
+        str(tmp_path),
+    ]
+    environment = os.environ | {
+        "CI": ci,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+    }
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert outcome in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])

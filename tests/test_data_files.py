@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pyarrow import parquet
 
 from trainwright.base.errors import DataError, SettingError
 from trainwright.data import load, read_inputs
@@ -73,7 +78,7 @@ def test_line_numbers_are_the_file_s(tmp_path: Path) -> None:
     ("text", "target", "message"),
     [
         (table(*GOOD), "bougth", r"no column 'bougth' to predict; did you mean 'bought'\?"),
-        (table(*GOOD), None, "which column is to be predicted"),
+        (table(*GOOD), None, "name the column to predict"),
         (table(*GOOD, "5,red"), "bought", "line 32: 2 cells, but the header has 3"),
         (table(*GOOD[:3], "5,red,no,what", *GOOD), "bought", "line 5: 4 cells, but the header has 3"),
         (table(*GOOD, "inf,red,no"), "bought", "line 32, column 'size': inf is infinite"),
@@ -85,7 +90,7 @@ def test_line_numbers_are_the_file_s(tmp_path: Path) -> None:
         ("\n\n", "bought", "the file is empty"),
         (table(*GOOD).replace("size", "colour"), "bought", "line 1: two columns are named 'colour'"),
         (table(*GOOD).encode() + b"5,gr\xfcn,no\n", "bought", "line 32: byte 0xFC is not UTF-8"),
-        (table(*GOOD, '5,"red,no'), "bought", "line 32: unexpected end of data; check its quotation marks"),
+        (table(*GOOD, '5,"red,no'), "bought", "line 32: unexpected end of data; check the quotation marks"),
         (table(*GOOD, "5,red,maybe"), "bought", "'maybe' has 1 example"),
         ("bought\n" + "yes\nno\n" * 10, "bought", "no column can be used as input: there is none"),
     ],
@@ -139,6 +144,39 @@ def test_parquet_is_read_and_damage_refused(tmp_path: Path) -> None:
             load(path, target="bought")
 
 
+def test_parquet_with_text_that_is_not_utf8(tmp_path: Path) -> None:
+    frame = pd.read_csv(csv(tmp_path, table(*GOOD)))
+    latin1 = pyarrow.array([b"caf\xe9"] * len(frame), pyarrow.binary()).view(pyarrow.string())
+    stored = pyarrow.Table.from_pandas(frame).append_column("town", latin1)
+    parquet.write_table(stored, tmp_path / "data.parquet")
+    for read in (lambda path: load(path, target="bought"), read_inputs):
+        with pytest.raises(
+            DataError, match=r"data\.parquet: column 'town': damaged \(.*UTF8.*; export it again"
+        ):
+            read(tmp_path / "data.parquet")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda notes: [column.pop("pandas_type") for column in notes["columns"]],
+        lambda notes: [column.pop("name") for column in notes["columns"]],
+        lambda notes: [column.update(numpy_type="wrong") for column in notes["columns"]],
+        lambda notes: notes.pop("columns"),
+        lambda notes: notes.update(index_columns=["nowhere"]),
+        lambda notes: notes.update(column_indexes=[{"a": 1}]),
+    ],
+)
+def test_parquet_with_damaged_pandas_metadata(tmp_path: Path, damage: Callable[[Any], object]) -> None:
+    stored = pyarrow.Table.from_pandas(pd.read_csv(csv(tmp_path, table(*GOOD))))
+    notes = json.loads(stored.schema.metadata[b"pandas"])
+    damage(notes)
+    damaged = stored.replace_schema_metadata({b"pandas": json.dumps(notes).encode()})
+    parquet.write_table(damaged, tmp_path / "data.parquet")
+    with pytest.raises(DataError, match=r"data\.parquet: its pandas metadata is damaged .*; export it again"):
+        load(tmp_path / "data.parquet", target="bought")
+
+
 # NPZ
 
 
@@ -167,7 +205,7 @@ def test_npz_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
         load(path)
     with path.open("wb") as file:
         np.save(file, IMAGES)
-    with pytest.raises(DataError, match="one array alone"):
+    with pytest.raises(DataError, match="a single array"):
         load(path)
     for content in (b"", b"nonsense", b"PK\x03\x04"):
         path.write_bytes(content)
@@ -222,7 +260,7 @@ def test_idx_round_trip(tmp_path: Path, array: np.ndarray, packed: bool) -> None
         (b"\0\0\x08\x00", "byte 0"),
         (idx(IMAGES)[:9], "byte 9: the file ends within its header"),
         (idx(IMAGES)[:-1], "byte 495: the file ends too early"),
-        (idx(IMAGES) + b"\0", "byte 496: the file goes on"),
+        (idx(IMAGES) + b"\0", "byte 496: the file continues"),
         (gzip.compress(idx(IMAGES))[:-9], "damaged gzip"),
         (gzip.compress(idx(IMAGES))[:30] + b"????" + gzip.compress(idx(IMAGES))[34:], "damaged gzip"),
     ],

@@ -14,19 +14,20 @@ from typer.main import get_command
 
 from trainwright import exhibits
 from trainwright.cli import app
+from trainwright.testing import CHECKS
 
 ROOT = Path(__file__).parent.parent
 
 
-def code(page: str) -> str:
-    """The Python block of a page."""
-    [found] = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
-    return str(found)
+def code(page: str) -> list[str]:
+    """The Python blocks of a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
 
 
 def test_the_readme_s_python_runs(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(code("README.md").replace("epochs=40", "epochs=1").replace("seeds=10", "seeds=2"))
+    [text] = code("README.md")
+    script.write_text(text.replace("epochs=40", "epochs=1").replace("seeds=10", "seeds=2"))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert "batch_norm" in done.stdout
@@ -34,7 +35,7 @@ def test_the_readme_s_python_runs(tmp_path: Path) -> None:
 
 def test_contributing_s_strategy_works(tmp_path: Path) -> None:
     file = tmp_path / "shrink.py"
-    file.write_text(code("CONTRIBUTING.md"))
+    file.write_text(code("CONTRIBUTING.md")[0])
     use = (
         "from shrink import Shrink\n"
         "from trainwright import Mlp, Recipe, fit, load\n"
@@ -49,6 +50,15 @@ def test_contributing_s_strategy_works(tmp_path: Path) -> None:
         [sys.executable, "-c", use], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_contributing_s_battery_checks_its_strategy(tmp_path: Path) -> None:
+    strategy, battery = code("CONTRIBUTING.md")
+    (tmp_path / "shrink.py").write_text(strategy)
+    (tmp_path / "test_shrink.py").write_text(battery)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shrink.py"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert f"{len(CHECKS)} passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_readme_s_commands_and_options_exist() -> None:

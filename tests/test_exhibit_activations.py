@@ -106,6 +106,6 @@ def test_training_claims_go_by_the_corrected_verdict() -> None:
     tanh = found.arms[1]
     assert tanh.difference is not None
     assert tanh.difference.interval.high < 0
-    open_ = replace(tanh, difference=replace(tanh.difference, verdict="cannot tell"))
+    open_ = replace(tanh, difference=replace(tanh.difference, verdict="inconclusive"))
     claim = exhibit._trained(replace(found, arms=(found.arms[0], open_)), "tanh", "")
     assert not claim.holds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -34,6 +35,7 @@ ORDER = [
     ["exhibit"],
     ["exhibits"],
     ["gallery"],
+    ["testing"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
@@ -92,6 +94,49 @@ def test_no_modules_import_each_other() -> None:
         tuple(TopologicalSorter(needs).static_order())
     except CycleError as circle:
         pytest.fail(" -> ".join(circle.args[1]))
+
+
+def test_no_result_names_a_place_on_the_machine_that_made_it() -> None:
+    root = Path(__file__).parents[1]
+    texts = [path for folder in ("results", "docs") for path in (root / folder).rglob("*") if path.is_file()]
+    assert texts
+    for path in texts:
+        if path.suffix in (".md", ".json", ".svg", ".csv", ".html", ".txt"):
+            text = path.read_text("utf-8")
+            place = re.search(
+                r"(?<![\w.:/])(/(home|root|tmp|work|Users|mnt|private)/|[A-Z]:\\\\)[^\s\"'<]*", text
+            )
+            assert not place, f"{path.relative_to(root)} names {place and place[0]}"
+
+
+def test_no_test_reaches_for_private_names() -> None:
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.name.startswith("test_exhibit_"):
+            continue  # their claims become public functions, exhibit by exhibit
+        assert not private_names(path), f"{path.name} uses {', '.join(sorted(private_names(path)))}"
+
+
+def private_names(path: Path) -> set[str]:
+    """What a file takes from the package although its name begins with an underscore."""
+    tree = ast.parse(path.read_text("utf-8"))
+    ours = {"trainwright"}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("trainwright"):
+            ours |= {alias.asname or alias.name for alias in node.names}
+            found |= {alias.name for alias in node.names if alias.name.startswith("_")}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            root = node.value
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in ours:
+                found.add(ast.unparse(node))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".setattr") and len(node.args) > 2:
+            where, name = node.args[:2]
+            if isinstance(name, ast.Constant) and str(name.value).startswith("_"):
+                found.add(f"{ast.unparse(where)}.{name.value}")
+    return found
 
 
 @pytest.mark.parametrize("name", WITHOUT_JAX)

@@ -286,7 +286,7 @@ try:
 except StoreError as problem:
     print(problem)
 """
-    assert "cannot write in" in python(script, tmp_path).communicate()[0]
+    assert "cannot write to" in python(script, tmp_path).communicate()[0]
     assert list((tmp_path / "runs").iterdir()) == []
     assert list((tmp_path / "writing").iterdir()) == []
 

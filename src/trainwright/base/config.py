@@ -1,8 +1,8 @@
-"""Settings as frozen values: checked when made, comparable, printable, storable as JSON.
+"""Frozen values: validated when made, comparable, printable, storable as JSON.
 
 Numbers are data, structure is code: a value is also a JAX pytree whose leaves are its `float` fields.
-All else (integers, words, switches, whether an optional number is given) is the tree's structure. So two
-recipes with equal structure share one compiled program, and their numbers enter it as arguments.
+Everything else (integers, words, switches, whether an optional number is given) belongs to the tree's
+structure. So recipes of equal structure share one compiled program, which takes their numbers as arguments.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class Config:
     """Base of strategies, networks and recipes."""
 
     name: ClassVar[str]
-    """The name used on the command line, in files and in reports: the class's, in snake case."""
+    """The name on the command line, in files and in reports: the class's name in snake case."""
 
     def __str__(self) -> str:
-        """As it is written on the command line: the name, and the settings that are not the default."""
+        """As written on the command line: the name, and the settings that differ from the defaults."""
         changed = [
             f"{field.name}={getattr(self, field.name)!r}"
             for field in dataclasses.fields(self)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ class Config:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The value that `to_json` described; checked like any other."""
+        """The value that `to_json` described, validated like any other."""
         return cls(**{name: _fixed(setting) for name, setting in stored.items() if name != "name"})
 
     def to_json(self) -> dict[str, Any]:
@@ -71,10 +71,10 @@ class Config:
 
 @dataclass_transform(frozen_default=True)
 def config(cls: Class) -> Class:
-    """Make a class a frozen, checked dataclass and a pytree whose leaves are its `float` fields.
+    """Make a class a frozen, validated dataclass and a pytree whose leaves are its `float` fields.
 
-    A setting that is unknown, of the wrong kind or out of range raises `SettingError`, which names the
-    field, the value and what is allowed.
+    An unknown setting, or one of the wrong kind or out of range, raises `SettingError` with the field, the
+    value and what is allowed.
     """
     cls = cast(Class, checked_dataclass(frozen=True, config=_CONFIG)(cls))
     cls.name = snake_case(cls.__name__)  # type: ignore[attr-defined]
@@ -98,6 +98,8 @@ def snake_case(name: str) -> str:
 
 def parse(text: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
     """Read `dropout(hidden_rate=0.5), momentum(0.9)`: each name with its settings. Nothing is evaluated.
+
+    Returns (name, positional settings, named settings) for each; raises `SettingError` for anything else.
 
     >>> parse("dropout(hidden_rate=0.5), batch_norm")
     [('dropout', [], {'hidden_rate': 0.5}), ('batch_norm', [], {})]

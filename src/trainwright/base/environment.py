@@ -1,4 +1,4 @@
-"""What a training ran on: versions, device and cores, as kept with every run."""
+"""What a training ran on: versions, device and cores. Stored with every run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from trainwright.base.cache import cache_folder
 
 
 def environment() -> dict[str, Any]:
-    """Versions, kind of device ("cpu", "NVIDIA A100-SXM4-40GB"), and the cores in use.
+    """Versions, kind of device ("cpu", "NVIDIA A100-SXM4-40GB") and number of cores.
 
-    `NPROC` matters for pairing: on CPU the same seed gives other weights on another number of cores unless
-    the environment variable NPROC, set before JAX is imported, fixes it.
+    `NPROC` matters for pairing: on CPU the same seed gives different weights on a different number of cores,
+    unless the environment variable NPROC is set before JAX is imported.
     """
     device = jax.devices()[0]
     return {
@@ -33,7 +33,7 @@ def environment() -> dict[str, Any]:
 
 
 def missing() -> list[str]:
-    """The packages that Trainwright needs and that are not installed here."""
+    """Required packages that are not installed."""
     absent = []
     for requirement in requires("trainwright") or []:
         name = re.split(r"[^\w-]", requirement)[0]
@@ -46,11 +46,11 @@ def missing() -> list[str]:
 
 
 def keep_compiled() -> None:
-    """Keep compiled programs in the cache folder: the same structure is then compiled once on a machine.
+    """Cache compiled programs on disk, so that a machine compiles each structure once.
 
-    Small programs are kept too: loading all of a study's takes a third of the time of compiling them. A
-    program compiled for one number of cores is not used on another, for its results would differ. JAX's own
-    variables take precedence.
+    Small programs are cached, too: loading those of a study takes a third of the time of compiling them.
+    Programs are kept apart by number of cores, because results depend on it. JAX's own environment variables
+    take precedence.
     """
     cores = os.environ.get("NPROC", str(os.cpu_count()))
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled" / f"{cores}-cores"))

@@ -1,24 +1,24 @@
-"""The errors that a user can mend: each message names the place and the remedy.
+"""Errors that the user can fix: each message names the place and the remedy.
 
-The command line prints the message alone and ends with the error's exit code; anything that is
-not a `TrainwrightError` is a bug and keeps its stack trace.
+The command line prints the message alone and exits with the error's code. Any other exception is a bug and
+keeps its stack trace.
 """
 
 
 class TrainwrightError(Exception):
-    """Something that the user can mend. The message names the place, the value and the remedy."""
+    """Something the user can fix. The message names the place, the value and the remedy."""
 
     exit_code = 2
 
 
 class SettingError(TrainwrightError):
-    """A strategy, network, recipe or option that does not exist, does not fit or is out of range."""
+    """A strategy, network, recipe or option that does not exist, does not fit the data or is out of range."""
 
     exit_code = 2
 
 
 class DataError(TrainwrightError):
-    """A data set that is missing, malformed or does not fit what is asked of it."""
+    """A data set that is missing, malformed or unsuited to the task."""
 
     exit_code = 3
 
@@ -30,6 +30,6 @@ class StoreError(TrainwrightError):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C on the command line. No `Exception`: what goes on after an error must not go on after this."""
+    """Ctrl-C on the command line. Not an `Exception`: code that survives errors must not survive this."""
 
     exit_code = 130

@@ -1,7 +1,8 @@
-"""A sealed directory: files written together, once, with a manifest that a change of any byte contradicts.
+"""Files that are written whole or not at all, and sealed directories of them.
 
-`manifest.json` has the SHA-256 of each file, and of itself. The directory is written beside its place, on
-the same disk, and renamed: it is there whole or not at all, whatever kills the writer.
+A file or directory is written beside its place, on the same disk, flushed, and renamed: whatever kills the
+writer, readers find the old one or the new one. A sealed directory also has a `manifest.json` with the
+SHA-256 of each file and of itself, so that a change of any byte is detected on reading.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from filelock import FileLock, Timeout
 
 from trainwright.base.errors import StoreError
 
-FORMAT = 1  # raised when an older Trainwright could not read what this one writes
+FORMAT = 1  # raised when older versions cannot read what this one writes
 
 
 class Damaged(StoreError):
-    """A file that is missing or is not what was written. The message names the file."""
+    """A file that is missing or differs from what was written. The message names it."""
 
 
 def write(target: Path, files: Mapping[str, bytes], writing: Path, *, replace: bool = False) -> bool:
-    """Write the directory `target` of these files and their manifest, by way of the folder `writing`.
+    """Write the sealed directory `target` with these files; `writing` is the folder for unfinished parts.
 
-    Where the target is there already it is replaced once the new one is whole, if it may be; else returns
-    False and leaves it as it is. Raises `OSError` and leaves what was there.
+    If the target exists it is replaced when `replace` is set, once the new one is complete; otherwise it is
+    left alone and False is returned. Raises `OSError`, and then leaves what was there.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _part(writing, target.name) as part:
@@ -41,15 +42,15 @@ def write(target: Path, files: Mapping[str, bytes], writing: Path, *, replace: b
         sums = {name: sha256(content) for name, content in files.items()}
         _write_file(part / "manifest.json", _manifest(sums, FORMAT))
         renamed = _exchange(part, target, writing) if replace and target.exists() else rename(part, target)
-    # Once for all names: a part's own names are not worth waiting for, as the manifest tells if one is lost.
+    # Once, for the directory itself: if the name of a file in it is lost, the manifest tells.
     _sync_folder(target.parent)
     return renamed
 
 
 def read(folder: Path, name: str) -> bytes:
-    """A file of a sealed directory, compared with the manifest.
+    """The content of a file in a sealed directory, checked against the manifest.
 
-    Raises `Damaged` if either was changed, and `StoreError` if it may not be read or is in a newer format.
+    Raises `Damaged` if either was changed, and `StoreError` if it cannot be read or has a newer format.
     """
     raw = _read_file(folder / "manifest.json")
     try:
@@ -68,20 +69,20 @@ def read(folder: Path, name: str) -> bytes:
 
 
 def replace_file(path: Path, content: bytes, writing: Path) -> None:
-    """Write a single file, in place of one that is there, by way of the folder `writing`."""
+    """Write a single file, replacing any old one; `writing` is the folder for the unfinished part."""
     with _part(writing, path.name) as part:
         _write_file(part / path.name, content)
         (part / path.name).replace(path)
 
 
 def probe(writing: Path) -> None:
-    """Make a folder and write in it, to no effect: raises `OSError` now rather than when the work is done."""
+    """Try to write in a folder: raises `OSError` now rather than after hours of work."""
     with _part(writing, "probe") as part:
         _write_file(part / "probe", b"")
 
 
 def _exchange(part: Path, target: Path, writing: Path) -> bool:
-    """Put a directory in the place of another, which goes only then."""
+    """Swap a directory for another, and only then delete the old one."""
     with _part(writing, f"{target.name}-old") as folder:
         old = target.rename(folder / target.name)
         try:
@@ -93,7 +94,7 @@ def _exchange(part: Path, target: Path, writing: Path) -> bool:
 
 
 def rename(source: Path, target: Path) -> bool:
-    """Rename a directory; False if the target is there already."""
+    """Rename a directory; False if the target already exists."""
     try:
         source.rename(target)
     except OSError as problem:
@@ -104,12 +105,12 @@ def rename(source: Path, target: Path) -> bool:
 
 
 def sweep(writing: Path) -> None:
-    """Remove what killed processes left unfinished: the parts whose lock the system has freed."""
+    """Remove unfinished parts of processes that were killed: those whose lock the system has released."""
     for path in writing.glob("*.lock"):
         lock = FileLock(path)
         try:
             lock.acquire(blocking=False)
-        except Timeout:  # its writer lives
+        except Timeout:  # its writer is alive
             continue
         shutil.rmtree(path.with_suffix(""), ignore_errors=True)
         path.unlink(missing_ok=True)
@@ -117,28 +118,28 @@ def sweep(writing: Path) -> None:
 
 
 def refuse_newer(version: Any, folder: Path) -> None:
-    """Raise `StoreError` unless this version of Trainwright reads that format."""
+    """Raise `StoreError` unless this version of Trainwright can read that format."""
     if version != FORMAT:
         raise StoreError(
-            f"{folder} is in format {version}, this Trainwright reads format {FORMAT}: upgrade Trainwright"
+            f"{folder} has format {version}, but this version reads format {FORMAT}: upgrade Trainwright"
         )
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """Turn the system's refusal to write into a `StoreError` that says what to do."""
+def explained(place: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into a `StoreError` that names the file or folder and the remedy."""
     try:
         yield
     except OSError as problem:
         remedy = {
             errno.ENOSPC: "the disk is full; free some space",
             errno.EDQUOT: "the disk quota is used up; free some space",
-            errno.EACCES: "permission denied; choose a folder that you may write",
-            errno.EPERM: "permission denied; choose a folder that you may write",
+            errno.EACCES: "permission denied; choose a folder that you may write to",
+            errno.EPERM: "permission denied; choose a folder that you may write to",
             errno.EROFS: "the disk is read-only; choose another folder",
-        }.get(problem.errno or 0, f"{problem.strerror or problem}; mend that")
+        }.get(problem.errno or 0, f"{problem.strerror or problem}; correct that")
         raise StoreError(
-            f"cannot write in {folder}: {remedy} and try again (what is stored is kept)"
+            f"cannot write to {place}: {remedy} and try again (nothing stored is lost)"
         ) from problem
 
 
@@ -154,7 +155,7 @@ def _manifest(sums: dict[str, str], version: int) -> bytes:
 
 @contextmanager
 def _part(writing: Path, name: str) -> Iterator[Path]:
-    """A new directory in `writing` that is gone afterwards, with a lock that says that its writer lives."""
+    """A temporary directory in `writing`, with a lock that shows that its writer is alive."""
     part = writing / f"{name}-{secrets.token_hex(8)}"
     writing.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{part}.lock"):
@@ -177,13 +178,13 @@ def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except PermissionError:
-        raise StoreError(f"{path} may not be read: ask its owner for permission") from None
+        raise StoreError(f"{path}: permission denied; ask its owner for permission to read it") from None
     except OSError as problem:
         raise Damaged(f"{path} cannot be read: {problem.strerror}") from None
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the names in a folder outlive a power cut."""
+    """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,8 @@
 """Random keys named by purpose, never drawn from a counter.
 
-What a key is for decides its value: (seed, "init", layer), (seed, "order", epoch), (seed, "dropout",
-site, step). So adding a strategy to a recipe changes nothing else at the same seed, and two arms of a
-study start from the same weights and see the same batches.
+A key's value depends only on what it is for: (seed, "init", layer), (seed, "order", epoch), (seed, "dropout",
+site, step). So adding a strategy to a recipe changes nothing else at the same seed, and two arms of a study
+start from the same weights and see the same batches.
 
 Draws on the host (initial weights, batch order) use NumPy's Philox: they cost no compilation. Draws
 inside the compiled step (masks, noise) use JAX's threefry, folded from the same kind of names.
@@ -21,10 +21,10 @@ from jax.extend.random import threefry_2x32
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
-    """A NumPy generator that depends on the seed and the purpose alone.
+    """A NumPy generator determined by the seed and the purpose alone.
 
-    >>> one, other = generator(3, "init", "hidden1"), generator(3, "init", "hidden1")
-    >>> bool(one.integers(100) == other.integers(100))
+    >>> first, again = generator(3, "init", "hidden1"), generator(3, "init", "hidden1")
+    >>> bool(first.integers(100) == again.integers(100))
     True
     """
     digest = hashlib.sha256(repr((seed, *names)).encode()).digest()
@@ -44,8 +44,8 @@ def fold(key: jax.Array, *names: str) -> jax.Array:
 def bits(key: jax.Array, shape: tuple[int, ...], *names: str) -> jax.Array:
     """Sixteen random bits (uint16) for each value of an array, for one purpose within a step.
 
-    One threefry of the counters (value, purpose) gives 64 bits a block and all are used; `fold` and then
-    `jax.random.bits` would make two threefries, each to be compiled, and keep 16 bits of each block.
+    A single threefry over the counters (value, purpose) yields 64 bits per block, and all of them are used.
+    `fold` followed by `jax.random.bits` would compile two threefries and use 16 bits of each block.
     """
     size = math.prod(shape)
     blocks = -(-size // 4)

@@ -1,6 +1,6 @@
-"""Finding things by the name of their file: a folder is the list of what there is.
+"""Finding things by the name of their file: the folder is the registry.
 
-A new strategy or network is one new file in its folder; no list is kept anywhere.
+A new strategy or network is one new file in its folder; there is no list to maintain.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Kind = TypeVar("Kind", bound=Config)
 
 @dataclass(frozen=True)
 class Registry(Generic[Kind]):
-    """The values of one kind: a package with one file for each, named as the value is."""
+    """All values of one kind: a package with one file for each, named like the value."""
 
     package: str
     path: tuple[str, ...]
@@ -28,7 +28,7 @@ class Registry(Generic[Kind]):
 
     @property
     def kind(self) -> str:
-        """What these are called in messages: "strategy", "network"."""
+        """What they are called in messages: "strategy", "network"."""
         return self.base.__name__.lower()
 
     def names(self) -> list[str]:
@@ -40,10 +40,10 @@ class Registry(Generic[Kind]):
         if name in self.names():
             importlib.import_module(f"{self.package}.{name}")
         known = {cls.name: cls for cls in _descendants(self.base) if hasattr(cls, "name")}
-        if name in known:  # in its file, or a user's own class that is already imported
+        if name in known:  # from its file, or a user's own class that is already imported
             return known[name]
         near = difflib.get_close_matches(name, self.names(), n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(self.names())}"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from: {', '.join(self.names())}"
         raise SettingError(f"there is no {self.kind} {name!r}; {hint}")
 
     def read(self, text: str) -> tuple[Kind, ...]:

@@ -1,7 +1,7 @@
-"""JSON text of plain values, with the numbers that JSON lacks.
+"""JSON for plain values, including the numbers that JSON lacks.
 
-JSON has no NaN and no infinity: they are written as `{"nonfinite": "nan"}`, `"inf"` or `"-inf"`. NumPy's
-scalars are written as the numbers that they are, tuples as lists.
+NaN and infinities are written as `{"nonfinite": "nan"}`, `"inf"` or `"-inf"`; NumPy scalars as plain numbers,
+tuples as lists.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def dumps(value: Any) -> str:
 
 
 def canonical(value: Any) -> str:
-    """One spelling for equal values: keys sorted, no spaces, the shortest decimal form of each number.
+    """The same text for equal values: sorted keys, no spaces, the shortest decimal form of each number.
 
     >>> canonical({"b": 1e-1, "a": [True, None]})
     '{"a":[true,null],"b":0.1}'

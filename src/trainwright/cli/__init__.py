@@ -9,15 +9,18 @@ import logging
 import os
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
+from trainwright import __version__
 from trainwright.base.errors import Interrupted, TrainwrightError
 from trainwright.cli import data, doctor, exhibits, fit, predict, report, strategies, study
+from trainwright.cli.options import option
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 a bug, or a worker process died; 2 a wrong setting, option or name; "
-    "3 data that is missing or malformed; 4 a store, model or report that cannot be read or written; "
+    "Exit codes: 0 success; 1 a bug, or a worker process that died; 2 an invalid setting, option or name; "
+    "3 missing or malformed data; 4 a store, model or report that cannot be read or written; "
     "130 interrupted by Ctrl-C."
 )
 
@@ -26,10 +29,25 @@ app = typer.Typer(
     help="Which training strategies help on your data, by how much, and how sure can you be?",
     epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help comes twice as fast
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"trainwright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, option("Print the version and exit.", "--version", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
+
 
 for name, run, example in (
     ("study", study.run, "study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3"),
@@ -48,7 +66,7 @@ for name, run, example in (
 def main() -> None:
     """Run the command line; a user's mistake ends in its message and exit code, without a stack trace."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
-    logging.getLogger("trainwright").setLevel(logging.INFO)  # such as where data is fetched from
+    logging.getLogger("trainwright").setLevel(logging.INFO)  # such as where data is downloaded from
     before = signal.signal(signal.SIGINT, _interrupt)
     try:
         app(standalone_mode=True)

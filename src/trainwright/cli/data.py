@@ -8,9 +8,9 @@ from trainwright.cli.options import Json, Source, Target, Task
 
 
 def run(source: Source, target: Target = None, task: Task = None, as_json: Json = False) -> None:
-    """Say what is in a data set, and what is done to each column.
+    """Describe a data set and how each column is prepared.
 
-    A data set known by name is fetched if need be.
+    A known data set is downloaded the first time.
     """
     from trainwright.cli.terminal import console, facts_table
     from trainwright.data import facts, load

@@ -8,9 +8,9 @@ from trainwright.cli.options import Json
 
 
 def run(as_json: Json = False) -> None:
-    """Say what Trainwright runs on here.
+    """Show what Trainwright runs on.
 
-    Versions, device, NPROC, cores, cache, and what is missing.
+    Lists versions, device, NPROC, cores, the cache folder, and missing packages.
     """
     from trainwright.base.cache import cache_folder
     from trainwright.base.environment import environment, missing
@@ -19,7 +19,7 @@ def run(as_json: Json = False) -> None:
 
     found = environment() | {
         "cache": str(cache_folder()),
-        "fetched": [name for name in NAMED if (cache_folder() / name).is_dir()] or "nothing yet",
+        "fetched": [name for name in NAMED if (cache_folder() / name).is_dir()] or "none yet",
         "missing": missing() or "nothing",
     }
     if as_json:

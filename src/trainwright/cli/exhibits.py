@@ -10,28 +10,26 @@ from typing import Annotated
 import typer
 
 from trainwright.base.errors import SettingError
-from trainwright.cli.options import Json, Markdown, Quiet, budget_of, command, option
+from trainwright.cli.options import Json, Markdown, Quiet, budget_of, command, names_in, option
 
-Budget = Annotated[str, option("quick (half a minute each) or full (the lecture's size).")]
-Store = Annotated[
-    Path | None, option("The folder where the exhibits' trainings are kept. Default: in the cache.")
-]
+Budget = Annotated[str, option("quick (about half a minute each) or full (the lecture's size).")]
+Store = Annotated[Path | None, option("The folder for the exhibits' training runs. Default: in the cache.")]
 
 
 def run_all(
-    all_: Annotated[bool, option("Make every exhibit, and one page of them all.", "--all")] = False,
+    all_: Annotated[bool, option("Build every exhibit, and one page that shows them all.", "--all")] = False,
     out: Annotated[Path | None, option("The folder for the page and its pictures.")] = None,
     budget: Budget = "quick",
     store: Store = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """List the lecture's figures, or make a gallery of them all."""
+    """List the lecture's exhibits, or build a gallery of all of them."""
     from trainwright import exhibits
     from trainwright.cli.terminal import console, exhibit_table
 
     if all_ != (out is not None):
-        raise SettingError("exhibits: give --all and --out FOLDER together, or neither to list them")
+        raise SettingError("exhibits: give --all together with --out FOLDER, or neither to list the exhibits")
     if out is None:
         titles = {name: exhibits.find(name).title for name in exhibits.names()}
         print(json.dumps(titles, indent=1)) if as_json else console().print(exhibit_table(titles))
@@ -55,7 +53,12 @@ def run_all(
 
 
 def run_one(
-    name: Annotated[str, typer.Argument(help="The exhibit; `trainwright exhibits` lists them.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The exhibit; `trainwright exhibits` lists them.", autocompletion=names_in("exhibits")
+        ),
+    ],
     out: Annotated[Path, option("The folder for NAME.svg and NAME.png.")] = Path("exhibits"),
     budget: Budget = "quick",
     store: Store = None,
@@ -63,9 +66,9 @@ def run_one(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make one of the lecture's figures anew.
+    """Reproduce one of the lecture's figures.
 
-    It is computed and drawn, and held against what the lecture says.
+    Computes and draws it, and checks it against what the lecture says.
     """
     from trainwright import gallery
     from trainwright.base.environment import keep_compiled

@@ -32,16 +32,16 @@ def run(
     rate: Annotated[float | None, option("The learning rate.")] = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
-    seed: Annotated[int, option("Decides weights, batches and masks.", min=0)] = 0,
+    seed: Annotated[int, option("Random seed for weights, batch order and dropout masks.", min=0)] = 0,
     diagnose: Annotated[
-        bool, option("Look into the layers: what ails the training, and what treats it.", "--diagnose")
+        bool, option("Report symptoms layer by layer, and which strategy treats them.", "--diagnose")
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train one network and keep it as a model.
+    """Train one network and save it as a model.
 
-    A training under way is kept in OUT.partial about every half minute: the same command goes on from there.
+    If interrupted, rerun the same command to resume: progress is saved in OUT.partial every half minute.
     """
     from trainwright import diagnose as diagnosed
     from trainwright import strategies
@@ -58,7 +58,7 @@ def run(
     from trainwright.training.fit import fit as train
 
     if out.exists():
-        raise StoreError(f"{out} is there already: delete it, or name another folder with --out")
+        raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
     data = load(source, target=target, task=task)
     recipe = changed(defaults.recipe(data), network, batch_size, epochs, rate)
     recipe = recipe.replace(strategies=strategies.read(with_))
@@ -70,8 +70,9 @@ def run(
         with training_progress(data.task, quiet or as_json) as watch:
             run = train(recipe, data, seed, watch=watch, checkpoints=StoredCheckpoints(Store(partial)))
     except Interrupted:
-        kept = "the same command goes on from" if partial.exists() else "too early for anything to be kept in"
-        raise Interrupted(f"interrupted: {kept} {partial}") from None
+        if partial.exists():
+            raise Interrupted(f"interrupted: rerun the same command to resume from {partial}") from None
+        raise Interrupted("interrupted before any progress was saved") from None
     found = diagnosed(run, data) if diagnose else None
     if found and not as_json and not quiet:
         console().print(diagnosis_page(found))
@@ -85,11 +86,11 @@ def run(
     shutil.rmtree(partial, ignore_errors=True)
     result: dict[str, Any] = {
         "model": str(out),
-        "updates": run.steps,
-        "kept weights of update": run.best_step,
+        "steps": run.steps,
+        "best_step": run.best_step,
         "parameters": run.parameters,
-        "validation error": score(run, "validation").error,
-        "test error": score(run, "test").error,
+        "validation_error": score(run, "validation").error,
+        "test_error": score(run, "test").error,
     }
     if as_json:
         print(json.dumps(result | ({"diagnosis": found.to_json()} if found else {})))

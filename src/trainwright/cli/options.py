@@ -1,9 +1,11 @@
-"""Options that more than one command has, and how what is given is read."""
+"""Options that several commands share, and how their values are read."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -21,22 +23,35 @@ def option(help_: str, *names: str, **limits: Any) -> Any:
 
 Source = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="digits, mnist, fashion_mnist, or a CSV, Parquet, NPZ or IDX file."),
+    typer.Argument(
+        metavar="DATA",
+        help="A known data set (digits, mnist, fashion_mnist) or a CSV, Parquet, NPZ or IDX file.",
+    ),
 ]
-Target = Annotated[str | None, option("The column to predict, in a table.")]
-Task = Annotated[str | None, option("classification or regression; if not given, guessed from the target.")]
-Network = Annotated[str | None, option("The architecture, such as 'mlp((256, 256))'.")]
+Target = Annotated[str | None, option("The column to predict, for a table.")]
+Task = Annotated[str | None, option("classification or regression. Default: inferred from the target.")]
+Network = Annotated[str | None, option("The network, such as 'mlp((256, 256))'.")]
 BatchSize = Annotated[int | None, option("Examples per step.")]
-Epochs = Annotated[int | None, option("Passes over the training split.")]
+Epochs = Annotated[int | None, option("Passes over the training data.")]
 Quiet = Annotated[bool, option("Print errors only.", "--quiet", "-q")]
 Json = Annotated[bool, option("Print the result as JSON.", "--json")]
 Markdown = Annotated[bool, option("Print the result as Markdown.", "--markdown")]
 
 
+def names_in(folder: str) -> Callable[[str], list[str]]:
+    """The completion of a name that is a file's in a folder of the package, without importing any."""
+
+    def complete(incomplete: str) -> list[str]:
+        files = (Path(__file__).parents[1] / folder).glob("[!_]*.py")
+        return sorted(file.stem for file in files if file.stem.startswith(incomplete))
+
+    return complete
+
+
 def changed(
     recipe: Any, network: str | None, batch_size: int | None, epochs: int | None, rate: float | None
 ) -> Any:
-    """A recipe with what was given on the command line in place of its own.
+    """A recipe with the settings given on the command line in place of its own.
 
     Raises `SettingError` unless `network` names one network.
     """
@@ -47,20 +62,20 @@ def changed(
     if network is not None:
         read = networks.read(network)
         if len(read) != 1:
-            raise SettingError(f"--network {network!r}: name one network, such as 'mlp((64, 64))'")
+            raise SettingError(f"--network {network!r}: give one network, such as 'mlp((64, 64))'")
         changes["network"] = read[0]
     return recipe.replace(**changes)
 
 
 def budget_of(text: str) -> Budget:
-    """The budget that was given; raises `SettingError` for another word."""
+    """The budget of that name; raises `SettingError` for any other word."""
     from trainwright.studies.defaults import Budget
 
     if text not in get_args(Budget):
-        raise SettingError(f"--budget {text!r}: give one of {', '.join(get_args(Budget))}")
+        raise SettingError(f"--budget {text!r}: choose {' or '.join(get_args(Budget))}")
     return text  # type: ignore[return-value]
 
 
 def command() -> str:
-    """What was typed, to be kept with a result and said when it can be repeated."""
+    """The command line as typed: kept with a result, and shown when it can be run again."""
     return shlex.join(["trainwright", *sys.argv[1:]])

@@ -13,25 +13,28 @@ from trainwright.cli.options import Quiet, option
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="A model's folder, made by fit or study.")],
+    model: Annotated[Path, typer.Argument(help="A model's folder, as written by fit or study.")],
     source: Annotated[
-        str, typer.Argument(metavar="DATA", help="A CSV, Parquet, NPZ or IDX file with the same columns.")
+        str,
+        typer.Argument(
+            metavar="DATA", help="A CSV, Parquet, NPZ or IDX file with the columns of the training data."
+        ),
     ],
-    out: Annotated[Path | None, option("The CSV file to write; if not given, standard output.")] = None,
+    out: Annotated[Path | None, option("The CSV file to write. Default: standard output.")] = None,
     unseen: Annotated[
-        str, option("What to do with a category that training had not: error or zeros.")
+        str, option("How to treat a category that was not in the training data: error or zeros.")
     ] = "error",
     quiet: Quiet = False,
 ) -> None:
     """Predict with a trained model.
 
-    Writes a CSV with a row per example: the prediction, and each class's probability.
+    Writes CSV, one row per example: the prediction and, for classes, the probability of each.
     """
     from trainwright.data import read_inputs
     from trainwright.model import Model
 
     if unseen not in ("error", "zeros"):
-        raise SettingError(f"--unseen {unseen}: give error or zeros")
+        raise SettingError(f"--unseen {unseen!r}: choose error or zeros")
     loaded = Model.load(model)
     raw = read_inputs(source)
     try:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    folder: Annotated[Path, typer.Argument(help="A study's folder, as study --out made it.")],
+    folder: Annotated[Path, typer.Argument(help="A study's folder (its --out).")],
     out: Annotated[Path | None, option("The HTML file to write. Default: FOLDER/report.html.")] = None,
     markdown: Markdown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw a study's report again and print its tables."""
+    """Redraw a study's report and print its tables."""
     from trainwright.comparison.results import Comparison
     from trainwright.report import write
 
@@ -30,15 +30,15 @@ def run(
         comparison = Comparison.from_json(stored.read_text("utf-8"))
     except OSError as error:
         reason = error.strerror or "unreadable"
-        raise StoreError(f"{stored}: {reason}; name the --out folder of a study") from None
+        raise StoreError(f"{stored}: {reason}; give the folder of a study (its --out)") from None
     except (StoreError, UnicodeDecodeError):
-        raise StoreError(f"{stored} is damaged: repeat the study, its runs are kept") from None
+        raise StoreError(f"{stored} is damaged: rerun the study (its runs are kept)") from None
     write(comparison, out or folder / "report.html")
     show(comparison, markdown, as_json, quiet)
 
 
 def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> None:
-    """Print a comparison in the form that was asked for."""
+    """Print a comparison in the requested form."""
     from trainwright import report
     from trainwright.cli.terminal import console
 
@@ -47,5 +47,5 @@ def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> 
     elif markdown:
         print(report.markdown(comparison))
     elif not quiet:
-        for part in (report.table, report.cost_table, report.findings):
+        for part in (report.findings, report.table, report.cost_table):
             console().print(part(comparison), "")

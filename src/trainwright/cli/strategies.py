@@ -7,18 +7,21 @@ from typing import Annotated
 
 import typer
 
-from trainwright.cli.options import Json
+from trainwright.cli.options import Json, names_in
 
 
 def run(
     name: Annotated[
-        str | None, typer.Argument(help="The strategy to explain; if not given, all are listed.")
+        str | None,
+        typer.Argument(
+            help="The strategy to explain. Default: list them all.", autocompletion=names_in("strategies")
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """List the strategies, or explain one.
 
-    The explanation: what it changes, its settings, its source, an example.
+    The explanation covers what it changes, its settings, its sources and an example.
     """
     from dataclasses import asdict
 

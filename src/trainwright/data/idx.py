@@ -20,7 +20,7 @@ from trainwright.base.errors import DataError
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-# A folder's four files, by how their names start; the test files of MNIST are called t10k, others' test.
+# The four files of a folder by how their names start; MNIST calls its test files t10k, others test.
 PARTS = (("train-images",), ("train-labels",), ("t10k-images", "test-images"), ("t10k-labels", "test-labels"))
 
 
@@ -33,19 +33,21 @@ def read_idx(path: Path) -> NDArray[Any]:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES or content[3] == 0:
         raise DataError(
             f"{path.name}: byte 0: {content[:4].hex(' ') or 'nothing'} does not start an IDX file "
-            "(00 00, type, dimensions); is it another format, or damaged?"
+            "(00 00, type, dimensions); the file is damaged or in another format"
         )
     dtype, dimensions = np.dtype(TYPES[content[2]]), content[3]
     start = 4 + 4 * dimensions
     if len(content) < start:
-        raise DataError(f"{path.name}: byte {len(content)}: the file ends within its header; fetch it again")
+        raise DataError(
+            f"{path.name}: byte {len(content)}: the file ends within its header; download it again"
+        )
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     expected = start + math.prod(shape) * dtype.itemsize
     if len(content) != expected:
-        short = "ends too early" if len(content) < expected else "goes on after its last value"
+        short = "ends too early" if len(content) < expected else "continues after its last value"
         raise DataError(
             f"{path.name}: byte {min(len(content), expected)}: the file {short}: {len(content)} bytes, "
-            f"but shape {shape} needs {expected}; fetch it again"
+            f"but shape {shape} needs {expected}; download it again"
         )
     return (
         np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
@@ -60,11 +62,11 @@ def read_bytes(path: Path) -> bytes:
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name}: damaged gzip file ({error}); fetch it again") from error
+        raise DataError(f"{path.name}: damaged gzip file ({error}); download it again") from error
 
 
 def is_idx(path: Path) -> bool:
-    """By its name: MNIST's files end in `-idx3-ubyte`, others' in `.idx`, either may be gzipped."""
+    """Judged by name: MNIST's files end in `-idx3-ubyte`, others in `.idx`; either may be gzipped."""
     name = path.name.lower().removesuffix(".gz")
     return "ubyte" in name or name.endswith((".idx", ".idx1", ".idx3"))
 
@@ -80,7 +82,7 @@ def read_idx_source(path: Path) -> list[NDArray[Any]]:
         paths = [path, _labels_of(path)]
     else:
         raise DataError(
-            f"{path.name}: name the folder, or the file of images (…images…) with that of labels beside it"
+            f"{path.name}: give the folder, or the file of images (…images…) with its labels beside it"
         )
     arrays = [read_idx(p) for p in paths]
     for images, labels, at in zip(arrays[::2], arrays[1::2], paths[1::2], strict=True):
@@ -94,7 +96,7 @@ def read_idx_source(path: Path) -> list[NDArray[Any]]:
 def _in_folder(folder: Path) -> list[Path]:
     files = sorted(f for f in folder.iterdir() if f.is_file())
     found = [next((f for f in files if f.name.startswith(starts)), None) for starts in PARTS]
-    # The test set may be missing, but not half of it.
+    # The whole test set may be missing, but not half of it.
     parts = list(zip(PARTS, found, strict=True))[: 4 if any(found[2:]) else 2]
     missing = " and ".join(starts[0] + "…" for starts, file in parts if file is None)
     if missing:

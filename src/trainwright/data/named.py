@@ -1,4 +1,4 @@
-"""The data sets that are known by name."""
+"""The data sets known by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FASHION = (
 
 def digits() -> Raw:
     """1,797 handwritten digits of 8×8 pixels from 0 to 16 (Alpaydin & Kaynak 1998)."""
-    # scikit-learn takes a second to import, and only this set needs it.
+    # Imported here: scikit-learn takes a second to import, and only this set needs it.
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

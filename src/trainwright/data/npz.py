@@ -25,8 +25,8 @@ DAMAGE = (
 def read_npz(path: Path) -> list[NDArray[Any]]:
     """(x, y) or (x_train, y_train, x_test, y_test) from an NPZ file.
 
-    Raises DataError for a damaged file, one whose arrays have other names, and one that holds Python objects:
-    reading those would run code from the file.
+    Raises `DataError` for a damaged file, for arrays with other names, and for Python objects: reading those
+    could run code from the file.
     """
     with _archive(path) as archive:
         return [_read(archive, name) for name in _names(archive.files)]
@@ -37,22 +37,22 @@ def read_npz_inputs(path: Path) -> NDArray[Any]:
     with _archive(path) as archive:
         names = [name for name in INPUTS if name in archive.files] or archive.files
         if len(names) != 1:
-            raise DataError(f"the arrays {', '.join(archive.files)}; name the inputs x")
+            raise DataError(f"found the arrays {', '.join(archive.files)}; name the inputs x")
         return _read(archive, names[0])
 
 
 @contextmanager
 def _archive(path: Path) -> Iterator[Any]:
     try:
-        # Opened here, for NumPy leaves the file open when it is damaged.
+        # Opened here because NumPy leaves a damaged file open.
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             if not isinstance(loaded, np.lib.npyio.NpzFile):
-                raise DataError("one array alone; save inputs and targets: np.savez(path, x=x, y=y)")
+                raise DataError("a single array; save inputs and targets: np.savez(path, x=x, y=y)")
             with loaded:
                 yield loaded
     except DAMAGE as error:
-        # NumPy takes whatever it does not know for a pickle, and says so; that would mislead here.
+        # NumPy takes any unknown format for a pickle and says so, which would mislead here.
         reason = "it does not start as one" if "pickle" in str(error) else str(error) or type(error).__name__
         raise DataError(f"not a readable NPZ file ({reason}); save it again with np.savez") from error
 
@@ -65,7 +65,8 @@ def _names(found: list[str]) -> list[str]:
         if all(wanted):
             return [name for name in wanted if name]
     raise DataError(
-        f"the arrays {', '.join(found) or '(none)'}; name them x and y, or x_train, y_train, x_test, y_test"
+        f"found the arrays {', '.join(found) or '(none)'}; "
+        "name them x and y, or x_train, y_train, x_test, y_test"
     )
 
 
@@ -80,6 +81,6 @@ def _read(archive: Any, name: str) -> NDArray[Any]:
         if "pickle" not in str(error):
             raise
         raise DataError(
-            f"the array {name!r} holds Python objects, which could run code when read: refused; "
+            f"the array {name!r} holds Python objects, which could run code when read, and is refused; "
             "save it as numbers or fixed-width text, such as x.astype(np.float32)"
         ) from error

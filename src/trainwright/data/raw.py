@@ -1,4 +1,4 @@
-"""Raw data: what a reader found, before it is split and prepared."""
+"""Raw data: as read from a source, before it is split and prepared."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from trainwright.data.values import place, some
 
 Inputs = pd.DataFrame | NDArray[Any]
 
-FEWEST = 10  # examples, below which splitting them says nothing
+FEWEST = 10  # examples; with fewer, splits say nothing
 
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Inputs and targets as they were given, example by example.
+    """Inputs and targets as given, example by example.
 
     `inputs`: a table, or an array (examples, *shape) of pixels. The table's and the targets' index says
     where an example came from, in its source's terms ("line 7").
@@ -43,8 +43,8 @@ class Raw:
         own = len(self.targets) - self.own_test
         if own < FEWEST:
             raise DataError(
-                f"{own} example{'s' * (own != 1)} to train and choose on, too few to split; "
-                f"add examples, at least {FEWEST} are needed"
+                f"{own} example{'s' * (own != 1)} to train and validate on, too few to split; "
+                f"at least {FEWEST} are needed"
             )
 
 
@@ -56,22 +56,20 @@ def from_arrays(arrays: Sequence[Any], name: str = "arrays", source: str = "") -
     """
     if not isinstance(arrays, tuple | list):
         raise DataError(
-            f"a {type(arrays).__name__} is no source of data; give a name, a path, a table or arrays"
+            f"cannot read data from a {type(arrays).__name__}; give a name, a path, a data frame or arrays"
         )
     if len(arrays) not in (2, 4):
         raise DataError(f"{len(arrays)} arrays; give (x, y) or (x_train, y_train, x_test, y_test)")
     inputs, targets = as_inputs(arrays[0]), _targets(arrays[1])
     if len(inputs) != len(targets):
-        raise DataError(
-            f"x has {len(inputs)} examples but y has {len(targets)}; one target for each is needed"
-        )
+        raise DataError(f"x has {len(inputs)} examples but y has {len(targets)}; give one target per example")
     if len(arrays) == 2:
         return Raw(name, inputs, targets, source=source)
     test_inputs, test_targets = as_inputs(arrays[2]), _targets(arrays[3])
     if len(test_inputs) != len(test_targets):
         raise DataError(f"x_test has {len(test_inputs)} examples but y_test has {len(test_targets)}")
     if not len(test_targets):
-        raise DataError("x_test has no examples; give (x, y) alone to have a test split drawn")
+        raise DataError("x_test has no examples; give only (x, y) to have a test split drawn")
     joined = _join(inputs, test_inputs)
     both = pd.concat([targets, test_targets], ignore_index=True)
     return Raw(name, joined, both.rename_axis("row"), own_test=len(test_targets), source=source)
@@ -87,9 +85,7 @@ def from_table(
     """
     table = as_table(table)
     if target is None:
-        raise DataError(
-            f"which column is to be predicted? name it as target; columns: {some(table.columns, 20)}"
-        )
+        raise DataError(f"name the column to predict (target); columns: {some(table.columns, 20)}")
     if target not in table.columns:
         raise DataError(
             f"no column {target!r} to predict{near(target, table.columns)}; "
@@ -127,12 +123,12 @@ def near(word: str, known: Sequence[Any] | pd.Index[Any]) -> str:
 
 
 def as_inputs(x: Any) -> Inputs:
-    """A data frame as it is, bytes and arrays of more than two dimensions as pixels, others as a table."""
+    """A data frame as it is; bytes, and arrays of more than two dimensions, as pixels; others as a table."""
     if isinstance(x, pd.DataFrame):
         return as_table(x)
     array = np.asarray(x)
     if array.ndim == 0:
-        raise DataError("x is a single value; give an array, one row for each example")
+        raise DataError("x is a single value; give an array with one row per example")
     if array.ndim > 2 or (array.dtype == np.uint8 and array.ndim == 2):
         return array
     return as_table(array)
@@ -146,8 +142,8 @@ def _targets(y: Any) -> pd.Series[Any]:
         array = array[:, 0]
     if array.ndim != 1:
         raise DataError(
-            f"y has shape {array.shape}; one target for each example is needed, of shape (examples,)"
-            + ("; for one-hot rows give y.argmax(axis=1)" if array.ndim == 2 else "")
+            f"y has shape {array.shape}; give one target per example, shape (examples,)"
+            + ("; for one-hot rows use y.argmax(axis=1)" if array.ndim == 2 else "")
         )
     return pd.Series(array, name="target").infer_objects().rename_axis("row")
 

@@ -15,7 +15,7 @@ DELIMITERS = ",;\t|"
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV file with a header line; comma, semicolon, tab or bar between the cells, as the header has.
+    """A CSV file with a header line. Separator: comma, semicolon, tab or bar, the header's most frequent.
 
     The index, named "line", is each row's line number in the file. Raises DataError, with the line, for a
     file that is empty, not UTF-8 or has a row with more or fewer cells than the header.
@@ -30,23 +30,23 @@ def read_csv(path: Path) -> pd.DataFrame:
         ) from error
     first = text.lstrip().partition("\n")[0]
     if not first:
-        raise DataError("the file is empty; a header line and at least ten rows are needed")
+        raise DataError("the file is empty; it needs a header line and at least ten rows")
     delimiter = max(DELIMITERS, key=first.count)
     lines = _check_rows(path, text, delimiter)
     try:
-        # Whole-file type inference: by chunks, one column could be numbers at first and text later.
+        # Types are inferred from the whole file: by chunks, a column could turn from numbers to text.
         table = pd.read_csv(
             io.StringIO(text), sep=delimiter, index_col=False, skipinitialspace=True, low_memory=False
         )
     except (ValueError, OverflowError) as error:  # a ParserError is a ValueError
         raise DataError(f"{error}") from error
     if len(table) != len(lines):
-        raise DataError(f"{len(lines)} rows counted but {len(table)} read; check its quotation marks")
+        raise DataError(f"{len(lines)} rows counted but {len(table)} read; check the quotation marks")
     return table.set_axis(pd.Index(lines, name="line"))
 
 
 def _check_rows(path: Path, text: str, delimiter: str) -> list[int]:
-    """The line number of each row. pandas would fill short rows silently, so they are found here."""
+    """The line number of each row; raises `DataError` for uneven rows, which pandas would fill silently."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
     )
@@ -62,27 +62,42 @@ def _check_rows(path: Path, text: str, delimiter: str) -> list[int]:
                 header = cells
                 twice = [name for name, times in Counter(filter(None, header)).items() if times > 1]
                 if twice:
-                    raise DataError(f"line {line}: two columns are named {twice[0]!r}; rename one")
+                    raise DataError(f"line {line}: two columns are named {twice[0]!r}; rename one of them")
             elif len(cells) != len(header):
                 raise DataError(
                     f"line {line}: {len(cells)} cells, but the header has {len(header)}; "
-                    f"correct it (quote a cell that contains {delimiter!r})"
+                    f"correct it (a cell that contains {delimiter!r} needs quotation marks)"
                 )
             else:
                 lines.append(line)
     except csv.Error as error:
-        raise DataError(f"line {start}: {error}; check its quotation marks") from error
+        raise DataError(f"line {start}: {error}; check the quotation marks") from error
     return lines
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """A Parquet file. The index, named "row", counts from 0. Raises DataError if it is damaged."""
+    """A Parquet file. The index, named "row", counts from 0.
+
+    Raises `DataError` if the file, a column's values or the notes that pandas left in it are damaged.
+    """
     import pyarrow
+    from pyarrow import parquet
 
     try:
-        table = pd.read_parquet(path)
+        stored = parquet.read_table(path)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"not a readable Parquet file ({_first_line(error)}); export it again") from error
+    for name, values in zip(stored.column_names, stored.columns, strict=True):
+        try:
+            values.validate(full=True)  # pandas would not notice bytes that are no UTF-8 until they are used
+        except pyarrow.ArrowInvalid as error:
+            raise DataError(f"column {name!r}: damaged ({_first_line(error)}); export it again") from error
+    try:
+        table: pd.DataFrame = stored.to_pandas()
+    except (pyarrow.ArrowException, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"its pandas metadata is damaged ({type(error).__name__}: {_first_line(error)}); export it again"
+        ) from error
     named = [name for name in table.index.names if name is not None]
     return table.reset_index(drop=not named).rename_axis("row")
 

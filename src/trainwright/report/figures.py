@@ -23,8 +23,8 @@ WIDE, NARROW = 760, 330
 SMALL = 11
 LINE = 15  # pixels from one line of text to the next
 BLUE, VERMILLION, ORANGE, GREEN = "#0072B2", "#D55E00", "#E69F00", "#009E73"
-COLOURS = {"helps": BLUE, "hurts": VERMILLION, "no difference": GREEN, "cannot tell": ORANGE}
-MARKERS = {"helps": "o", "hurts": "s", "no difference": "D", "cannot tell": "o"}
+COLOURS = {"helps": BLUE, "hurts": VERMILLION, "no difference": GREEN, "inconclusive": ORANGE}
+MARKERS = {"helps": "o", "hurts": "s", "no difference": "D", "inconclusive": "o"}
 
 
 def effects(comparison: Comparison, width: int = WIDE) -> str:
@@ -35,7 +35,7 @@ def effects(comparison: Comparison, width: int = WIDE) -> str:
     """
     beside = width >= 600
     unit = quantities.unit(comparison)
-    judged = [(arm, arm.difference) for arm in comparison.arms if arm.difference]
+    judged = [(arm, arm.difference) for arm in verdicts.by_effect(comparison) if arm.difference]
     names = [lines(arm.name, 30 if beside else 42) for arm, _ in judged]
     rooms = [max(44, LINE * len(name) + 14) if beside else LINE * len(name) + 48 for name in names]
     left, right = (232, 200) if beside else (12, 12)
@@ -80,7 +80,7 @@ def curves(comparison: Comparison, width: int = WIDE) -> str:
     Grey behind it is the reference; ticks at the foot mark the steps whose weights were kept, one per seed,
     a triangle their median.
     """
-    arms = comparison.arms
+    arms = verdicts.by_effect(comparison)
     columns = max(1, min(len(arms), width // 240))
     names = [lines(arm.name, 28 if columns > 1 else 40) for arm in arms]
     left, gap, inner = 56, 20, 128
@@ -111,12 +111,13 @@ def curves(comparison: Comparison, width: int = WIDE) -> str:
 
 def costs(comparison: Comparison, width: int = WIDE) -> str:
     """Seconds of one training and the memory of its state, one bar per arm."""
+    arms = verdicts.by_effect(comparison)
     parts: list[tuple[str, list[float], Callable[[float], str]]] = [
-        ("time per training", [arm.seconds for arm in comparison.arms], quantities.duration),
-        ("memory of the state", [float(arm.memory_bytes) for arm in comparison.arms], quantities.memory),
+        ("time per training", [arm.seconds for arm in arms], quantities.duration),
+        ("memory", [float(arm.memory_bytes) for arm in arms], quantities.memory),
     ]
     beside = width >= 600
-    names = [lines(arm.name, 30 if beside else 42) for arm in comparison.arms]
+    names = [lines(arm.name, 30 if beside else 42) for arm in arms]
     rooms = [max(28, LINE * len(name) + 10) if beside else LINE * len(name) + 26 for name in names]
     left, label = (232, 70) if beside else (4, 76)
     block = sum(rooms) + 30
@@ -182,7 +183,7 @@ def _effect(axes: Axes, difference: Difference, factor: float, reach: float, y: 
     if isfinite(low) and isfinite(high):
         axes.plot([max(low, -reach), min(high, reach)], [y, y], color=colour, lw=2.4, solid_capstyle="butt")
     if abs(mean) <= reach:
-        face = "none" if verdict == "cannot tell" else colour
+        face = "none" if verdict == "inconclusive" else colour
         axes.plot(mean, y, MARKERS[verdict], ms=8, color=colour, mew=2, mfc=face, zorder=3)
     for side, arrow in ((-1, "<"), (1, ">")):
         if any(isfinite(value) and value * side > reach for value in (mean, low, high)):

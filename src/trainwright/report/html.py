@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from trainwright.base.errors import StoreError
+from trainwright.base import files
 from trainwright.comparison.results import Comparison
 from trainwright.report import figures, quantities, recipes, tables, verdicts
 from trainwright.report.quantities import printable
@@ -23,7 +21,7 @@ _SIZES = {"wide": figures.WIDE, "narrow": figures.NARROW}
 
 def page(comparison: Comparison) -> str:
     """The whole report as HTML. Names from data are escaped; nothing in it refers to another file."""
-    return template(files(__package__).joinpath("report.html.j2").read_text("utf-8")).render(
+    return template(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8")).render(
         comparison=comparison,
         headline=verdicts.headline(comparison),
         summary=verdicts.summary(comparison),
@@ -33,7 +31,7 @@ def page(comparison: Comparison) -> str:
                 verdicts.SIGNS[verdicts.word(arm)],
                 sentence(arm, comparison).replace(" %", "\N{NO-BREAK SPACE}%"),
             )
-            for arm in comparison.arms
+            for arm in verdicts.by_effect(comparison)
         ],
         meanings=[(verdicts.SIGNS[word], word, text) for word, text in verdicts.meanings(comparison).items()],
         figures={
@@ -58,7 +56,9 @@ def template(text: str) -> Template:
     )
     environment.filters |= {"fact": fact, "records": _records}
     environment.tests |= {"listing": _is_listing}
-    environment.globals["styles"] = Markup(files(__package__).joinpath("page.css").read_text("utf-8"))
+    environment.globals["styles"] = Markup(
+        resources.files(__package__).joinpath("page.css").read_text("utf-8")
+    )
     return environment.from_string(text)
 
 
@@ -68,22 +68,8 @@ def write(comparison: Comparison, path: Path) -> None:
     Raises `StoreError` when the disk is full or the folder cannot be written.
     """
     content = page(comparison).encode()
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"The report {path} cannot be written: {error.strerror or error}."
-            " Free some space or name a file in a folder that you may write to."
-        ) from error
+    with files.explained(path):
+        files.replace_file(path, content, path.parent)
 
 
 def _shown(value: Any) -> Any:

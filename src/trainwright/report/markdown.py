@@ -11,13 +11,13 @@ from trainwright.report.sentences import sentence
 
 
 def markdown(comparison: Comparison) -> str:
-    """Headline, a sentence per arm, cautions, the tables of the terminal and the command to repeat it."""
+    """The answer, a sentence per arm, caveats, all tables and the command that repeats it."""
     parts = [f"## {prose(verdicts.headline(comparison))}"]
     if summary := verdicts.summary(comparison):
         parts.append(prose(summary))
-    parts.append("\n".join(f"- {prose(sentence(arm, comparison))}" for arm in comparison.arms))
+    parts.append("\n".join(f"- {prose(sentence(arm, comparison))}" for arm in verdicts.by_effect(comparison)))
     if comparison.cautions:
-        parts.append("\n".join(f"> **Caution:** {prose(caution)}  " for caution in comparison.cautions))
+        parts.append("\n".join(f"> **Caveat:** {prose(caution)}  " for caution in comparison.cautions))
     for build in (tables.results, tables.evidence, tables.settings, tables.costs):
         parts.append(_table(build(comparison)))
     if comparison.command:

@@ -8,42 +8,74 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import floor, isfinite, log10
+from math import floor, inf, isfinite, log10
 from unicodedata import category
 
 from trainwright.comparison.results import Comparison, Interval
 
 MISSING = "–"
 MINUS = "−"
+NO_INTERVAL = "(no interval)"
 CONTROL = ("Cc", "Cs", "Cn")  # control characters, halves of surrogate pairs, what is no character
 Pieces = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Unit:
-    """The unit that a comparison's errors are shown in."""
+    """How a comparison's errors and their differences are written, the same in every table and sentence."""
 
     factor: float
-    """Shown number per number in the comparison: 100 for fractions, 1 for a target's own unit."""
+    """Shown number per number in the comparison: 100 for fractions, 1 for the target's own unit."""
     error: str
     """What follows an error: " %" or nothing."""
     difference: str
     """The unit of a difference, in words."""
     axis: str
     """The unit of an error on an axis."""
+    decimals: int
+    """Decimals of every error, difference and bound; negative where they are rounded to tens or hundreds."""
 
     @property
     def percent(self) -> bool:
         return self.factor == 100
 
 
-PERCENT = Unit(100, " %", "percentage points", "%")
-TARGET = Unit(1, "", "target's unit", "target's unit")
-
-
 def unit(comparison: Comparison) -> Unit:
-    """Percent for the fractions of classification, the target's own unit for regression."""
-    return PERCENT if comparison.task == "classification" else TARGET
+    """Percent for the fractions of classification, the target's own unit for regression.
+
+    All errors, differences and bounds share their decimals. Percentages have two, or up to four where the
+    narrowest interval would read as nothing. In the target's unit the narrowest interval's half-width has two
+    significant digits, as long as that leaves the reference's error between three and six.
+    """
+    half = _narrowest(comparison) / 2
+    if comparison.task == "classification":
+        return percent(min(max(-_magnitude(100 * half), 2), 4))
+    reference = next(arm for arm in comparison.arms if arm.name == comparison.reference)
+    size = _magnitude(reference.error.mean)
+    decimals = 1 - _magnitude(half) if isfinite(half) else 3 - size
+    return target(min(max(decimals, 2 - size), 5 - size))
+
+
+def percent(decimals: int = 2) -> Unit:
+    """Fractions, written in percent."""
+    return Unit(100, " %", "percentage points", "%", decimals)
+
+
+def target(decimals: int) -> Unit:
+    """A regression's errors, in the target's own unit."""
+    return Unit(1, "", "target's unit", "target's unit", decimals)
+
+
+def _narrowest(comparison: Comparison) -> float:
+    """The width of the narrowest interval; infinite if there is none. Equal numbers' rounding is no width."""
+    shown = [arm.difference.interval if arm.difference else arm.error for arm in comparison.arms]
+    widths = [interval.high - interval.low for interval in shown]
+    return min((width for width in widths if width > 1e-8 * max(abs(shown[0].mean), 1e-300)), default=inf)
+
+
+def _magnitude(value: float) -> int:
+    """The power of ten of a number's first digit; 0 for zero and for what is not finite."""
+    return floor(log10(abs(value))) if value and isfinite(value) else 0
 
 
 def number(value: float, decimals: int = 0, *, signed: bool = False) -> str:
@@ -103,40 +135,47 @@ def single(error: float, task: str) -> str:
     >>> single(0.0250696, "classification"), single(12.3456, "regression")
     ('2.51 %', '12.35')
     """
-    return f"{number(100 * error, 2)}{PERCENT.error}" if task == "classification" else significant(error, 4)
+    return size(error, percent()) if task == "classification" else significant(error, 4)
+
+
+def size(value: float, unit: Unit) -> str:
+    """An error without its uncertainty.
+
+    >>> size(0.0231, percent()), size(12345.6, target(decimals=-1))
+    ('2.31 %', '12,350')
+    """
+    text = number(value * unit.factor, unit.decimals)
+    return text if text == MISSING else text + unit.error
 
 
 def error(interval: Interval, unit: Unit) -> Pieces:
     """An error and the half-width of its interval.
 
-    >>> error(Interval(0.0231, 0.02, 0.0262), PERCENT)
+    >>> error(Interval(0.0231, 0.02, 0.0262), percent())
     ('2.31 %', '± 0.31 %')
     """
-    mean, half = interval.mean * unit.factor, (interval.high - interval.low) / 2 * unit.factor
-    decimals = _decimals(unit, half, mean, half)
-    text = number(mean, decimals) + unit.error
-    return text, f"± {number(half, decimals)}{unit.error}" if isfinite(half) else "(no interval)"
+    half = (interval.high - interval.low) / 2
+    return size(interval.mean, unit), f"± {size(half, unit)}" if isfinite(half) else NO_INTERVAL
 
 
 def difference(interval: Interval, unit: Unit) -> Pieces:
     """A difference with its sign, and its interval.
 
-    >>> difference(Interval(-0.008, -0.011, -0.005), PERCENT)
+    >>> difference(Interval(-0.008, -0.011, -0.005), percent())
     ('−0.80', '[−1.10, −0.50]')
     """
-    mean, low, high = (unit.factor * value for value in (interval.mean, interval.low, interval.high))
-    decimals = _decimals(unit, high - low, mean, low, high)
-    text = number(mean, decimals, signed=True)
-    if not (isfinite(low) and isfinite(high)):
-        return text, "(no interval)"
-    return text, f"[{number(low, decimals, signed=True)}, {number(high, decimals, signed=True)}]"
+    mean, low, high = (
+        number(unit.factor * value, unit.decimals, signed=True)
+        for value in (interval.mean, interval.low, interval.high)
+    )
+    return mean, NO_INTERVAL if MISSING in (low, high) else f"[{low}, {high}]"
 
 
 def margin(comparison: Comparison) -> str:
-    """The smallest difference that matters, with its unit."""
+    """The smallest difference that matters: in percentage points, or in the target's unit."""
     shown = unit(comparison)
     size = significant(comparison.delta * shown.factor, 2 if shown.percent else 3)
-    return f"{size} {shown.difference}" if shown.percent else f"{size} (in the {shown.difference})"
+    return f"{size} {shown.difference}" if shown.percent else size
 
 
 def level(comparison: Comparison) -> str:
@@ -185,12 +224,3 @@ def printable(name: str) -> str:
     return "".join(
         c if c in "\n\t" or category(c) not in CONTROL else "\N{REPLACEMENT CHARACTER}" for c in name
     )
-
-
-def _decimals(unit: Unit, width: float, *values: float) -> int:
-    """Percentages: two, or more if a narrow interval would read as nothing. Else three significant digits
-    of the largest value, shared by all so that they line up."""
-    if unit.percent:  # a width below a millionth is the rounding of equal numbers
-        return max(2, -floor(log10(width))) if isfinite(width) and width > 1e-6 else 2
-    largest = max((abs(value) for value in values if isfinite(value)), default=0.0)
-    return 2 - floor(log10(largest)) if largest > 0 else 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainwright.comparison.results import Comparison
+from trainwright.report.verdicts import by_effect
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,10 @@ class Recipes:
 
 def recipes(comparison: Comparison) -> Recipes:
     """Every arm's recipe in readable form; the learning rate is the one chosen for the arm."""
+    ordered = by_effect(comparison)
     full = [
         {**_settings(arm.recipe), "strategies": arm.recipe["strategies"], "learning_rate": arm.learning_rate}
-        for arm in comparison.arms
+        for arm in ordered
     ]
     keys = list(dict.fromkeys(key for recipe in full for key in recipe))
     own = {key for key in keys if any(recipe.get(key) != full[0].get(key) for recipe in full)}
@@ -29,7 +31,7 @@ def recipes(comparison: Comparison) -> Recipes:
     shared = {_words(key): spell(full[0][key]) for key in keys if key not in own}
     arms = tuple(
         (arm.name, {_words(key): spell(recipe.get(key)) for key in keys if key in own})
-        for arm, recipe in zip(comparison.arms, full, strict=True)
+        for arm, recipe in zip(ordered, full, strict=True)
     )
     return Recipes(shared, arms)
 

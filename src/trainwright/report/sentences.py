@@ -2,89 +2,95 @@
 
 from __future__ import annotations
 
-from math import floor, inf, isfinite, log10
-
 from trainwright.comparison.paired import MOST_SEEDS
-from trainwright.comparison.results import ArmResult, Comparison, Difference, Interval
+from trainwright.comparison.results import ArmResult, Comparison, Difference
+from trainwright.report import quantities
 
 
 def sentence(arm: ArmResult, comparison: Comparison) -> str:
-    """What was found for one arm, in one plain sentence: the verdict, the sizes and how sure they are."""
-    spell = _Spelling(arm, comparison)
-    seeds = f"n = {_counted(len(arm.seeds), 'seed')}"
-    reached = f"{comparison.metric} {spell.error(arm.error)}"
+    """An arm's verdict, the sizes behind it and how sure they are; the numbers as in the tables."""
+    unit = quantities.unit(comparison)
+    reached = f"{comparison.metric} {quantities.size(arm.error.mean, unit)}"
+    seeds = counted(len(arm.seeds), "seed")
     if arm.difference is None:
-        text = f"{arm.name} is the reference: {reached} ({spell.interval(arm.error)}, {seeds})."
+        half = quantities.error(arm.error, unit)[1]
+        sure = f"({seeds}, no interval)" if half == quantities.NO_INTERVAL else f"{half} ({seeds})"
+        text = f"{arm.name} is the reference: {reached} {sure}."
     else:
-        reference = next(one for one in comparison.arms if one.name == comparison.reference)
-        found, margin = arm.difference, spell.size(comparison.delta)
-        verdict = {
-            "helps": "helps:",
-            "hurts": "hurts:",
-            "no difference": f"makes no difference larger than {margin}:",
-            "cannot tell": "may help or hurt, cannot tell:",
-        }[found.verdict]
-        corrections = "Nadeau-Bengio and Holm corrections" if comparison.resampled else "Holm's correction"
+        reference = next(other for other in comparison.arms if other.name == comparison.reference)
         text = (
-            f"{arm.name} {verdict} {reached} instead of {spell.error(reference.error)}"
-            f" (difference {spell.difference(found.interval)}, {spell.interval(found.interval)},"
-            f" {seeds}, {_probability(found.p_holm)} after {corrections})"
-            f"{_remark(arm, found, comparison.delta, margin)}."
+            f"{arm.name} {_verdict(arm.difference, comparison)}: {reached}"
+            f" instead of {quantities.size(reference.error.mean, unit)}"
+            f" ({gain(arm.difference, comparison)}, {seeds}){_remark(arm, comparison)}."
         )
     if arm.diverged:
-        text += f" {arm.diverged} of {_counted(len(arm.seeds), 'training')} diverged (best constant guess)."
+        text += (
+            f" {arm.diverged} of {counted(len(arm.seeds), 'training')} diverged,"
+            " each counted as the best constant guess or as the worst training that finished."
+        )
     return text
 
 
-def _remark(arm: ArmResult, found: Difference, delta: float, margin: str) -> str:
+def gain(difference: Difference, comparison: Comparison) -> str:
+    """A difference with its interval and p-value: "difference −0.65 points, 95 % interval [−0.75, −0.55]".
+
+    The p-value is Holm's where there are several arms.
+    """
+    unit = quantities.unit(comparison)
+    mean, interval = quantities.difference(difference.interval, unit)
+    points = " points" if unit.percent else ""
+    bounds = (
+        "no interval"
+        if interval == quantities.NO_INTERVAL
+        else f"{quantities.level(comparison)} interval {interval}"
+    )
+    return f"difference {mean}{points}, {bounds}, {_probability(difference, comparison)}"
+
+
+def counted(count: int, thing: str) -> str:
+    """
+    >>> counted(1, "seed"), counted(1200, "seed")
+    ('1 seed', '1,200 seeds')
+    """
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def correction(comparison: Comparison) -> str:
+    """What was done about several tests: "Holm's correction over 11 arms"; nothing for a single one."""
+    tests = sum(arm.difference is not None for arm in comparison.arms)
+    return f"Holm's correction over {tests} arms" if tests > 1 else ""
+
+
+def _verdict(difference: Difference, comparison: Comparison) -> str:
+    return {
+        "helps": "helps",
+        "hurts": "hurts",
+        "no difference": f"makes no difference larger than {quantities.margin(comparison)}",
+        "inconclusive": "is inconclusive",
+    }[difference.verdict]
+
+
+def _remark(arm: ArmResult, comparison: Comparison) -> str:
     """What a reader in a hurry would get wrong without being told."""
-    if found.verdict == "cannot tell":
-        if len(arm.seeds) == 1:
-            return "; one seed shows no spread"
-        if found.more_seeds is None:
-            return f"; not even {MOST_SEEDS:,} more seeds would decide"
-        return f"; about {_counted(found.more_seeds, 'more seed')} would decide"
-    if found.verdict != "no difference" and abs(found.interval.mean) < delta:
-        return f"; beyond chance, but smaller than the {margin} that matter"
-    return ""
+    assert arm.difference
+    difference, mean = arm.difference, arm.difference.interval.mean
+    if difference.verdict in ("helps", "hurts") and abs(mean) < comparison.delta:
+        return f"; statistically significant, but below the threshold of {quantities.margin(comparison)}"
+    if difference.verdict != "inconclusive":
+        return ""
+    if len(arm.seeds) == 1:
+        return "; one seed does not show how much trainings vary"
+    leans = "lower" if mean < 0 else "higher" if mean > 0 else "equal"
+    if difference.p < 1 - comparison.level and correction(comparison):
+        text = f"; {leans}, but not significant after {correction(comparison)}"
+    else:
+        text = f"; {leans}, but not significantly"
+    if difference.more_seeds is None:
+        return f"{text}; not even {MOST_SEEDS:,} more seeds would settle it"
+    return f"{text}; about {counted(difference.more_seeds, 'more seed')} would settle it"
 
 
-class _Spelling:
-    """How an arm's quantities are written: fractions in percent, RMSE in the target's unit."""
-
-    def __init__(self, arm: ArmResult, comparison: Comparison) -> None:
-        self.percent = comparison.task == "classification"
-        self.factor = 100 if self.percent else 1
-        self.level = f"{100 * comparison.level:g} %"
-        # Percentages have two decimals, an RMSE three digits; more where the interval would read as nothing.
-        error = arm.error.mean
-        least = 2 if self.percent or error <= 0 else 2 - floor(log10(error))
-        shown = arm.difference.interval if arm.difference else arm.error
-        width = self.factor * (shown.high - shown.low)
-        self.decimals = max(0, least, -floor(log10(width)) if 0 < width < inf else 0)
-
-    def number(self, value: float) -> str:
-        rounded = round(self.factor * value, self.decimals) + 0.0  # adding 0.0 makes a negative zero zero
-        return f"{rounded:,.{self.decimals}f}".replace("-", "−")
-
-    def error(self, one: Interval) -> str:
-        return self.number(one.mean) + (" %" if self.percent else "")
-
-    def size(self, value: float) -> str:
-        return self.number(value) + (" points" if self.percent else "")
-
-    def difference(self, one: Interval) -> str:
-        return ("+" if one.mean > 0 else "") + self.size(one.mean)
-
-    def interval(self, one: Interval) -> str:
-        if not (isfinite(one.low) and isfinite(one.high)):
-            return "no interval"
-        return f"{self.level} interval {self.number(one.low)} to {self.number(one.high)}"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _probability(p: float) -> str:
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}"
+def _probability(difference: Difference, comparison: Comparison) -> str:
+    text = quantities.probability(difference.p_holm)
+    text = f"p {text}" if text.startswith("<") else f"p = {text}"
+    return f"Holm-adjusted {text}" if correction(comparison) else text

@@ -18,7 +18,7 @@ from trainwright.report import tables, verdicts
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 
-STYLES = {"helps": "green", "hurts": "red", "no difference": "", "cannot tell": "yellow", "reference": "dim"}
+STYLES = {"helps": "green", "hurts": "red", "no difference": "", "inconclusive": "yellow", "reference": "dim"}
 ASCII = str.maketrans(
     {"−": "-", "–": "-", "±": "+/-", "≈": "~", "✓": "+", "✗": "x", "•": "*", "▸": ">", "δ": "delta", "×": "x"}
     | dict(zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True))
@@ -41,7 +41,7 @@ class Shown:
 
 
 class Findings:
-    """The headline, a sentence for each arm and the cautions."""
+    """The answer, a sentence for each arm and the caveats."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
@@ -49,17 +49,19 @@ class Findings:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         spell = _spelling(options)
         yield Text(spell(verdicts.headline(self.comparison)), style="bold")
-        for arm in self.comparison.arms:
+        if summary := verdicts.summary(self.comparison):
+            yield Text(spell(summary))
+        for arm in verdicts.by_effect(self.comparison):
             sign = verdicts.SIGNS[verdicts.word(arm)]
             yield _item(spell(sign), spell(sentence(arm, self.comparison)), STYLES[verdicts.word(arm)])
         for caution in self.comparison.cautions:
-            yield _item("!", spell(f"Caution: {caution}"), "yellow")
+            yield _item("!", spell(f"Caveat: {caution}"), "yellow")
 
 
 def table(comparison: Comparison) -> Shown:
     """One row per arm: learning rate, error, difference to the reference, verdict, seeds, diverged.
 
-    The same runs give the same table, however long they took: times are in `cost_table`.
+    It depends on the runs alone and not on how long they took: times are in `cost_table`.
     """
     return Shown(tables.results(comparison))
 
@@ -70,7 +72,7 @@ def cost_table(comparison: Comparison) -> Shown:
 
 
 def findings(comparison: Comparison) -> Findings:
-    """The headline, then one sentence per arm, then the cautions."""
+    """The answer, then one sentence per arm, by effect, then the caveats."""
     return Findings(comparison)
 
 

@@ -1,0 +1,289 @@
+"""The checks that every strategy must pass, for strategies of this package and for yours.
+
+`check_strategy(Shrink)` runs them all and raises an `AssertionError` that names what is wrong. With pytest,
+`CHECKS` makes each check a test of its own:
+
+    import pytest
+    from trainwright.testing import CHECKS
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_shrink(check):
+        check(Shrink)
+
+The checks train small networks on sixty handwritten digits with the strategy's `example` settings, so these
+must be settings under which it visibly acts there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import annotated_types
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from trainwright import strategies
+from trainwright.base.config import allowed, settings
+from trainwright.base.errors import SettingError
+from trainwright.data import Dataset, load
+from trainwright.networks.mlp import Mlp
+from trainwright.recipe import Recipe
+from trainwright.runs.run import Run
+from trainwright.strategy import Strategy, uses
+from trainwright.task import task_of
+from trainwright.training import step
+from trainwright.training.building import Training, build, named_arrays
+from trainwright.training.fit import fit_all
+from trainwright.training.predict import CHUNK
+from trainwright.training.step import Program
+
+__all__ = [
+    "CHECKS",
+    "check_acts",
+    "check_combines_with_every_strategy",
+    "check_documents_its_settings",
+    "check_is_frozen",
+    "check_json_makes_it_again",
+    "check_leaves_first_weights_alone",
+    "check_refuses_bad_settings",
+    "check_repr_makes_it_again",
+    "check_shares_its_program",
+    "check_strategy",
+    "check_takes_a_finite_step_with",
+]
+
+VISIBLE = 1e-3  # relative change of the predictions; rounding makes about a millionth
+LONG: dict[str, Any] = {"learning_rate": 0.3, "steps": 80, "evaluate_every": 4}
+"""Long enough to learn the digits, and for the validation loss to rise now and then."""
+
+
+def check_strategy(cls: type[Strategy]) -> None:
+    """Run every check on a strategy's class; raises `AssertionError` at the first that fails.
+
+    >>> from trainwright.strategies import Momentum
+    >>> check_strategy(Momentum)
+    """
+    for check in CHECKS:
+        check(cls)
+
+
+# The value.
+
+
+def check_is_frozen(cls: type[Strategy]) -> None:
+    """Its settings cannot be changed after it is made."""
+    strategy = cls(**cls.example)
+    for name in settings(cls):
+        try:
+            setattr(strategy, name, getattr(strategy, name))
+        except dataclasses.FrozenInstanceError:
+            continue
+        raise AssertionError(f"{cls.name}: {name} can be changed; make the class with @config")
+
+
+def check_repr_makes_it_again(cls: type[Strategy]) -> None:
+    """`eval(repr(strategy))` is an equal strategy."""
+    for strategy in _values(cls):
+        assert eval(repr(strategy), {cls.__name__: cls}) == strategy, f"{strategy!r} does not make it again"
+
+
+def check_json_makes_it_again(cls: type[Strategy]) -> None:
+    """Stored as JSON and read back it is equal: this is how a run keeps its recipe."""
+    for strategy in _values(cls):
+        stored = json.loads(json.dumps(strategy.to_json()))
+        assert stored["name"] == cls.name
+        assert cls.from_json(stored) == strategy, f"{cls.name}: {stored} reads back as something else"
+
+
+def check_documents_its_settings(cls: type[Strategy]) -> None:
+    """The class has a docstring, and so has each setting; the catalogue and `--help` show them."""
+    assert cls.__doc__, f"{cls.__name__} needs a docstring: what one does with it"
+    for name, info in settings(cls).items():
+        assert info.description, f"{cls.__name__}.{name} needs a docstring below it: its unit and meaning"
+
+
+def check_refuses_bad_settings(cls: type[Strategy]) -> None:
+    """A setting of the wrong kind or out of range raises `SettingError` with field, value and remedy."""
+    for place, (field, info) in enumerate(settings(cls).items()):
+        for bad in _bad_values(info.annotation, info.metadata):
+            wanted = f"{cls.name}: {field} = {bad!r} is not allowed: give {allowed(info)}"
+            said = [_refusal(cls, **cls.example | {field: bad})]
+            if place == 0 and not cls.example.keys() - {field}:
+                said.append(_refusal(cls, bad))
+            for message in said:
+                assert message == wanted, f"{cls.name}({field}={bad!r}): {message}; expected: {wanted}"
+    message = _refusal(cls, **cls.example, nonsense=1)
+    assert "there is no setting 'nonsense'" in message, f"{cls.name}(nonsense=1): {message}"
+
+
+# The training.
+
+
+def check_acts(cls: type[Strategy]) -> None:
+    """With its example settings it changes a training visibly: its length, or what the network predicts."""
+    plain, run = _trained(None), _trained(cls)  # type: ignore[arg-type]
+    assert run.status == "finished", f"{cls.example!r}: the training {run.status}"
+    if run.steps != plain.steps:
+        return
+    before, after = (trained.predictions["validation"] for trained in (plain, run))
+    change = float(np.linalg.norm(after - before) / np.linalg.norm(before))
+    assert change >= VISIBLE, (
+        f"{cls.name} with {cls.example!r} changes predictions by a share of {change:.2g}"
+    )
+
+
+def check_leaves_first_weights_alone(cls: type[Strategy]) -> None:
+    """At the same seed a network starts from the same weights with and without it, unless it sets them."""
+    strategy = cls(**cls.example)
+    if uses(strategy, "initial_kernel") or uses(strategy, "initial_bias"):
+        return
+    without, with_it = (
+        named_arrays(build(Training(_recipe(*chosen), _data(), 5))[1]) for chosen in ((), (strategy,))
+    )
+    for name, weights in without.items():
+        same = name not in with_it or np.array_equal(weights, with_it[name])
+        assert same, f"{cls.name} changes the first weights {name}"
+
+
+def check_shares_its_program(cls: type[Strategy]) -> None:
+    """Other numbers and seeds need no other program, and a run does not depend on what trains beside it."""
+    first = _trained(cls)  # type: ignore[arg-type]
+    traces = step.traces
+    _, again = _side_by_side(*reversed(_pair(cls, 0.8, 2)))
+    assert step.traces == traces, f"{cls.name} is compiled anew when only its numbers change"
+    for kept in ("history", "predictions", "weights"):
+        one, other = getattr(first, kept), getattr(again, kept)
+        assert one.keys() == other.keys()
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key], f"{kept} {key} depends on the company")
+
+
+def check_combines_with_every_strategy(cls: type[Strategy]) -> None:
+    """With any other strategy of the package a first step gives finite weights."""
+    for name in strategies.names():
+        if name != cls.name:
+            check_takes_a_finite_step_with(cls, strategies.find(name))
+
+
+def check_takes_a_finite_step_with(cls: type[Strategy], other: type[Strategy]) -> None:
+    """The first step of a recipe that has both, each with its example settings, gives finite weights."""
+    data = _data()
+    training = Training(_recipe(cls(**cls.example), other(**other.example)), data, 0)
+    graphdef, state = build(training)
+    program = Program(graphdef, task_of(data), cohort=False, chunk=CHUNK)
+    numbers = jax.tree.map(jnp.float32, training.recipe)
+    x, y = jnp.asarray(data.inputs[:12]), program.task.encode(jnp.asarray(data.targets[:12]))
+    state, loss = step.step(program, numbers, state, x, y)
+    assert jnp.isfinite(loss), f"{cls.name} with {other.name}: the loss is {loss}"
+    for name, array in named_arrays(state).items():
+        assert np.isfinite(array).all(), f"{cls.name} with {other.name}: {name} is not finite"
+
+
+CHECKS: tuple[Callable[[type[Strategy]], None], ...] = (
+    check_is_frozen,
+    check_repr_makes_it_again,
+    check_json_makes_it_again,
+    check_documents_its_settings,
+    check_refuses_bad_settings,
+    check_acts,
+    check_leaves_first_weights_alone,
+    check_shares_its_program,
+    check_combines_with_every_strategy,
+)
+"""Every check of `check_strategy`, in the order in which it runs them."""
+
+
+# What they are made of.
+
+
+def _values(cls: type[Strategy]) -> list[Strategy]:
+    """The strategy with its example settings and, where it has a default for each, with those."""
+    required = any(info.is_required() for info in settings(cls).values())
+    return [cls(**cls.example)] if required else [cls(**cls.example), cls()]
+
+
+def _refusal(cls: type[Strategy], *arguments: Any, **given: Any) -> str:
+    """What is said against these settings."""
+    try:
+        cls(*arguments, **given)
+    except SettingError as error:
+        return str(error)
+    return "is accepted"
+
+
+def _bad_values(annotation: Any, limits: list[Any]) -> list[Any]:
+    """Values that a field of this kind, within these limits, must not accept."""
+    if get_origin(annotation) is Literal:
+        return ["nonsense", 3]
+    if get_origin(annotation) is Annotated:
+        kind, info = get_args(annotation)
+        return _bad_values(kind, info.metadata)
+    if get_args(annotation):
+        return [bad for bad in _bad_values(get_args(annotation)[0], limits) if bad is not None]
+    kinds: dict[Any, list[Any]] = {
+        float: ["much", math.nan, math.inf, None],
+        int: ["many", 1.5, None],
+        bool: ["perhaps", 2, None],
+        str: [3, None],
+    }
+    return kinds.get(annotation, []) + (_beyond(limits) if annotation in (float, int) else [])
+
+
+def _beyond(limits: list[Any]) -> list[Any]:
+    """A number just outside each limit."""
+    beyond: list[Any] = []
+    for limit in limits:
+        match limit:
+            case annotated_types.Ge():
+                beyond.append(limit.ge - 1)  # type: ignore[operator]
+            case annotated_types.Le():
+                beyond.append(limit.le + 1)  # type: ignore[operator]
+            case annotated_types.Gt():
+                beyond.append(limit.gt)
+            case annotated_types.Lt():
+                beyond.append(limit.lt)
+    return beyond
+
+
+@cache
+def _data() -> Dataset:
+    """Sixty handwritten digits of 8×8 pixels: 36 train, 12 validate, 12 test."""
+    from sklearn.datasets import load_digits
+
+    images, classes = load_digits(return_X_y=True)
+    return load((images[:60].reshape(60, 8, 8) / 16, classes[:60]))
+
+
+def _recipe(*chosen: Strategy, **given: Any) -> Recipe:
+    """A hidden layer of sixteen units, and six steps unless told otherwise."""
+    return Recipe(Mlp((16,)), chosen, **{"batch_size": 12, "steps": 6, "learning_rate": 0.1, **given})
+
+
+@cache
+def _trained(cls: type[Strategy] | None) -> Run:
+    """The run with a strategy's example, or the plain one, beside a companion with other numbers and seed."""
+    return _side_by_side(*_pair(cls, 0.9, 1))[0]
+
+
+def _pair(cls: type[Strategy] | None, factor: float, seed: int) -> tuple[Training, Training]:
+    mine: tuple[Strategy, ...] = (cls(**cls.example),) if cls else ()
+    other = tuple(_scaled(strategy, factor) for strategy in mine)
+    return Training(_recipe(*mine, **LONG), _data(), 0), Training(_recipe(*other, **LONG), _data(), seed)
+
+
+def _scaled(strategy: Strategy, factor: float) -> Strategy:
+    """The strategy with each of its numbers changed, and so its structure kept."""
+    numbers = {field: getattr(strategy, field) for field in settings(type(strategy))}
+    changed = {name: factor * number for name, number in numbers.items() if type(number) is float}
+    return dataclasses.replace(strategy, **changed)  # type: ignore[type-var]
+
+
+def _side_by_side(*trainings: Training) -> list[Run]:
+    runs = dict(fit_all(trainings, width=2))
+    return [runs[training] for training in trainings]
