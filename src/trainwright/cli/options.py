@@ -21,10 +21,15 @@ def option(help_: str, *names: str, **limits: Any) -> Any:
 
 Source = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="digits, mnist, fashion_mnist, or a CSV, Parquet, NPZ or IDX file."),
+    typer.Argument(
+        metavar="DATA",
+        help="digits, mnist, fashion_mnist, svhn, svhn_numbers, cifar10, imagenet;"
+        " a CSV, Parquet, NPZ or IDX file; or a folder of images.",
+    ),
 ]
 Target = Annotated[str | None, option("The column to predict, in a table.")]
 Task = Annotated[str | None, option("classification or regression; if not given, guessed from the target.")]
+Size = Annotated[int | None, option("The side in pixels that images in files are read in.", min=1)]
 Network = Annotated[str | None, option("The architecture, such as 'mlp((256, 256))'.")]
 BatchSize = Annotated[int | None, option("Examples per step.")]
 Epochs = Annotated[int | None, option("Passes over the training split.")]

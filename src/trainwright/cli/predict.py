@@ -15,7 +15,10 @@ from trainwright.cli.options import Quiet, option
 def run(
     model: Annotated[Path, typer.Argument(help="A model's folder, made by fit or study.")],
     source: Annotated[
-        str, typer.Argument(metavar="DATA", help="A CSV, Parquet, NPZ or IDX file with the same columns.")
+        str,
+        typer.Argument(
+            metavar="DATA", help="A CSV, Parquet, NPZ or IDX file with the same columns; or images."
+        ),
     ],
     out: Annotated[Path | None, option("The CSV file to write; if not given, standard output.")] = None,
     unseen: Annotated[
@@ -25,20 +28,25 @@ def run(
 ) -> None:
     """Predict with a trained model.
 
-    Writes a CSV with a row per example: the prediction, and each class's probability.
+    Writes a CSV with a row per example: an image's path, the prediction, and each class's probability.
     """
-    from trainwright.data import read_inputs
+    from trainwright.data import read_images, read_inputs
+    from trainwright.data.readers.opening import holds_images
     from trainwright.model import Model
 
     if unseen not in ("error", "zeros"):
         raise SettingError(f"--unseen {unseen}: give error or zeros")
     loaded = Model.load(model)
-    raw = read_inputs(source)
+    names, raw = (
+        read_images(source, loaded.shape) if holds_images(Path(source)) else ([], read_inputs(source))
+    )
     try:
         table = loaded.table(raw, unseen=unseen)
         notes = loaded.preparation.notes(raw)
     except DataError as error:
         raise DataError(f"{source}: {error}") from None
+    if names:
+        table.insert(0, "image", names)
     if not quiet:
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
