@@ -14,6 +14,7 @@ from trainwright.cli.options import (
     Json,
     Network,
     Quiet,
+    Size,
     Source,
     Target,
     Task,
@@ -27,6 +28,7 @@ def run(
     out: Annotated[Path, option("The folder for the model.")],
     target: Target = None,
     task: Task = None,
+    size: Size = None,
     with_: Annotated[str, option("Strategies, such as 'dropout(0.5), momentum(0.9)'.", "--with")] = "",
     network: Network = None,
     rate: Annotated[float | None, option("The learning rate.")] = None,
@@ -59,7 +61,7 @@ def run(
 
     if out.exists():
         raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
-    data = load(source, target=target, task=task)
+    data = load(source, target=target, task=task, size=size)
     recipe = changed(defaults.recipe(data), network, batch_size, epochs, rate)
     recipe = recipe.replace(strategies=strategies.read(with_))
     keep_compiled()

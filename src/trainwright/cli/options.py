@@ -25,11 +25,13 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A known data set (digits, mnist, fashion_mnist) or a CSV, Parquet, NPZ or IDX file.",
+        help="A known data set (digits, mnist, fashion_mnist, svhn, svhn_numbers, cifar10, imagenet);"
+        " a CSV, Parquet, NPZ or IDX file; or a folder of images.",
     ),
 ]
 Target = Annotated[str | None, option("The column to predict, for a table.")]
 Task = Annotated[str | None, option("classification or regression. Default: inferred from the target.")]
+Size = Annotated[int | None, option("The side, in pixels, to which image files are resized.", min=1)]
 Network = Annotated[str | None, option("The network, such as 'mlp((256, 256))'.")]
 BatchSize = Annotated[int | None, option("Examples per step.")]
 Epochs = Annotated[int | None, option("Passes over the training data.")]

@@ -17,7 +17,8 @@ def run(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="A CSV, Parquet, NPZ or IDX file with the columns of the training data."
+            metavar="DATA",
+            help="A CSV, Parquet, NPZ or IDX file with the columns of the training data, or images.",
         ),
     ],
     out: Annotated[Path | None, option("The CSV file to write. Default: standard output.")] = None,
@@ -28,20 +29,26 @@ def run(
 ) -> None:
     """Predict with a trained model.
 
-    Writes CSV, one row per example: the prediction and, for classes, the probability of each.
+    Writes CSV, one row per example: for images the path, then the prediction and, for classes, the
+    probability of each.
     """
-    from trainwright.data import read_inputs
+    from trainwright.data import read_images, read_inputs
+    from trainwright.data.readers.opening import holds_images
     from trainwright.model import Model
 
     if unseen not in ("error", "zeros"):
         raise SettingError(f"--unseen {unseen!r}: choose error or zeros")
     loaded = Model.load(model)
-    raw = read_inputs(source)
+    names, raw = (
+        read_images(source, loaded.shape) if holds_images(Path(source)) else ([], read_inputs(source))
+    )
     try:
         table = loaded.table(raw, unseen=unseen)
         notes = loaded.preparation.notes(raw)
     except DataError as error:
         raise DataError(f"{source}: {error}") from None
+    if names:
+        table.insert(0, "image", names)
     if not quiet:
         for note in notes:
             print(f"note: {note}", file=sys.stderr)

@@ -13,6 +13,7 @@ from trainwright.cli.options import (
     Markdown,
     Network,
     Quiet,
+    Size,
     Source,
     Target,
     Task,
@@ -32,6 +33,7 @@ def run(
     source: Source,
     target: Target = None,
     task: Task = None,
+    size: Size = None,
     arm: Annotated[
         list[str] | None,
         option(
@@ -75,7 +77,7 @@ def run(
     from trainwright.studies import defaults
     from trainwright.studies.study import Study
 
-    spec = DataSpec(source, target, task)
+    spec = DataSpec(source, target, task, size=size)
     data = spec.load()
     recipe = changed(defaults.recipe(data, budget_of(budget)), network, batch_size, epochs, None)
     recipe = recipe.replace(strategies=strategies.read(base))

@@ -93,6 +93,12 @@ def read_idx_source(path: Path) -> list[NDArray[Any]]:
     return arrays
 
 
+def is_idx_folder(folder: Path) -> bool:
+    """Whether any of a data set's four files is in a folder."""
+    starts = tuple(start for part in PARTS for start in part)
+    return folder.is_dir() and any(file.name.startswith(starts) for file in folder.iterdir())
+
+
 def _in_folder(folder: Path) -> list[Path]:
     files = sorted(f for f in folder.iterdir() if f.is_file())
     found = [next((f for f in files if f.name.startswith(starts)), None) for starts in PARTS]

@@ -21,6 +21,7 @@ from trainwright.data.npz import read_npz, read_npz_inputs
 from trainwright.data.pixels import Pixels, read_pixels
 from trainwright.data.preparation import Preparation
 from trainwright.data.raw import Inputs, Raw, as_inputs, from_arrays, from_table, near
+from trainwright.data.readers.opening import open_images
 from trainwright.data.splits import fold, split, subset
 from trainwright.data.tables import read_csv, read_parquet
 from trainwright.data.targets import Classes, Target, choose_task, find_classes, read_quantity
@@ -29,7 +30,8 @@ Source = str | os.PathLike[str] | pd.DataFrame | Sequence[Any]
 
 TABLES = {".csv": read_csv, ".tsv": read_csv, ".txt": read_csv, ".parquet": read_parquet, ".pq": read_parquet}
 READABLE = (
-    "CSV (.csv, .tsv, .txt), Parquet (.parquet), NPZ (.npz), IDX (…-ubyte, .idx) or a folder of IDX files"
+    "CSV (.csv, .tsv, .txt), Parquet (.parquet), NPZ (.npz), IDX (…-ubyte, .idx) or a folder of IDX files, "
+    "a folder of images, a tar shard (.tar) of them or a CSV that lists them"
 )
 
 
@@ -51,10 +53,19 @@ class DataSpec:
     """How many of the training split's examples to train on; None for all."""
     group: str | None = None
     """The name of a table's column whose equal values mark rows that belong together."""
+    size: int | None = None
+    """The side in pixels of the squares that images in files are read in; None keeps or chooses one."""
 
     def load(self) -> Dataset:
         """See `load`."""
-        return load(self.source, target=self.target, task=self.task, examples=self.examples, group=self.group)
+        return load(
+            self.source,
+            target=self.target,
+            task=self.task,
+            examples=self.examples,
+            group=self.group,
+            size=self.size,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, paths absolute. Raises DataError for arrays: no name stands for them."""
@@ -80,17 +91,21 @@ def load(
     task: str | None = None,
     examples: int | None = None,
     group: str | None = None,
+    size: int | None = None,
 ) -> Dataset:
     """Read a data set, prepare it and split it; `Dataset.fold` gives other splits of the same arrays.
 
-    `source`: a known name ("digits", "mnist", "fashion_mnist"); the path of a CSV, Parquet, NPZ or IDX file
-    or of a folder of IDX files; arrays (x, y) or (x_train, y_train, x_test, y_test); or a data frame.
+    `source`: a known name (see `NAMED`); the path of a CSV, Parquet, NPZ or IDX file or of a folder of IDX
+    files; the path of a folder or tar shard of images, or of a CSV that lists them; arrays (x, y) or
+    (x_train, y_train, x_test, y_test); or a data frame.
     `target`: the name of a table's column to predict.
     `task`: "classification" or "regression"; None guesses, and the data set's notes say how.
     `examples`: train on so many of the training split's examples only, classes in proportion; the inputs are
     standardised by these alone. Validation and test stay as they are, so sizes can be compared.
     `group`: the name of a table's column (a patient, a storm); rows with the same value stay on one side of
     every split, and the column is no input.
+    `size`: the side in pixels of the squares that images in files are read in; None keeps the size that all
+    of them have, or chooses one and notes it.
 
     Raises DataError, with place and remedy, for data that can't be read or used; SettingError for an unknown
     task, and more examples than there are or fewer than one for each class.
@@ -101,17 +116,22 @@ def load(
     >>> load((x, x @ [1, 2, 3])).task
     'regression'
     """
-    raw = read(source, target, group)
+    raw = read(source, target, group, size)
     with _naming(raw.source or raw.name):
         return _prepare(raw, task, examples)
 
 
-def read(source: Source, target: str | None = None, group: str | None = None) -> Raw:
+def read(source: Source, target: str | None = None, group: str | None = None, size: int | None = None) -> Raw:
     """Inputs and targets as the source has them.
 
     Raises DataError for what can't be read, SettingError for the name of a target or a group where there is
-    no table.
+    no table, and for a size where there are no images in files.
     """
+    images = open_images(source, size)
+    if images is not None:
+        return images.raw(target, group)
+    if size is not None:
+        raise SettingError(f"size={size} is for images in files of their own; this source has none")
     if isinstance(source, pd.DataFrame):
         return from_table(source, target, "table", group=group)
     path = None
@@ -137,7 +157,8 @@ def read(source: Source, target: str | None = None, group: str | None = None) ->
 def read_inputs(source: Source) -> Inputs:
     """Raw inputs alone, to predict for: a table or an array, for `Preparation.transform`.
 
-    Raises DataError for a source that can't be read.
+    Images in files are read by `read_images`, which gives their names too. Raises DataError for a source that
+    can't be read.
     """
     if isinstance(source, pd.DataFrame) or not isinstance(source, str | os.PathLike):
         return as_inputs(source)
@@ -170,7 +191,7 @@ def _existing(source: str | os.PathLike[str]) -> Path:
 
 def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
     chosen, guess = choose_task(raw.targets, task)
-    notes = [guess] if guess else []
+    notes = [*raw.notes, *([guess] if guess else [])]
     target: Target
     if chosen == "classification":
         target = find_classes(raw.targets, raw.own_test)

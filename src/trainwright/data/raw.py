@@ -29,6 +29,7 @@ class Raw:
     `own_test`: so many examples at the end are the source's own test set.
     `groups`: (examples,), each example's group number, where examples belong together.
     `highest`: the pixels' highest possible value, where it is known.
+    `notes`: what was decided in reading and is worth saying.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Raw:
     highest: float | None = None
     groups: NDArray[np.int64] | None = None
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         own = len(self.targets) - self.own_test
@@ -93,13 +95,13 @@ def from_table(
         )
     groups = None
     if group is not None:
-        groups = _groups(table, group, target)
+        groups = number_groups(table, group, target)
         table = table.drop(columns=group)
     return Raw(name, table.drop(columns=target), table[target], groups=groups, source=source)
 
 
-def _groups(table: pd.DataFrame, group: str, target: str) -> NDArray[np.int64]:
-    """Each row's group as a number, in the order of appearance."""
+def number_groups(table: pd.DataFrame, group: str, target: str) -> NDArray[np.int64]:
+    """Each row's group as a number, in the order of appearance. Raises DataError, see `from_table`."""
     if group not in table.columns or group == target:
         raise DataError(
             f"no column {group!r} to group by{near(group, table.columns)}; columns: {some(table.columns, 20)}"

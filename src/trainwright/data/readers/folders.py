@@ -1,0 +1,120 @@
+"""Folders of images, and of tar shards: `train/cat/1.jpg`, `validation/...`, `test/...`, or `cat/1.jpg`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from trainwright.base.errors import DataError
+from trainwright.data.readers import memory
+from trainwright.data.readers.decoding import SUFFIXES, ImageFile, Pixels, decode, is_image, read_header
+from trainwright.data.readers.index import Example, ImageIndex, choose_shape, in_threads, make_index
+from trainwright.data.readers.tree import PARTS, Tree
+from trainwright.data.values import some
+
+
+def index_folder(path: Path, *, name: str | None = None, size: int | None = None) -> ImageIndex:
+    """An index of the images in a folder or a tar shard.
+
+    An image's class is what the file beside it says (in shards), else the folder that it lies in: the
+    outermost one, or the one within `train`, `validation` (`val`) or `test`. A single folder around all
+    others is passed through. A shard may say its part in its name (`photos-train-0001.tar`). `size`: see
+    `make_index`.
+
+    Raises `DataError`, with the path and what to do, for a class without an image, images without a class,
+    a link that leads back, and what can't be read.
+    """
+    tree = Tree.of(path).unwrapped()
+    depth = _depth_of_classes(tree)
+    _refuse_unlabelled(tree, depth)
+    _refuse_empty(tree, depth)
+    examples = [
+        Example(
+            place.file,
+            {"class": place.label or place.folders[depth]},
+            PARTS[place.folders[0].lower()] if depth else "train",
+        )
+        for place in tree.images
+    ]
+    others = len(tree.others)
+    notes = [f"{others:,} other file{'s' * (others != 1)} not read: {some(tree.others, 3)}"] if others else []
+    return make_index(
+        name or path.resolve().name.split(".")[0], examples, size=size, source=str(path), notes=notes
+    )
+
+
+def read_images(
+    folder: str | os.PathLike[str], shape: tuple[int, ...] | None = None
+) -> tuple[list[str], Pixels]:
+    """Names and pixels, (examples, *shape) as bytes, of all images in a folder or shard, labelled or not.
+
+    For predicting. `folder` may also be a single image. `shape`: what the model was trained on, (height,
+    width, channels) or, for greyscale, (height, width); None chooses one as for training, see `make_index`.
+
+    Raises `DataError` if there is no image, if the shape is no image's, and if any can't be decoded: the
+    first is named, all are counted.
+    """
+    path = Path(folder).expanduser()
+    if not path.exists():
+        raise DataError(f"{path}: no such folder or file; correct the path")
+    if shape is not None and not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
+        raise DataError(f"{path}: the model takes inputs of shape {shape}, which images don't have")
+    if path.is_file() and is_image(path.name):
+        files = [ImageFile(path.name, path)]
+    else:
+        files = [place.file for place in Tree.of(path).images]
+    if not files:
+        raise DataError(f"{path}: no image in it; images end in {some(sorted(SUFFIXES), 20)}")
+    height, width, channels = (
+        (*shape, 1)[:3] if shape else choose_shape(in_threads(read_header, files), None)[0]
+    )
+    memory.check(str(path), len(files), (height, width, channels))
+    images = np.stack(in_threads(lambda file: decode(file, (height, width, channels)), files))
+    return [file.name for file in files], images.reshape(len(files), *shape) if shape else images
+
+
+def _depth_of_classes(tree: Tree) -> int:
+    """0 if the outermost folders are classes, 1 if they are train, validation and test."""
+    tops = {place.top for place in tree.images}
+    parts = {PARTS[top.lower()] for top in tops if top.lower() in PARTS}
+    strays = [place.file.place for place in tree.images if place.top.lower() not in PARTS]
+    if parts and not strays:
+        if "train" not in parts:
+            raise DataError(
+                f"{tree.path / 'train'}: no images to train on; put a folder for each class there"
+            )
+        return 1
+    if len(parts) > 1:
+        raise DataError(
+            f"{strays[0]}: neither in train, validation nor test{_more(strays)}; move it into one of these, "
+            "or away"
+        )
+    return 0  # a class may well be called "train"
+
+
+def _refuse_unlabelled(tree: Tree, depth: int) -> None:
+    strays = [p.file.place for p in tree.images if p.label is None and len(p.folders) <= depth]
+    if not strays:
+        return
+    lists = [name for name in tree.others if "/" not in name and name.lower().endswith((".csv", ".tsv"))]
+    remedy = "put the images of each class into a folder of its name, or give a CSV of paths and labels"
+    if len(strays) == len(tree.images) and lists:
+        remedy = f"is {tree.path / lists[0]} a list of them? then give that as the data"
+    raise DataError(f"{strays[0]}: its class is not known{_more(strays)}; {remedy}")
+
+
+def _refuse_empty(tree: Tree, depth: int) -> None:
+    classes = {place.folders[: depth + 1] for place in tree.images}
+    for folders in tree.folders if tree.images else []:
+        is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in PARTS)
+        if is_class and folders not in classes:
+            raise DataError(
+                f"{tree.path.joinpath(*folders)}: a class without an image; add images or remove the folder"
+            )
+
+
+def _more(strays: Sequence[str]) -> str:
+    return f" (and {len(strays) - 1:,} more)" if len(strays) > 1 else ""

@@ -1,0 +1,255 @@
+"""ImageIndex: where each image is, what may be learnt from it, and the shape that it is read in."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trainwright.base.errors import DataError, SettingError
+from trainwright.data.raw import Raw, near, number_groups
+from trainwright.data.readers import memory
+from trainwright.data.readers.decoding import Box, Header, ImageFile, Pixels, Shape, decode, read_header
+from trainwright.data.values import some
+
+Part = Literal["train", "validation", "test"]
+T = TypeVar("T")
+
+USUAL = 224  # pixels; the side that networks for photographs were designed for
+CHUNK = 32  # images that a thread takes at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One image of a source, before any is opened."""
+
+    file: ImageFile
+    labels: dict[str, Any]
+    """What may be predicted, by name."""
+    part: Part = "train"
+    """The split that the source has put it into."""
+    box: Box | None = None
+    """The part of the image to read; None for all of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageIndex:
+    """A set of images, none of them decoded: what a resident array is read from, or a stream.
+
+    The source's own test set comes last. An index pickles well, so that other processes can decode too.
+    """
+
+    name: str
+    files: tuple[ImageFile, ...] = field(repr=False)
+    labels: pd.DataFrame = field(repr=False)
+    """A row for each image, named by its file, and a column for each thing that may be predicted."""
+    shape: Shape
+    """Height, width and channels that every image is read in."""
+    own_test: int = 0
+    """How many examples at the end are the source's own test set."""
+    source: str = ""
+    """The folder or file that the images come from."""
+    notes: tuple[str, ...] = ()
+    """What was decided about the images and is worth saying."""
+    boxes: tuple[Box | None, ...] = field(default=(), repr=False)
+    """For each image the part that is read; empty where that is all of it."""
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def decode(self, i: int) -> Pixels:
+        """Image i as bytes of `shape`. Raises `DataError`, with its path, if it can't be decoded."""
+        return decode(self.files[i], self.shape, self.boxes[i] if self.boxes else None)
+
+    def read(self) -> Pixels:
+        """All images as bytes, (examples, height, width, channels), decoded on all cores.
+
+        Raises `DataError` if any can't be decoded: the first is named, all are counted.
+        """
+        images = np.empty((len(self), *self.shape), np.uint8)
+
+        def read(i: int) -> None:
+            images[i] = self.decode(i)
+
+        in_threads(read, range(len(self)))
+        return images
+
+    def raw(self, target: str | None = None, group: str | None = None) -> Raw:
+        """The images and one column of their labels, in memory.
+
+        `group`: the column whose equal values mark images that belong together.
+
+        Raises `DataError` if that takes more memory than it may (`memory.bound`), if `target` does not say
+        which of several columns, and for a group where the source has a test set of its own.
+        """
+        column = self._column(target, group)
+        groups = None if group is None else self._groups(group, column)
+        memory.check(self.source, len(self), self.shape)
+        return Raw(
+            self.name,
+            self.read(),
+            self.labels[column],
+            own_test=self.own_test,
+            groups=groups,
+            source=self.source,
+            notes=self.notes,
+        )
+
+    def _groups(self, group: str, target: str) -> NDArray[np.int64]:
+        if self.own_test:
+            raise DataError(
+                f"{self.source}: its test set is its own, so groups can't decide it; leave out one of them"
+            )
+        try:
+            return number_groups(self.labels, group, target)
+        except DataError as error:
+            raise DataError(f"{self.source}: {error}") from error
+
+    def _column(self, target: str | None, group: str | None) -> str:
+        names = [str(name) for name in self.labels.columns if name != group]
+        if target is None and len(names) == 1:
+            return names[0]
+        if target is None:
+            raise DataError(
+                f"{self.source}: which label is to be predicted? name it as target; labels: {some(names, 20)}"
+            )
+        if target not in names:
+            raise DataError(
+                f"{self.source}: no label {target!r}{near(target, names)}; labels: {some(names, 20)}"
+            )
+        return target
+
+
+def make_index(
+    name: str,
+    examples: Iterable[Example],
+    *,
+    shape: Shape | None = None,
+    size: int | None = None,
+    source: str = "",
+    notes: Sequence[str] = (),
+) -> ImageIndex:
+    """An index of these images, in one shape.
+
+    `shape`: the shape, where the source has one. None: it is chosen after a look at each image's header.
+    `size`: every image is read as a square of so many pixels. None: images of one size keep it; those of
+    several are read as squares of the median shorter side, 224 pixels at most.
+    The test set comes last. Without one, the validation set is it; with one, the validation images join
+    those to train on, of which a validation split is drawn.
+
+    Raises `DataError` if there is no image or a header can't be read, `SettingError` for a size below 1.
+    """
+    ordered = sorted(examples, key=lambda example: ("train", "validation", "test").index(example.part))
+    if not ordered:
+        raise DataError(
+            f"{source}: no image in it; give a folder that holds a folder of images for each class"
+        )
+    files = tuple(example.file for example in ordered)
+    treatment: list[str] = []
+    if shape is None:
+        shape, treatment = choose_shape(in_threads(read_header, files), size)
+    parts = Counter(example.part for example in ordered)
+    labels = pd.DataFrame.from_records(
+        [example.labels for example in ordered], index=pd.Index([file.name for file in files], name="image")
+    )
+    boxes = tuple(example.box for example in ordered)
+    return ImageIndex(
+        name,
+        files,
+        pd.DataFrame({column: as_classes(labels[column]) for column in labels}),
+        shape,
+        parts["test"] or parts["validation"],
+        source,
+        (*notes, *_splits(parts), *treatment),
+        boxes if any(boxes) else (),
+    )
+
+
+def choose_shape(headers: Sequence[Header], size: int | None) -> tuple[Shape, list[str]]:
+    """The shape to read images in, and what is worth saying about that. See `make_index`.
+
+    >>> choose_shape([Header(40, 30, grey=True)] * 9, size=None)
+    ((30, 40, 1), [])
+    """
+    if size is not None and size < 1:
+        raise SettingError(f"size={size} is not allowed: give the pixels of a side, such as 224")
+    notes = []
+    grey = sum(header.grey for header in headers)
+    channels = 1 if grey == len(headers) else 3
+    if channels == 3 and grey:
+        notes.append(f"{grey} of {len(headers):,} images are grey: read as colour, with three equal channels")
+    sizes = sorted({(header.width, header.height) for header in headers}, key=math.prod)
+    if size is None and len(sizes) == 1:
+        return (sizes[0][1], sizes[0][0], channels), notes
+    shorter = np.array([min(header.width, header.height) for header in headers])
+    side = size or min(int(np.median(shorter)), USUAL)
+    if sizes != [(side, side)]:
+        enlarged = int((shorter < side).sum())
+        notes.append(
+            f"images of {_span(sizes)} pixels: the shorter side is scaled to {side}, the square at the "
+            "centre is kept" + (f"; {enlarged:,} are enlarged" if enlarged else "")
+        )
+    return (side, side, channels), notes
+
+
+def _span(sizes: Sequence[tuple[int, int]]) -> str:
+    first, last = (f"{width}×{height}" for width, height in (sizes[0], sizes[-1]))
+    return first if len(sizes) == 1 else f"{first} ... {last}"
+
+
+def as_classes(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Texts as classes, in alphabetical order, numbers first and in theirs. Anything else as it is.
+
+    >>> list(as_classes(pd.Series(["10", "9", "b", "a"])).cat.categories)
+    ['9', '10', 'a', 'b']
+    """
+    if not all(isinstance(value, str) for value in column):
+        return column
+    names = sorted(set(column), key=lambda text: (not text.isdecimal(), len(text) * text.isdecimal(), text))
+    return column.astype(pd.CategoricalDtype(names))
+
+
+def in_threads(work: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
+    """What `work` makes of each item, in their order, on all cores.
+
+    A `DataError` of one item does not keep others from being tried: the first is raised, with their number.
+    """
+
+    def attempt(start: int) -> list[T | DataError]:
+        return [_attempt(work, item) for item in items[start : start + CHUNK]]
+
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        done = [result for chunk in pool.map(attempt, range(0, len(items), CHUNK)) for result in chunk]
+    finally:
+        pool.shutdown(cancel_futures=True)  # not wait for thousands of images after Ctrl-C
+    failures = [result for result in done if isinstance(result, DataError)]
+    if failures:
+        more = f" ({len(failures):,} of {len(items):,} images cannot be read)" if len(failures) > 1 else ""
+        raise DataError(f"{failures[0]}{more}") from failures[0]
+    return [result for result in done if not isinstance(result, DataError)]
+
+
+def _attempt(work: Callable[[Any], T], item: Any) -> T | DataError:
+    try:
+        return work(item)
+    except DataError as error:
+        return error
+
+
+def _splits(parts: Counter[Part]) -> Iterator[str]:
+    if parts["validation"] and parts["test"]:
+        yield (
+            f"the {parts['validation']:,} validation images join the {parts['train']:,} training images; "
+            "a validation split is drawn from all of these"
+        )
+    elif parts["validation"]:
+        yield f"the {parts['validation']:,} validation images are the test set, for there is no other"

@@ -1,0 +1,66 @@
+"""How much memory data may take."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from trainwright.base.errors import DataError, SettingError
+
+CGROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit, on Linux
+GIGABYTE = 10**9
+PREPARED = 4  # bytes of a value that is prepared for a network, beside the one that it was read as
+
+
+def bound() -> int:
+    """The bytes that data may take: `TRAINWRIGHT_MEMORY` gigabytes, or half of the machine's memory.
+
+    Raises `SettingError` if the variable is no positive number.
+    """
+    given = os.environ.get("TRAINWRIGHT_MEMORY")
+    if not given:
+        return _installed() // 2
+    try:
+        gigabytes = float(given)
+    except ValueError:
+        gigabytes = math.nan
+    if not 0 < gigabytes < math.inf:
+        raise SettingError(f"TRAINWRIGHT_MEMORY={given!r}: give gigabytes as a positive number, such as 8")
+    return int(gigabytes * GIGABYTE)
+
+
+def check(source: str, count: int, shape: tuple[int, int, int]) -> None:
+    """Raise `DataError`, with remedies, if so many images of a shape need more memory than they may have."""
+    needed, allowed = count * math.prod(shape) * (1 + PREPARED), bound()
+    if needed <= allowed:
+        return
+    height, width, channels = shape
+    side = math.isqrt(allowed * height * width // needed)
+    raise DataError(
+        f"{source}: {count:,} images of {height}×{width}×{channels} need {gigabytes(needed)} of memory, "
+        f"{gigabytes(allowed)} may be used; read them smaller (size={side} would do), take fewer, or set "
+        "TRAINWRIGHT_MEMORY to more gigabytes"
+    )
+
+
+def _installed() -> int:
+    try:
+        installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        installed = 8 * GIGABYTE
+    try:
+        return min(installed, int(CGROUP.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return installed
+
+
+def gigabytes(count: float) -> str:
+    """Bytes for people, as gigabytes with two significant digits.
+
+    >>> gigabytes(1_500_000_000), gigabytes(251_908_661_248)
+    ('1.5 GB', '250 GB')
+    """
+    amount = count / GIGABYTE
+    digits = 1 - math.floor(math.log10(amount)) if amount > 0 else 0
+    return f"{round(amount, digits):g} GB"

@@ -1,0 +1,59 @@
+"""From a source to its images, if it holds images in files of their own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from trainwright.base.errors import DataError
+from trainwright.data.idx import is_idx_folder
+from trainwright.data.named import INDEXED, NAMED
+from trainwright.data.readers.decoding import SUFFIXES, is_image
+from trainwright.data.readers.folders import index_folder
+from trainwright.data.readers.index import ImageIndex
+from trainwright.data.readers.lists import index_list, path_column
+from trainwright.data.readers.shards import is_shard
+from trainwright.data.tables import read_csv
+
+LISTS = (".csv", ".tsv", ".txt")
+HEAD = 1 << 16  # bytes of a list that are looked at before it is read as one
+
+
+def open_images(source: object, size: int | None = None) -> ImageIndex | None:
+    """The images of a set in `INDEXED`, a folder, a tar shard, or a list; None for any other source.
+
+    Raises `DataError`, with the path and what to do, if they are images but can't be read.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return None
+    if str(source) in INDEXED:
+        return INDEXED[str(source)](size)
+    path = Path(source).expanduser()
+    if str(source) in NAMED or not path.exists():
+        return None
+    if is_image(path.name) and path.is_file():
+        raise DataError(f"{path}: one image is no data set; give a folder with a folder for each class")
+    if holds_images(path):
+        return index_folder(path, size=size)
+    return _open_list(path, size) if path.suffix.lower() in LISTS else None
+
+
+def holds_images(path: Path) -> bool:
+    """Whether a path is an image, a tar shard, or a folder that is not one of IDX files."""
+    if path.is_dir():
+        return not is_idx_folder(path)
+    return path.is_file() and (is_image(path.name) or is_shard(path.name))
+
+
+def _open_list(path: Path, size: int | None) -> ImageIndex | None:
+    with path.open("rb") as file:
+        head = file.read(HEAD).lower()
+    if not any(suffix.encode() in head for suffix in SUFFIXES):  # most tables are no lists of images
+        return None
+    try:
+        table = read_csv(path)
+        if path_column(table, path.parent) is None:
+            return None
+        return index_list(table, path.parent, name=path.name.split(".")[0], source=str(path), size=size)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
