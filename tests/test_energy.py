@@ -203,7 +203,7 @@ def test_annealing_finds_the_counted_partition_function_within_its_error(
     start = partition.base_rate(small, counted.drawn(200)[0])
     if base == "zeros":
         start = tuple(jnp.zeros_like(bias) for bias in small.biases)
-    estimate = log_partition(small, start, partition.temperatures(300), KEY, 400)
+    estimate = log_partition(small, start, jnp.asarray(partition.temperatures(300)), KEY, 400)
     assert 0 < float(estimate.standard_error) < 0.08
     assert abs(float(estimate.value) - counted.log_z) < 4 * float(estimate.standard_error)
 

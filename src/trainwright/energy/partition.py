@@ -29,7 +29,7 @@ class LogPartition(NamedTuple):
 def log_partition(
     machine: Machine,
     base: Layers,
-    temperatures: jax.Array | NDArray[np.float32],
+    temperatures: jax.Array,
     key: jax.Array,
     chains: int = 100,
 ) -> LogPartition:
