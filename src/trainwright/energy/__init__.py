@@ -1,0 +1,1 @@
+"""Boltzmann machines: energies, sampling, learning and partition functions, as pure functions of arrays."""
