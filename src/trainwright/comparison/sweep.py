@@ -39,7 +39,9 @@ class Sweep:
         judged = {place: one for place, one in found.items() if one}
         corrected, _ = paired.holm(np.array([one.p for one in judged.values()]))
         return {
-            place: "cannot tell" if one.verdict in ("helps", "hurts") and p >= 1 - self._level else one.verdict
+            place: "cannot tell"
+            if one.verdict in ("helps", "hurts") and p >= 1 - self._level
+            else one.verdict
             for (place, one), p in zip(judged.items(), corrected.tolist(), strict=True)
         }
 

@@ -12,7 +12,12 @@ from trainwright.data import DataSpec, load, pixels
 
 
 def images(
-    name: str, *, train: int | None = None, pool: int | None = None, test: int | None = None, halved: bool = False
+    name: str,
+    *,
+    train: int | None = None,
+    pool: int | None = None,
+    test: int | None = None,
+    halved: bool = False,
 ) -> DataSpec:
     """A known image set with so many training examples (all, if `train` is None).
 

@@ -67,15 +67,15 @@ def along(axes: Axes, values: Mapping[Any, Measured], *, color: str, **look: Any
     axes.errorbar([float(place) for place in values], mean, bars, color=color, **look)
 
 
-def shares(
-    axes: Axes, values: Mapping[str, NDArray[Any]], bins: NDArray[Any], colors: Sequence[str]
-) -> None:
+def shares(axes: Axes, values: Mapping[str, NDArray[Any]], bins: NDArray[Any], colors: Sequence[str]) -> None:
     """Histograms over each other: the share of each one's values in every bin, in %; the labels are the names.
 
     What lies outside the bins counts in the whole.
     """
     for (name, numbers), color in zip(values.items(), colors, strict=True):
-        axes.stairs(100 * np.histogram(numbers, bins)[0] / numbers.size, bins, color=color, lw=1.5, label=name)
+        axes.stairs(
+            100 * np.histogram(numbers, bins)[0] / numbers.size, bins, color=color, lw=1.5, label=name
+        )
     axes.set(ylabel="share per bin (%)", yscale="log")
 
 

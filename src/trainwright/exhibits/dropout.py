@@ -130,9 +130,7 @@ def studies(s: Scale) -> Studies:
     steps, seeds = s.figure_4
     small = pair((s.widths[0],) * 2, s.steps)
     plain = small["without"]
-    kept = {
-        str(p): plain.replace(strategies=(dropout.Dropout(1 - p), *plain.strategies)) for p in s.retained
-    }
+    kept = {str(p): plain.replace(strategies=(dropout.Dropout(1 - p), *plain.strategies)) for p in s.retained}
     return Studies(
         {
             f"{depth}×{width}": study(pair((width,) * depth, steps), s.examples, seeds)
@@ -152,7 +150,9 @@ class Dropout(Exhibit):
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
         s = SCALES[budget]
         trained = studies(s)
-        comparisons = compare_all({**trained.networks, "retention": trained.retention, **trained.sizes}, store)
+        comparisons = compare_all(
+            {**trained.networks, "retention": trained.retention, **trained.sizes}, store
+        )
         networks = Sweep({name: comparisons[name] for name in trained.networks})
         sizes = Sweep({size: comparisons[size] for size in trained.sizes})
         best = comparisons["retention"].best_on_validation(*map(str, s.retained[1:]))
@@ -313,7 +313,11 @@ def as_good_as_scaled(averaged: Errors, scaled: Errors) -> Claim:
     `averaged`: (models, DRAWS, PASSES), and `scaled`: (models,), test errors of the same models.
     """
     by_k = 100 * (averaged.mean(axis=1) - scaled[:, None])
-    one, many, margin = Measured.of(by_k[:, 0], "points"), Measured.of(by_k[:, -1], "points"), 10 * scaled.mean()
+    one, many, margin = (
+        Measured.of(by_k[:, 0], "points"),
+        Measured.of(by_k[:, -1], "points"),
+        10 * scaled.mean(),
+    )
     return Claim(
         f"Averaging {PASSES} random passes is as good as weight scaling; a single pass is worse.",
         f"{PAPER}, section 7.5, figure 11",
@@ -391,7 +395,9 @@ def draw(
 
     along(by_size, sizes.errors("without"), color=BLUE, marker="s", label="without dropout")
     along(by_size, sizes.errors("with"), color=VERMILLION, label="with dropout")
-    by_size.set(title="Size of the data set", xlabel="training examples", ylabel="test error (%)", xscale="log")
+    by_size.set(
+        title="Size of the data set", xlabel="training examples", ylabel="test error (%)", xscale="log"
+    )
     plain_log_ticks(by_size)
 
     mean, spread = 100 * averaged.mean(axis=(0, 1)), 100 * averaged.std(axis=1).mean(axis=0)
@@ -409,7 +415,9 @@ def draw(
         x, y = units[f"{name}: average"], units[f"{name}: scaled"]
         enumeration.scatter(x, y, s=22, color=colour, marker=marker, alpha=0.7, label=name)
     enumeration.axline((0, 0), slope=1, color=GREY, lw=1)
-    enumeration.set(title="One unit, all masks", xlabel="average over 1,024 networks", ylabel="scaled network")
+    enumeration.set(
+        title="One unit, all masks", xlabel="average over 1,024 networks", ylabel="scaled network"
+    )
     for axes in (by_size, by_k, histogram, enumeration):
         axes.legend()
     return figure
@@ -417,7 +425,9 @@ def draw(
 
 def draw_networks(axes: Axes, networks: Sweep) -> None:
     """Colour for dropout, dashes for depth, thickness for width; the legend names these, not each curve."""
-    depths, widths = (dict.fromkeys(parts) for parts in zip(*(n.split("×") for n in networks.comparisons), strict=True))
+    depths, widths = (
+        dict.fromkeys(parts) for parts in zip(*(n.split("×") for n in networks.comparisons), strict=True)
+    )
     dashes = dict(zip(depths, ("-", "--", ":"), strict=True))
     thickness = dict(zip(widths, (1.3, 2.6), strict=False))
     final = []
