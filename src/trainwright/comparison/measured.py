@@ -111,7 +111,8 @@ class Measured:
 class Measurements(dict[Any, Measured]):
     """Values of one kind, each at its place: along a range, by network, by data set.
 
-    >>> gains = Measurements({200: Measured(0.8, 0.5, 1.1, 3, "points"), 500: Measured(3, 2.4, 3.6, 3, "points")})
+    >>> few, more = Measured(0.8, 0.5, 1.1, 3, "points"), Measured(3, 2.4, 3.6, 3, "points")
+    >>> gains = Measurements({200: few, 500: more})
     >>> str(gains), gains.all_positive, gains.largest
     ('200: +0.80 (0.50 to 1.10), 500: +3.00 (2.40 to 3.60) points (95 %, n = 3)', True, 500)
     """

@@ -38,7 +38,7 @@ class Claim:
 
 
 def cautions(*comparisons: Comparison) -> tuple[str, ...]:
-    """What to keep in mind about studies' intervals: what they cover, and each comparison's cautions, once."""
+    """What to know about studies' intervals: what they cover, and each comparison's cautions, once."""
     warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
     redrawn = bool(comparisons) and all(comparison.resampled for comparison in comparisons)
     return (intervals_cover(redrawn), *(text[:1].upper() + text[1:] + "." for text in warnings))

@@ -1,4 +1,4 @@
-"""Images: pictures to train on, smaller and fewer than they come where an exhibit is a model of the real one."""
+"""Images: pictures to train on, fewer and smaller where an exhibit is a model of the real experiment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def images(
     Which ones is drawn by `resample`, so that a study with `resample=True` draws a subset for each seed
     and its intervals cover the draw. It is made from the first `pool` of the set's training images, less the
     validation split; validation keeps its size whatever `train`. The test split is the first `test` of the
-    set's test images (of its fixed split where it has none of its own), the same for all seeds. `halved`: each pixel is the mean of four.
+    set's test images (of its fixed split where it has none of its own), the same for all seeds.
+    `halved`: each pixel is the mean of four.
 
     >>> images("mnist", train=100)
     DataSpec(source='mnist', target=None, task=None, resample=None, examples=100)

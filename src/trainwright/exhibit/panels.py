@@ -68,7 +68,7 @@ def along(axes: Axes, values: Mapping[Any, Measured], *, color: str, **look: Any
 
 
 def shares(axes: Axes, values: Mapping[str, NDArray[Any]], bins: NDArray[Any], colors: Sequence[str]) -> None:
-    """Histograms over each other: the share of each one's values in every bin, in %; the labels are the names.
+    """Histograms over each other, named: the share of each one's values in every bin, in %.
 
     What lies outside the bins counts in the whole.
     """

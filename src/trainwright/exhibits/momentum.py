@@ -45,8 +45,8 @@ RATE = 1.9 / STEEPNESS
 DRAWN_STEPS = 25
 START = np.array([1.0, 4.0])  # across and along the valley
 LOOKS = {"gradient descent": (VERMILLION, "s"), "momentum": (BLUE, "o"), "Nesterov": (GREEN, "^")}
-# The error P(t) ρᵗ meets the tolerance at t = (L + log P) / −log ρ, L = log(1/tolerance), where 1/−log ρ grows as
-# √κ. P is well above 1 and grows no faster than t, so that it adds less than the factor 1 / (1 − 1/L).
+# The error P(t) ρᵗ meets the tolerance at t = (L + log P) / −log ρ with L = log(1/tolerance), and 1/−log ρ
+# grows as √κ. P is well above 1 and grows no faster than t, so it adds less than the factor 1 / (1 − 1/L).
 ROOT = (0.5, 0.5 / (1 - 1 / math.log(1 / TOLERANCE)))  # between what d log(steps) / d log(κ) lies
 Floats = NDArray[np.float64]
 Gradient = Callable[[Floats], Floats]
@@ -179,7 +179,8 @@ def lengthwise(paths: dict[str, Floats]) -> Claim:
         for name in paths
     ]
     return Claim(
-        "Gradient descent wastes time moving back and forth across the valley; momentum goes more lengthwise.",
+        "Gradient descent wastes time moving back and forth across the valley; momentum goes more"
+        " lengthwise.",
         f"{BOOK}, figure 8.5",
         f"In {len(paths['momentum']) - 1} steps {'; '.join(said)}.",
         all(measure["momentum"] < measure["gradient descent"] for measure in (crossed, across, left)),
@@ -192,8 +193,8 @@ def proportional(steps: pd.DataFrame) -> Claim:
     return Claim(
         "Gradient descent's steps grow in proportion to the condition number κ.",
         "Polyak 1964; theory of quadratics",
-        f"The slope of log(steps) against log(κ) is {slope:.3f} for κ from 100 to {steps['κ'].max():,.0f}; the "
-        f"exact form of (κ/2) ln(1/tolerance) is {off} off at most.",
+        f"The slope of log(steps) against log(κ) is {slope:.3f} for κ from 100 to {steps['κ'].max():,.0f}; "
+        f"the exact form of (κ/2) ln(1/tolerance) is {off} off at most.",
         abs(slope - 1) < 0.005 and off <= 1,
     )
 
@@ -204,8 +205,8 @@ def square_root(steps: pd.DataFrame) -> Claim:
     return Claim(
         "Momentum's steps grow only as √κ.",
         "Polyak 1964; theory of quadratics",
-        f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}: more than ½ by the factor (1 + ct)); the "
-        f"closed form is {off} off at most. At κ = {last['κ']:,.0f}: {last['momentum']:,.0f} steps, for "
+        f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}: more than ½ by the factor (1 + ct)); "
+        f"the closed form is {off} off at most. At κ = {last['κ']:,.0f}: {last['momentum']:,.0f} steps, for "
         f"(√κ/2) ln(1/tolerance) = {-math.sqrt(last['κ']) / 2 * math.log(TOLERANCE):,.0f}, against "
         f"{last['gradient descent']:,.0f}.",
         ROOT[0] < slope < ROOT[1] and off <= 1,
@@ -218,8 +219,8 @@ def nesterov(steps: pd.DataFrame) -> Claim:
     return Claim(
         "Nesterov's momentum has the same √κ.",
         "Lessard, Recht & Packard 2016, table 1",
-        f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}); {steps['Nesterov'].iloc[-1]:,} steps at "
-        "the largest κ.",
+        f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}); {steps['Nesterov'].iloc[-1]:,} "
+        "steps at the largest κ.",
         ROOT[0] < slope < ROOT[1],
     )
 
@@ -253,7 +254,8 @@ def draw(paths: dict[str, Floats], steps: pd.DataFrame, speeds: pd.DataFrame) ->
             counts.plot(steps["κ"], steps[f"{name}, theory"], color=colour, lw=1.2)
     counts.set(xlabel="condition number κ", ylabel="steps to the tolerance", yscale="log")
     counts.set_title("Steps: ∝ κ, and ∝ √κ (lines: theory)")
-    for alpha, colour, dashes in zip(speeds, (GREEN, BLUE, PINK), (":", "-", "--"), strict=True):
+    decays = map(float, speeds.columns)
+    for alpha, colour, dashes in zip(decays, (GREEN, BLUE, PINK), (":", "-", "--"), strict=True):
         bodies.plot(speeds.index, speeds[alpha], dashes, color=colour, label=f"α = {alpha:g}", lw=2)
         bodies.axhline(1 / (1 - alpha), color=BLACK, lw=0.7, zorder=1)
     bodies.set(xlabel="step", ylabel="speed in units of ε‖g‖", yscale="log")

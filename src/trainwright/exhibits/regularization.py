@@ -19,12 +19,13 @@ that stops after a fixed number of steps, from small weights, already regularise
 penalty is a strong opponent, and a gain of a few tenths of a point needs many seeds to be told from chance.
 
 Source: the book's chapter 7; the penalties' strengths are a grid of our own. Each penalty's strength is
-chosen on the validation examples, by error and by loss; the test examples judge only these choices. Every seed
-draws training examples of its own.
+chosen on the validation examples, by error and by loss; the test examples judge only these choices. Every
+seed draws training examples of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import config
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
-from trainwright.comparison.measured import Measured, Measurements
+from trainwright.comparison.measured import Measured, Measurements, enumerated
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
 from trainwright.exhibit.images import images
 from trainwright.exhibit.panels import BLUE, GREEN, GREY, ORANGE, VERMILLION, along, learning_curve, shares
@@ -59,6 +60,7 @@ STRENGTHS = {  # from weak to strong
 }
 TOO_STRONG = {"L1": 10.0, "L2": 10.0, "max-norm": 0.5}  # times the best strength
 LOOKS = {"L1": (VERMILLION, "s"), "L2": (BLUE, "o"), "max-norm": (GREEN, "D")}
+Weights = dict[str, NDArray[np.float32]]
 
 
 class Scale(NamedTuple):
@@ -66,25 +68,30 @@ class Scale(NamedTuple):
 
     data: str
     examples: int
-    base: Recipe
+    hidden: tuple[int, ...]
+    batch: int
+    steps: int
     seeds: int
 
 
 SCALES: dict[Budget, Scale] = {
-    "quick": Scale(
-        "digits", 100, Recipe(Mlp((64,)), learning_rate=0.1, batch_size=25, steps=1500, evaluate_every=125), 16
-    ),
-    "full": Scale(
-        "mnist", 1000, Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=50, steps=8000, evaluate_every=400), 10
-    ),
-}  # fmt: skip
+    "quick": Scale("digits", 100, (64,), batch=25, steps=1500, seeds=16),
+    "full": Scale("mnist", 1000, (256, 256), batch=50, steps=8000, seeds=10),
+}
+
+
+def names(penalty: str, strengths: Iterable[float]) -> list[str]:
+    """The arms of a penalty."""
+    return [f"{penalty} {strength:g}" for strength in strengths]
 
 
 def study(s: Scale) -> Study:
     """Every strength of every penalty, beside none: few examples, many weights."""
-    arms = {"none": s.base}
+    plain = Recipe(Mlp(s.hidden), learning_rate=0.1, batch_size=s.batch, steps=s.steps)
+    arms = {"none": plain.replace(evaluate_every=s.steps // 12)}
     for penalty, strengths in STRENGTHS.items():
-        arms |= {f"{penalty} {x:g}": s.base.adding(PENALTIES[penalty](x)) for x in strengths}
+        recipes = (arms["none"].adding(PENALTIES[penalty](strength)) for strength in strengths)
+        arms |= dict(zip(names(penalty, strengths), recipes, strict=True))
     return Study(images(s.data, train=s.examples), arms, s.seeds, resample=True)
 
 
@@ -104,8 +111,8 @@ class Regularization(Exhibit):
             [arm for arm in runs if arm.name in ("none", *chosen)], reference="none", resampled=True
         )
         everything = compare(runs, reference="none", resampled=True)
-        zeros, weights = count_zeros(trained, scores, store)
-        steps = s.base.length(s.examples)
+        weights = first_layers(trained, scores, store)
+        zeros = count_zeros(trained, weights, store)
         return self.result(
             draw(scores, weights, everything),
             {
@@ -120,8 +127,8 @@ class Regularization(Exhibit):
                 sparse(zeros, weights),
             ),
             (
-                f"{s.data}, {s.examples} training examples, {s.base.network}, {steps:,} steps of batch "
-                f"{s.base.batch_size} at learning rate {s.base.learning_rate:g}, {s.seeds} seeds.",
+                f"{s.data}, {s.examples} training examples, {s.steps:,} steps of batch {s.batch} at learning "
+                f"rate 0.1, hidden layers of {s.hidden}, {s.seeds} seeds.",
                 "Scaled down: 8×8 digits and one hidden layer; full is MNIST and two layers of 256."
                 if budget == "quick"
                 else "",
@@ -136,28 +143,34 @@ def scored(runs: list[ArmRuns]) -> pd.DataFrame:
     for arm in runs:
         penalty, _, strength = arm.name.partition(" ")
         for run in next(iter(arm.runs.values())):
+            row = {
+                "arm": arm.name,
+                "penalty": penalty,
+                "strength": float(strength or "nan"),
+                "seed": run.seed,
+            }
             validation, test = score(run, "validation"), score(run, "test")
-            losses = run.history["train_loss"][-1], validation.loss, test.loss
-            rows.append(
-                (arm.name, penalty, float(strength or "nan"), run.seed, validation.error, test.error, *losses)
-            )
-    columns = ["arm", "penalty", "strength", "seed", "validation error", "test error"]
-    return pd.DataFrame(rows, columns=[*columns, "training loss", "validation loss", "test loss"])
+            row |= {"validation error": validation.error, "test error": test.error}
+            row |= {"training loss": run.history["train_loss"][-1]}
+            rows.append(row | {"validation loss": validation.loss, "test loss": test.loss})
+    return pd.DataFrame(rows)
 
 
 def means(scores: pd.DataFrame) -> pd.DataFrame:
     """The scores averaged over the seeds, by arm."""
-    return (
-        scores.drop(columns="seed")
-        .groupby(["arm", "penalty", "strength"], sort=False, dropna=False)
-        .mean()
-        .reset_index(["penalty", "strength"])
-    )
+    kept = ["arm", "penalty", "strength"]
+    averaged = scores.groupby(kept, sort=False, dropna=False).mean().drop(columns="seed")
+    return averaged.reset_index(kept[1:])
 
 
 def best(scores: pd.DataFrame, penalty: str, column: str) -> str:
     """The arm of a penalty with the lowest mean."""
     return str(scores[scores.penalty == penalty].groupby("arm")[column].mean().idxmin())
+
+
+def tamed(scores: pd.DataFrame) -> list[str]:
+    """For each penalty the arm with the lowest validation loss."""
+    return [best(scores, penalty, "validation loss") for penalty in PENALTIES]
 
 
 def change(scores: pd.DataFrame, column: str, arm: str, other: str = "none") -> Measured:
@@ -166,27 +179,26 @@ def change(scores: pd.DataFrame, column: str, arm: str, other: str = "none") -> 
     return Measured.of(by_seed[arm] - by_seed[other], "nats")
 
 
-def count_zeros(
-    trained: Study, scores: pd.DataFrame, store: Path
-) -> tuple[pd.DataFrame, dict[str, NDArray[np.float32]]]:
-    """For each λ of L1 the share of first-layer weights within ε λ: under L1, none, and L2; and the weights of
-    none, and of each penalty at the largest strength that costs at most a tenth of the validation error."""
-    shown = ["none", *(strongest(scores, penalty) for penalty in PENALTIES)]
-    rate, l2 = trained.arms["none"].learning_rate, shown[2]
-    weights = {arm: first_weights(trained, arm, store) for arm in shown}
-    rows = []
+def first_layers(trained: Study, scores: pd.DataFrame, store: Path) -> Weights:
+    """First-layer weights of none and of each penalty at its `strongest`."""
+    arms = ["none", *(strongest(scores, penalty) for penalty in PENALTIES)]
+    return {arm: first_weights(trained, arm, store) for arm in arms}
+
+
+def count_zeros(trained: Study, weights: Weights, store: Path) -> pd.DataFrame:
+    """For each λ of L1 the share of first-layer weights within ε λ: under L1, and under none and L2."""
+    rate, (_, _, l2, _), rows = trained.arms["none"].learning_rate, weights, []
     for strength in STRENGTHS["L1"]:
-        arm = f"L1 {strength:g}"
-        at = {"L1": first_weights(trained, arm, store), "none": weights["none"], l2: weights[l2]}
-        small = {name: float(np.mean(np.abs(w) <= rate * strength)) for name, w in at.items()}
+        l1 = first_weights(trained, f"L1 {strength:g}", store)
+        compared = {"L1": l1, "none": weights["none"], l2: weights[l2]}
+        small = {arm: float(np.mean(np.abs(w) <= rate * strength)) for arm, w in compared.items()}
         rows.append({"λ of L1": strength, "ε λ": rate * strength, **small})
-    return pd.DataFrame(rows), weights
+    return pd.DataFrame(rows)
 
 
 def strongest(scores: pd.DataFrame, penalty: str) -> str:
     """A penalty's strongest arm that costs at most a tenth of the validation error; the weakest if all do."""
-    errors = scores.groupby("arm")["validation error"].mean()
-    arms = [f"{penalty} {strength:g}" for strength in STRENGTHS[penalty]]
+    errors, arms = means(scores)["validation error"], names(penalty, STRENGTHS[penalty])
     return [arms[0], *(arm for arm in arms if errors[arm] <= 1.1 * errors["none"])][-1]
 
 
@@ -218,31 +230,30 @@ def lowers(comparison: Comparison, arm: str) -> Claim:
 
 def tames(scores: pd.DataFrame) -> Claim:
     """Each penalty at the strength with the lowest validation loss, judged by the test loss."""
-    chosen = [best(scores, penalty, "validation loss") for penalty in PENALTIES]
-    changes = Measurements({arm: change(scores, "test loss", arm) for arm in chosen})
+    changes = Measurements({arm: change(scores, "test loss", arm) for arm in tamed(scores)})
     return Claim(
         "A penalty tames a network that overfits: its loss on new examples falls.",
         BOOK + "chapter 7, introduction",
-        f"test loss without penalty {means(scores)['test loss']['none']:.3f} nats; with the strength that is "
-        f"best in validation loss it changes by {changes}.",
+        f"test loss without penalty {means(scores)['test loss']['none']:.3f} nats; at the strength "
+        f"that is best in validation loss it changes by {changes}.",
         changes.all_negative,
     )
 
 
 def underfits(scores: pd.DataFrame) -> Claim:
-    """Ten times the strength with the lowest validation loss, half the bound for max-norm; the nearest of the grid."""
+    """Not at the grid's end, where the statement would be trivial, but at `TOO_STRONG` times the best."""
     fit, new = Measurements(), Measurements()
-    for penalty, factor in TOO_STRONG.items():
-        at_best = best(scores, penalty, "validation loss")
-        wanted = factor * float(at_best.split()[1])
-        nearest = min(STRENGTHS[penalty], key=lambda strength: abs(np.log(strength / wanted)))
+    for at_best in tamed(scores):
+        penalty, strength = at_best.split()
+        wanted = TOO_STRONG[penalty] * float(strength)
+        nearest = min(STRENGTHS[penalty], key=lambda x: abs(np.log(x / wanted)))
         arm = f"{penalty} {nearest:g}"
         fit[arm], new[arm] = (change(scores, f"{on} loss", arm, at_best) for on in ("training", "test"))
     return Claim(
         "Too strong a penalty makes the network underfit.",
         BOOK + "sections 5.2.2 and 7.1",
-        f"at ten times the strength that is best in validation loss (half the bound for max-norm), the training "
-        f"loss rises by {fit}, the test loss by {new}.",
+        "at ten times the strength that is best in validation loss (half the bound for max-norm), the "
+        f"training loss changes by {fit}, the test loss by {new}.",
         fit.all_positive and new.all_positive,
     )
 
@@ -252,23 +263,21 @@ def trades(scores: pd.DataFrame) -> Claim:
 
     A bound that is never met changes nothing, so neighbouring strengths may have the same loss.
     """
-    fit, rising = means(scores)["training loss"], 0
-    for penalty, strengths in STRENGTHS.items():
-        rising += bool(np.all(np.diff([fit[f"{penalty} {strength:g}"] for strength in strengths]) >= 0))
     gaps = scores.assign(gap=scores["test loss"] - scores["training loss"])
-    chosen = [best(scores, penalty, "validation loss") for penalty in PENALTIES]
-    changes = Measurements({arm: change(gaps, "gap", arm) for arm in chosen})
+    changes = Measurements({arm: change(gaps, "gap", arm) for arm in tamed(scores)})
+    fit = means(gaps)
+    falls = [p for p, x in STRENGTHS.items() if np.any(np.diff(fit["training loss"][names(p, x)]) < 0)]
     return Claim(
         "A penalty trades fit to the training examples for a smaller gap between training and new examples.",
         BOOK + "chapter 7, introduction",
-        f"the training loss never falls as the strength grows for {rising} of {len(STRENGTHS)} penalties; test "
-        f"minus training loss without penalty {gaps.gap[gaps.arm == 'none'].mean():.3f} nats; with the strength "
-        f"that is best in validation loss it changes by {changes}.",
-        rising == len(STRENGTHS) and changes.all_negative,
+        f"along the strength the training loss falls for {enumerated(falls)} of the penalties; test minus "
+        f"training loss without penalty {fit.gap['none']:.3f} nats; at the strength that is best in "
+        f"validation loss it changes by {changes}.",
+        not falls and changes.all_negative,
     )
 
 
-def sparse(zeros: pd.DataFrame, weights: dict[str, NDArray[np.float32]]) -> Claim:
+def sparse(zeros: pd.DataFrame, weights: Weights) -> Claim:
     """Without penalty the weights are spread over about 1, so a bound of ε λ catches hardly any by chance."""
     _, l1_arm, l2_arm, _ = weights
     row = zeros[[f"L1 {strength:g}" == l1_arm for strength in zeros["λ of L1"]]].iloc[0]
@@ -279,16 +288,16 @@ def sparse(zeros: pd.DataFrame, weights: dict[str, NDArray[np.float32]]) -> Clai
         "L1 makes weights zero; L2 makes them small.",
         BOOK + "section 7.1.2",
         f"at the largest strengths that cost at most a tenth of the validation error, {l1_arm} holds "
-        f"{100 * l1:.0f} % of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty "
-        f"{100 * none:.2f} %, with {l2_arm} {100 * l2:.2f} % of them are so small. Sparse is taken to be more "
-        f"than a tenth, and more than five times as many as in both others. With λ the share fell at {falls} of "
-        f"{len(zeros) - 1} steps. Root mean square weight: {size['none']:.3f} without penalty, "
+        f"{100 * l1:.0f} % of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without "
+        f"penalty {100 * none:.2f} %, with {l2_arm} {100 * l2:.2f} % of them are so small. Sparse is "
+        "taken to be more than a tenth, and more than five times as many as in both others. With λ the share fell at "
+        f"{falls} of {len(zeros) - 1} steps. Root mean square weight: {size['none']:.3f} without penalty, "
         f"{size[l2_arm]:.3f} with {l2_arm}.",
         bool(l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]),
     )
 
 
-def draw(scores: pd.DataFrame, weights: dict[str, NDArray[np.float32]], everything: Comparison) -> Figure:
+def draw(scores: pd.DataFrame, weights: Weights, everything: Comparison) -> Figure:
     """Error along strength (two panels), the weights' histograms, and the curves of the best in loss."""
     figure = Figure(figsize=(7.6, 7.4), layout="constrained")
     (penalties, norms), (histogram, curves) = figure.subplots(2, 2)
@@ -305,11 +314,9 @@ def draw(scores: pd.DataFrame, weights: dict[str, NDArray[np.float32]], everythi
     )
     histogram.set(title="First-layer weights", xlabel="weight")
 
-    tamed = min(
-        (best(scores, penalty, "validation loss") for penalty in PENALTIES),
-        key=means(scores)["validation loss"].get,
-    )
-    for arm, colour in (("none", ORANGE), (tamed, LOOKS[tamed.split()[0]][0])):
+    losses = means(scores)["validation loss"]
+    lowest = min(tamed(scores), key=lambda arm: float(losses[arm]))
+    for arm, colour in (("none", ORANGE), (lowest, LOOKS[lowest.split()[0]][0])):
         for split, dashes in (("validation", "-"), ("train", "--")):
             label = f"{arm.replace('none', 'no penalty')}, {split.replace('train', 'training')}"
             learning_curve(curves, everything.arm(arm), f"{split}_loss", color=colour, ls=dashes, label=label)
