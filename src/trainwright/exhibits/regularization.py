@@ -290,9 +290,9 @@ def sparse(zeros: pd.DataFrame, weights: Weights) -> Claim:
         f"at the largest strengths that cost at most a tenth of the validation error, {l1_arm} holds "
         f"{100 * l1:.0f} % of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without "
         f"penalty {100 * none:.2f} %, with {l2_arm} {100 * l2:.2f} % of them are so small. Sparse is "
-        "taken to be more than a tenth, and more than five times as many as in both others. With λ the share fell at "
-        f"{falls} of {len(zeros) - 1} steps. Root mean square weight: {size['none']:.3f} without penalty, "
-        f"{size[l2_arm]:.3f} with {l2_arm}.",
+        "taken to be more than a tenth, and more than five times as many as in both others. With λ the share "
+        f"fell at {falls} of {len(zeros) - 1} steps. Root mean square weight: {size['none']:.3f} without "
+        f"penalty, {size[l2_arm]:.3f} with {l2_arm}.",
         bool(l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]),
     )
 
