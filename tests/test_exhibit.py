@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from small import recipe
+from trainwright.base.errors import SettingError
 from trainwright.comparison.measured import Measured
 from trainwright.data import load
 from trainwright.data.pixels import halved
@@ -17,7 +18,7 @@ from trainwright.exhibit import cautions, panels
 from trainwright.exhibit.images import images
 from trainwright.exhibit.trainings import compare_all, kernel, runs_of
 from trainwright.networks.mlp import Mlp
-from trainwright.strategies import Dropout, Momentum
+from trainwright.strategies import Dropout
 from trainwright.studies.study import Study
 
 
@@ -57,25 +58,18 @@ def test_studies_are_compared_and_leave_their_runs(tmp_path: Path) -> None:
 
 
 def test_activations_are_those_of_the_named_layer(tmp_path: Path) -> None:
-    """Twelve hidden layers, some with dropout behind them: no place in a list stands for a name."""
-    deep = recipe(Dropout(0.5), Momentum(0.9)).replace(network=Mlp((8,) * 12))
+    """Twelve hidden layers, dropout behind each: no place in a list stands for a name."""
+    deep = recipe(Dropout(0.5)).replace(network=Mlp((8,) * 12))
     study = Study(images("digits", train=50), {"deep": deep}, seeds=1)
-    [_], [run] = compare_all({"deep": study}, tmp_path), runs_of(study, "deep", tmp_path)
-    data = study.dataset()
-    x = data.inputs[:20]
-    first = np.maximum(x.reshape(20, -1) @ kernel(run, "hidden1") + 0, 0)
-    assert activations(run, data, x, "hidden1").shape == first.shape
-    last = activations(run, data, x, "hidden12")
+    study.run(tmp_path)
+    [run], data = runs_of(study, "deep", tmp_path), study.dataset()
+    last = activations(run, data, data.inputs[data.splits.test], "hidden12")
     bias = next(weights for weights in run.weights.values() if weights.shape == (10,))
-    logits = last @ kernel(run, "output") + bias
-    predicted = run.predictions["test"][:20]
-    tested = (
-        activations(run, data, data.inputs[data.splits.test[:20]], "hidden12") @ kernel(run, "output") + bias
-    )
-    np.testing.assert_allclose(
-        tested - np.log(np.exp(tested).sum(axis=1, keepdims=True)), predicted, rtol=1e-4, atol=1e-5
-    )
-    assert logits.shape == (20, 10)
+    outputs = last @ kernel(run, "output") + bias
+    log_probabilities = outputs - np.log(np.exp(outputs).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(log_probabilities, run.predictions["test"], rtol=1e-4, atol=1e-5)
+    with pytest.raises(SettingError, match="hidden13"):
+        activations(run, data, data.inputs[:1], "hidden13")
 
 
 def test_error_bars_reach_the_bounds() -> None:

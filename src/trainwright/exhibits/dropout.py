@@ -141,6 +141,44 @@ def studies(s: Scale) -> Studies:
     )
 
 
+class Seen(NamedTuple):
+    """What the trainings gave."""
+
+    networks: Sweep
+    retention: Comparison
+    """Over the p in between that is best on validation."""
+    sizes: Sweep
+    averaged: Errors
+    """(models, DRAWS, PASSES): see `passes`; of the networks with dropout that had most examples."""
+    scaled: Errors
+    """(models,): test errors of the same networks with all units, scaled."""
+    features: dict[str, NDArray[np.float32]]
+    """First-layer activations (models, images, units), without and with dropout."""
+    units: pd.DataFrame
+    """Figure 2."""
+
+
+def see(s: Scale, store: Path) -> Seen:
+    """Train what the store has not, compare, and look into the networks that had most examples."""
+    plan = studies(s)
+    compared = compare_all({**plan.networks, "retention": plan.retention, **plan.sizes}, store)
+    between = compared["retention"].best_on_validation(*map(str, s.retained[1:]))
+    most = plan.sizes[s.sizes[-1]]
+    without, dropped = (runs_of(most, arm, store) for arm in most.arms)
+    return Seen(
+        Sweep({name: compared[name] for name in plan.networks}),
+        replace(plan.retention, reference=between.name).compare(store),
+        Sweep({size: compared[size] for size in plan.sizes}),
+        np.array([passes(run, most.dataset(run.seed)) for run in dropped]),
+        np.array(compared[s.sizes[-1]].arm("with").errors),
+        {
+            f"{how} dropout": np.array([first_layer(run, most.dataset(run.seed)) for run in runs])
+            for how, runs in (("without", without), ("with", dropped))
+        },
+        average_by_enumeration(),
+    )
+
+
 @config
 class Dropout(Exhibit):
     """Figures 2, 4, 8, 9a, 10 and 11 of the dropout paper."""
@@ -149,46 +187,28 @@ class Dropout(Exhibit):
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
         s = SCALES[budget]
-        trained = studies(s)
-        comparisons = compare_all(
-            {**trained.networks, "retention": trained.retention, **trained.sizes}, store
-        )
-        networks = Sweep({name: comparisons[name] for name in trained.networks})
-        sizes = Sweep({size: comparisons[size] for size in trained.sizes})
-        best = comparisons["retention"].best_on_validation(*map(str, s.retained[1:]))
-        retention = replace(trained.retention, reference=best.name).compare(store)
-
-        most = trained.sizes[max(trained.sizes)]
-        dropped = runs_of(most, "with", store)
-        averaged = np.array([passes(run, most.dataset(run.seed)) for run in dropped])
-        scaled = np.array(comparisons[max(trained.sizes)].arm("with").errors)
-        features = {
-            f"{how} dropout": np.array([first_layer(run, most.dataset(run.seed)) for run in runs])
-            for how, runs in (("without", runs_of(most, "without", store)), ("with", dropped))
-        }
-        units = average_by_enumeration()
-
-        first = trained.networks[next(iter(trained.networks))].arms["without"]
-        parameters = min(one.arm("without").parameters for one in networks.comparisons.values())
+        seen = see(s, store)
+        comparisons = (*seen.networks.comparisons.values(), seen.retention, *seen.sizes.comparisons.values())
+        parameters = min(arm.parameters for comparison in comparisons for arm in comparison.arms)
         return self.result(
-            draw(networks, retention, sizes, averaged, scaled, features, units),
-            tables(networks, retention, sizes, averaged, scaled, features, units),
+            draw(seen),
+            tables(seen),
             (
-                equal(units),
-                two_groups(networks),
-                best_in_between(retention),
-                more_examples(sizes),
-                as_good_as_scaled(averaged, scaled),
-                sparser(features),
+                equal(seen.units),
+                two_groups(seen.networks),
+                best_in_between(seen.retention),
+                more_examples(seen.sizes),
+                as_good_as_scaled(seen.averaged, seen.scaled),
+                sparser(seen.features),
             ),
             (
-                f"Figure 4's networks: {parameters:,} weights or more, {first.steps:,} updates of batch "
-                f"{first.batch_size}; the paper makes a million.",
+                f"Figure 4's networks: {parameters:,} weights or more, {s.figure_4[0]:,} updates of batch "
+                f"{s.batch}; the paper makes a million.",
                 "Scaled down: MNIST at 14×14 pixels, 1,000 training examples, layers of 100 units, p = 0.9 "
                 "and 0.8; the full version has figure 4's networks and p."
                 if budget == "quick"
                 else "",
-                *cautions(*comparisons.values()),
+                *cautions(*comparisons),
             ),
         )
 
@@ -345,16 +365,9 @@ def sparser(features: dict[str, NDArray[np.float32]]) -> Claim:
 # The numbers and the figure.
 
 
-def tables(
-    networks: Sweep,
-    retention: Comparison,
-    sizes: Sweep,
-    averaged: Errors,
-    scaled: Errors,
-    features: dict[str, NDArray[np.float32]],
-    units: pd.DataFrame,
-) -> dict[str, pd.DataFrame]:
+def tables(seen: Seen) -> dict[str, pd.DataFrame]:
     """The numbers behind the figure."""
+    networks, retention, sizes, averaged, scaled, features, units = seen
     by_p = [(arm.name, retention.error_of(arm.name).mean) for arm in retention.arms]
     means, deviations = 100 * averaged.mean(axis=(0, 1)), 100 * averaged.std(axis=1, ddof=1).mean(axis=0)
     by_k = [(str(k), means[k - 1], deviations[k - 1]) for k in (1, 2, 5, 10, 20, PASSES)]
@@ -375,16 +388,9 @@ def tables(
     }
 
 
-def draw(
-    networks: Sweep,
-    retention: Comparison,
-    sizes: Sweep,
-    averaged: Errors,
-    scaled: Errors,
-    features: dict[str, NDArray[np.float32]],
-    units: pd.DataFrame,
-) -> Figure:
+def draw(seen: Seen) -> Figure:
     """Six panels: figures 4, 9a, 10, 11, 8 and 2 of the paper."""
+    networks, retention, sizes, averaged, scaled, features, units = seen
     figure = Figure(figsize=(7.6, 10.2), layout="constrained")
     (curves, by_p), (by_size, by_k), (histogram, enumeration) = figure.subplots(3, 2)
     draw_networks(curves, networks)
