@@ -10,13 +10,10 @@ from matplotlib.figure import Figure
 
 from small import recipe
 from trainwright.base.errors import SettingError
-from trainwright.comparison.measured import Measured
 from trainwright.data import load
 from trainwright.data.pixels import halved
 from trainwright.diagnosis.instruments import activations
-from trainwright.exhibit import cautions, panels
-from trainwright.exhibit.images import images
-from trainwright.exhibit.trainings import compare_all, kernel, runs_of
+from trainwright.exhibit import Measured, cautions, compare_all, images, kernel, panels, runs_of
 from trainwright.networks.mlp import Mlp
 from trainwright.strategies import Dropout
 from trainwright.studies.study import Study

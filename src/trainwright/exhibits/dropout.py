@@ -48,15 +48,24 @@ from numpy.typing import NDArray
 
 from trainwright.base import keys
 from trainwright.base.config import config
-from trainwright.comparison.measured import Measured, Measurements, enumerated, named
 from trainwright.comparison.results import Comparison
-from trainwright.comparison.sweep import Sweep
 from trainwright.data import Dataset
 from trainwright.diagnosis.instruments import activations
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
-from trainwright.exhibit.images import images
+from trainwright.exhibit import (
+    Claim,
+    Exhibit,
+    ExhibitResult,
+    Measured,
+    Measurements,
+    Sweep,
+    cautions,
+    compare_all,
+    enumerated,
+    images,
+    named,
+    runs_of,
+)
 from trainwright.exhibit.panels import BLUE, GREY, VERMILLION, along, band, plain_log_ticks, shares
-from trainwright.exhibit.trainings import compare_all, runs_of
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe

@@ -37,11 +37,19 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import config
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
-from trainwright.comparison.measured import Measured, Measurements, enumerated
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
-from trainwright.exhibit.images import images
+from trainwright.exhibit import (
+    Claim,
+    Exhibit,
+    ExhibitResult,
+    Measured,
+    Measurements,
+    cautions,
+    enumerated,
+    images,
+    kernel,
+    runs_of,
+)
 from trainwright.exhibit.panels import BLUE, GREEN, GREY, ORANGE, VERMILLION, along, learning_curve, shares
-from trainwright.exhibit.trainings import kernel, runs_of
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.score import score
