@@ -9,12 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from small import recipe
-from trainwright.base.errors import SettingError
 from trainwright.data import load
 from trainwright.data.pixels import halved
-from trainwright.diagnosis.instruments import activations
-from trainwright.exhibit import Measured, cautions, compare_all, images, kernel, panels, runs_of
-from trainwright.networks.mlp import Mlp
+from trainwright.exhibit import Measured, cautions, compare_all, images, panels, runs_of
 from trainwright.strategies import Dropout
 from trainwright.studies.study import Study
 
@@ -51,22 +48,7 @@ def test_studies_are_compared_and_leave_their_runs(tmp_path: Path) -> None:
     ):
         wrong = run.predictions["test"].argmax(axis=1) != run.predictions["test_targets"]
         assert wrong.mean() == pytest.approx(errors)
-        assert kernel(run, "hidden1").shape == (64, 8)
-
-
-def test_activations_are_those_of_the_named_layer(tmp_path: Path) -> None:
-    """Twelve hidden layers, dropout behind each: no place in a list stands for a name."""
-    deep = recipe(Dropout(0.5)).replace(network=Mlp((8,) * 12))
-    study = Study(images("digits", train=50), {"deep": deep}, seeds=1)
-    study.run(tmp_path)
-    [run], data = runs_of(study, "deep", tmp_path), study.dataset()
-    last = activations(run, data, data.inputs[data.splits.test], "hidden12")
-    bias = next(weights for weights in run.weights.values() if weights.shape == (10,))
-    outputs = last @ kernel(run, "output") + bias
-    log_probabilities = outputs - np.log(np.exp(outputs).sum(axis=1, keepdims=True))
-    np.testing.assert_allclose(log_probabilities, run.predictions["test"], rtol=1e-4, atol=1e-5)
-    with pytest.raises(SettingError, match="hidden13"):
-        activations(run, data, data.inputs[:1], "hidden13")
+        assert run.weights["hidden1/kernel"].shape == (64, 8)
 
 
 def test_error_bars_reach_the_bounds() -> None:

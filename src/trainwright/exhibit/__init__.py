@@ -27,7 +27,7 @@ from trainwright.exhibit.contract import (
     spelled,
 )
 from trainwright.exhibit.data import images
-from trainwright.exhibit.trainings import compare_all, kernel, runs_of
+from trainwright.exhibit.trainings import compare_all, runs_of
 
 __all__ = [
     "Claim",
@@ -42,7 +42,6 @@ __all__ = [
     "flat",
     "images",
     "intervals_cover",
-    "kernel",
     "named",
     "runs_of",
     "sign",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from trainwright.comparison.compare import Comparison, compare
 from trainwright.runs.run import Run
@@ -37,12 +34,3 @@ def runs_of(study: Study, arm: str, store: Path, *, learning_rate: float | None 
         for planned in study.plan
         if planned.arm == arm and planned.training.recipe.learning_rate == rate
     ]
-
-
-def kernel(run: Run, layer: str) -> NDArray[np.float32]:
-    """A layer's weights, (inputs, units): of `hidden1`, `hidden2`, ..., or of `output`."""
-    kernels: list[tuple[int, Any]] = sorted(
-        (int(name.split("/")[1]), weights) for name, weights in run.weights.items() if "kernel" in name
-    )
-    place = -1 if layer == "output" else int(layer.removeprefix("hidden")) - 1
-    return np.asarray(kernels[place][1])

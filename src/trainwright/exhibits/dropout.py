@@ -50,7 +50,7 @@ from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.comparison.results import Comparison
 from trainwright.data import Dataset
-from trainwright.diagnosis.instruments import activations
+from trainwright.diagnosis.layers import activations
 from trainwright.exhibit import (
     Claim,
     Exhibit,
@@ -74,6 +74,7 @@ from trainwright.strategies import dropout
 from trainwright.strategies.momentum import Momentum
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
+from trainwright.task import Classification
 from trainwright.training.predict import predict
 
 PAPER = "Srivastava et al. 2014"
@@ -228,7 +229,7 @@ def passes(run: Run, data: Dataset) -> Errors:
     The sets share passes, so at k = PASSES the scatter between them is some 30 % too small: √(1 - 50/100).
     """
     graphdef, state = nnx.split(Model.of(run, data).network())
-    x, y = data.inputs[data.splits.test], data.targets[data.splits.test]
+    x, y = data.standardized(data.splits.test)
     seeds = jax.random.split(jax.random.key(run.seed), KEPT)
     chances = np.exp(np.asarray(_random_passes(graphdef, state, jnp.asarray(x), seeds)))
     rng, errors = keys.generator(run.seed, "passes"), []
@@ -241,13 +242,14 @@ def passes(run: Run, data: Dataset) -> Errors:
 @partial(jax.jit, static_argnums=0)
 def _random_passes(graphdef: Any, state: Any, x: jax.Array, seeds: jax.Array) -> jax.Array:
     model = nnx.merge(graphdef, state)
-    logs: jax.Array = jax.lax.map(lambda key: predict(model, (), x, "classification", key=key), seeds)
+    logs: jax.Array = jax.lax.map(lambda key: predict(model, (), x, Classification(10), key=key), seeds)
     return logs
 
 
 def first_layer(run: Run, data: Dataset) -> NDArray[np.float32]:
     """The first hidden layer's activations on test images, (images, units)."""
-    return activations(run, data, data.inputs[data.splits.test], "hidden1")
+    x, _ = data.standardized(data.splits.test)
+    return activations(run, data, x, "hidden1")
 
 
 def average_by_enumeration(inputs: int = 10, units: int = 12) -> pd.DataFrame:

@@ -46,7 +46,6 @@ from trainwright.exhibit import (
     cautions,
     enumerated,
     images,
-    kernel,
     runs_of,
 )
 from trainwright.exhibit.panels import BLUE, GREEN, GREY, ORANGE, VERMILLION, along, learning_curve, shares
@@ -216,7 +215,7 @@ def first_weights(trained: Study, arm: str, store: Path) -> NDArray[np.float32]:
     for run in runs_of(trained, arm, store):
         data = trained.dataset(run.seed)
         inked = data.inputs[data.splits.train].any(axis=0).ravel()
-        kernels.append(kernel(run, "hidden1")[inked].ravel())
+        kernels.append(run.weights["hidden1/kernel"][inked].ravel())
     return np.concatenate(kernels)
 
 
