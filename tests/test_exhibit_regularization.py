@@ -1,115 +1,163 @@
-"""Regularization: what each penalty does to the weights, on a smaller study."""
+"""Regularization: what each penalty does to the weights, on a smaller study; claims on made-up numbers."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from comparisons import study
-from trainwright.data import DataSpec
+import comparisons
+from trainwright.comparison.compare import Comparison, compare
 from trainwright.exhibits import regularization
-from trainwright.exhibits.regularization import KINDS, STRENGTHS, Measured, claims, draw, measure, study_of
+from trainwright.exhibits.regularization import STRENGTHS, Weights
 from trainwright.studies.study import Study
 
 
+class Trained(NamedTuple):
+    """A small study and what it gave."""
+
+    study: Study
+    scores: pd.DataFrame
+    weights: Weights
+    zeros: pd.DataFrame
+    everything: Comparison
+
+
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    whole = study_of("quick")
-    arms = {name: recipe.replace(steps=800, evaluate_every=200) for name, recipe in whole.arms.items()}
-    small = Study(DataSpec("digits", examples=100), arms, seeds=2)
-    return measure(small, tmp_path_factory.mktemp("store"))
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    store = tmp_path_factory.mktemp("store")
+    study = regularization.study(regularization.SCALES["quick"]._replace(steps=800, seeds=2))
+    runs = study.run(store)
+    scores = regularization.scored(runs)
+    weights = regularization.first_layers(study, scores, store)
+    zeros = regularization.count_zeros(study, weights, store)
+    return Trained(study, scores, weights, zeros, compare(runs, reference="none", resampled=True))
 
 
-def test_the_book_s_statements_that_need_few_seeds(measured: Measured) -> None:
-    turn, _, sparse = claims(measured)[4:]
-    assert turn.holds, turn.seen
-    assert sparse.holds, sparse.seen
+def test_the_book_s_statement_that_needs_few_seeds(trained: Trained) -> None:
+    claim = regularization.sparse(trained.zeros, trained.weights)
+    assert claim.holds, claim.seen
 
 
-def test_a_penalty_helps_if_its_verdict_says_so(measured: Measured) -> None:
-    arms = study(["none", "L1 0.001", "L2 0.01", "max-norm 2"], shifts=(0, -0.01, 0.0, 0.01))
-    helps = claims(replace(measured, chosen=arms))[:3]
-    assert [claim.holds for claim in helps] == [True, False, False]
+def test_each_seed_draws_its_own_examples(trained: Trained) -> None:
+    one, other = (trained.study.dataset(seed) for seed in (0, 1))
+    assert not np.array_equal(one.splits.train, other.splits.train)
+    np.testing.assert_array_equal(one.splits.test, other.splits.test)
 
 
-SEEDS = np.array([0.0, 0.02, 0.01, 0.03])
+def test_a_penalty_helps_if_its_verdict_says_so() -> None:
+    arms = comparisons.study(["none", "L1 0.001", "L2 0.01", "max-norm 2"], shifts=(0, -0.01, 0.0, 0.01))
+    claims = [regularization.lowers(arms, arm.name) for arm in arms.arms[1:]]
+    assert [claim.holds for claim in claims] == [True, False, False]
 
 
-def made(measured: Measured, loss: float, fit: float) -> Measured:
-    """Four seeds with test loss 0.4 and training loss 0.1 without penalty, and these with each penalty."""
-    jitter = np.array([0.001, -0.001, 0.0, 0.002])
-    losses = {"none": 0.4 + SEEDS, **dict.fromkeys(KINDS, loss + SEEDS + jitter)}
-    fits = {"none": 0.1 + SEEDS / 2, **dict.fromkeys(KINDS, fit + SEEDS / 2)}
-    errors = measured.errors.copy()
-    errors["training loss"] = errors.strength.where(errors.penalty != "max-norm", -errors.strength)
-    return replace(measured, losses=losses, fits=fits, errors=errors)
+def made(**changes: dict[str, float]) -> pd.DataFrame:
+    """Four seeds: without penalty a training loss of 0.1 and a test loss of 0.4.
+
+    Along each penalty the training loss grows by 0.001 a step and the test loss is 0.3 at the third strength,
+    which is best in validation, and 0.35 elsewhere. `changes`: by column, the means of some arms instead.
+    """
+    rows = []
+    for penalty, strengths in {"none": (float("nan"),), **STRENGTHS}.items():
+        for place, strength in enumerate(strengths, 1):
+            arm = "none" if penalty == "none" else f"{penalty} {strength:g}"
+            test = 0.4 if arm == "none" else 0.3 if place == 3 else 0.35
+            losses = {
+                "training": 0.1 if arm == "none" else 0.1 + 0.001 * place,
+                "validation": test,
+                "test": test,
+            }
+            losses |= {split: means[arm] for split, means in changes.items() if arm in means}
+            own = 1e-4 * (
+                1 if arm in changes.get("training", {}) else place
+            )  # no difference is quite constant
+            for seed, jitter in enumerate((0.0, 0.02, 0.01, 0.03)):
+                shown = {
+                    f"{split} loss": mean + jitter + own * (-1) ** seed for split, mean in losses.items()
+                }
+                shown["test loss"] += own * (seed == 2)
+                rows.append(
+                    {
+                        "arm": arm,
+                        "penalty": penalty,
+                        "strength": strength,
+                        "seed": seed,
+                        "validation error": 0.1,
+                    }
+                    | shown
+                )
+    return pd.DataFrame(rows)
 
 
-def test_loss_on_new_examples_must_fall_for_every_penalty(measured: Measured) -> None:
-    assert regularization._tamed(made(measured, 0.3, 0.1)).holds
-    assert not regularization._tamed(made(measured, 0.4, 0.1)).holds
-    one = made(measured, 0.3, 0.1)
-    one.losses["L2"][:] = 0.4 + SEEDS
-    assert not regularization._tamed(one).holds
+BEST = {penalty: f"{penalty} {strengths[2]:g}" for penalty, strengths in STRENGTHS.items()}
 
 
-def test_the_gap_must_close_and_the_fit_be_paid_for(measured: Measured) -> None:
-    better = made(measured, 0.35, 0.12)
-    assert regularization._fit(better).holds
-    assert not regularization._fit(made(measured, 0.42, 0.12)).holds  # the gap is that without penalty
-    unmet = better.errors["training loss"].replace(-3.0, -2.0)  # two bounds that never bind
-    assert regularization._fit(replace(better, errors=better.errors.assign(**{"training loss": unmet}))).holds
-    fallen = better.errors.assign(**{"training loss": -better.errors["training loss"]})
-    assert not regularization._fit(replace(better, errors=fallen)).holds
+def test_the_best_is_found_on_validation() -> None:
+    assert regularization.tamed(made()) == list(BEST.values())
+    assert regularization.tamed(made(test={"L1 1e-06": 0.1})) == list(BEST.values())
+    assert regularization.tamed(made(validation={"L1 1e-06": 0.1}))[0] == "L1 1e-06"
 
 
-def test_too_strong_a_penalty_must_cost_fit_and_error(measured: Measured) -> None:
-    for column, said in (("training loss", "for 2 of the 3"), ("test error", "for 3 of the 3")):
-        errors = measured.errors.copy()
-        errors.loc["L2 0.1", column] = 0.0
-        claim = regularization._turn(errors)
-        assert not claim.holds
-        assert said in claim.seen
+def test_loss_on_new_examples_must_fall_for_every_penalty() -> None:
+    assert regularization.tames(made()).holds
+    assert not regularization.tames(made(test={BEST["L2"]: 0.4})).holds
+    assert not regularization.tames(made(test=dict.fromkeys(BEST.values(), 0.45))).holds
 
 
-def test_l2_that_leaves_the_weights_large_is_not_what_is_said(measured: Measured) -> None:
-    l2 = next(name for name in measured.weights if name.startswith("L2"))
-    large = replace(measured, weights=measured.weights | {l2: 2 * measured.weights["none"]})
-    assert not regularization._sparse(large).holds
-    dense = measured.zeros.assign(L1=measured.zeros["none"])
-    assert not regularization._sparse(replace(measured, zeros=dense)).holds
+def test_the_gap_must_close_and_the_fit_be_paid_for() -> None:
+    assert regularization.trades(made()).holds
+    assert not regularization.trades(made(test={BEST["L1"]: 0.45})).holds  # the gap has grown
+    flat = {"max-norm 3": 0.1, "max-norm 2": 0.1}  # two bounds that never bind
+    assert regularization.trades(made(training=flat)).holds
+    fallen = regularization.trades(made(training={"L2 0.1": 0.05}))
+    assert not fallen.holds
+    assert "falls for L2 of the penalties" in fallen.seen
 
 
-def test_a_penalty_lowers_the_loss_on_new_examples(measured: Measured) -> None:
-    none = measured.losses["none"]
-    assert measured.errors["test loss"]["none"] == pytest.approx(none.mean())
-    assert np.all(measured.losses["L2"] < none)  # seed by seed
-    for kind in KINDS:
-        along = measured.errors[measured.errors.penalty == kind]
-        assert measured.tamed[kind].name == along["validation loss"].idxmin()
+def test_too_strong_a_penalty_must_cost_fit_and_loss() -> None:
+    """Best are L1 1e-4, L2 3e-3 and max-norm 1.5: 1e-3, 3e-2 and 1 (the nearest to 0.75) are too strong."""
+    assert regularization.underfits(made()).holds
+    assert "L1 0.001" in regularization.underfits(made()).seen
+    for arm in ("L1 0.001", "L2 0.03", "max-norm 1"):
+        assert not regularization.underfits(made(test={arm: 0.3}, validation={arm: 0.35})).holds
+        assert not regularization.underfits(made(training={arm: 0.05})).holds
 
 
-def test_zeros_are_counted_within_one_step_of_l1(measured: Measured) -> None:
-    strength, bound, l1, _, _ = measured.zeros.iloc[5]
+def test_l2_that_leaves_the_weights_large_is_not_what_is_said(trained: Trained) -> None:
+    l2 = next(name for name in trained.weights if name.startswith("L2"))
+    large = trained.weights | {l2: 2 * trained.weights["none"]}
+    assert not regularization.sparse(trained.zeros, large).holds
+    dense = trained.zeros.assign(L1=trained.zeros["none"])
+    assert not regularization.sparse(dense, trained.weights).holds
+
+
+def test_the_scores_are_the_comparison_s(trained: Trained) -> None:
+    errors = regularization.means(trained.scores)["test error"]
+    for arm in trained.everything.arms:
+        assert errors[arm.name] == pytest.approx(arm.error.mean)
+
+
+def test_the_strongest_costs_at_most_a_tenth(trained: Trained) -> None:
+    scores = made()
+    scores.loc[scores.arm.isin(["L1 0.01", "L1 0.03"]), "validation error"] = 0.12
+    assert regularization.strongest(scores, "L1") == "L1 0.003"
+    scores.loc[scores.penalty == "L1", "validation error"] = 0.12
+    assert regularization.strongest(scores, "L1") == "L1 1e-06"
+
+
+def test_zeros_are_counted_within_one_step_of_l1(trained: Trained) -> None:
+    strength, bound, l1, _, _ = trained.zeros.iloc[5]
     assert bound == pytest.approx(0.1 * strength)
     assert 0 < l1 < 1
-    chosen = next(name for name in measured.weights if name.startswith("L1"))
-    row = measured.zeros.iloc[STRENGTHS["L1"].index(float(chosen.split()[1]))]
-    assert row["L1"] == pytest.approx(np.mean(np.abs(measured.weights[chosen]) <= row["ε λ"]))
+    chosen = next(name for name in trained.weights if name.startswith("L1"))
+    row = trained.zeros.iloc[STRENGTHS["L1"].index(float(chosen.split()[1]))]
+    assert row["L1"] == pytest.approx(np.mean(np.abs(trained.weights[chosen]) <= row["ε λ"]))
 
 
-def test_max_norm_holds_every_unit_within_the_ball(measured: Measured, tmp_path: Path) -> None:
-    assert list(regularization.COLOURS) == ["none", *KINDS]
-    chosen = next(name for name in measured.weights if name.startswith("max-norm"))
-    # Blank pixels' weights are missing here, so a unit's norm is at most c.
-    kernels = measured.weights[chosen].reshape(2, -1, 64)
-    assert np.linalg.norm(kernels, axis=1).max() <= float(chosen.split()[1]) * (1 + 1e-6)
-
-
-def test_the_picture_has_its_panels(measured: Measured) -> None:
-    titles = [axes.get_title() for axes in draw(measured).axes]
+def test_the_picture_has_its_panels(trained: Trained) -> None:
+    figure = regularization.draw(trained.scores, trained.weights, trained.everything)
+    titles = [axes.get_title() for axes in figure.axes]
     assert len(titles) == 4
     assert all(titles)

@@ -25,6 +25,7 @@ from trainwright.base import files
 from trainwright.base.cache import cache_folder
 from trainwright.base.errors import SettingError, TrainwrightError
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, flat, sign, spelled
+from trainwright.exhibit.panels import PALETTE
 from trainwright.report import html
 from trainwright.report.canvas import unique_ids
 from trainwright.report.catalogue import paragraphs
@@ -32,8 +33,6 @@ from trainwright.report.markdown import prose, row_of
 from trainwright.report.quantities import typeset
 from trainwright.studies.defaults import Budget
 
-# Okabe and Ito's colours, told apart by colour-blind readers; the yellow is too light for lines.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLE: dict[Any, Any] = {
     "figure.figsize": (7.6, 4.2),  # inches; a page is 760 CSS pixels wide
     "figure.dpi": 100,
@@ -54,7 +53,7 @@ STYLE: dict[Any, Any] = {
     "legend.edgecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=PALETTE),
     "axes.axisbelow": True,
     "grid.alpha": 0.25,
     "svg.hashsalt": "trainwright",  # the same drawing gives the same file

@@ -94,6 +94,8 @@ def compare(
     base = names.index(reference)
     data = choices[base].runs[0].data
     overlap = data["examples"]["test"] / data["examples"]["train"] if resampled else 0.0
+    if _only_training_is_drawn(choices[base].runs):
+        overlap = 0.0  # subsets of a large pool are all but independent, and the test split is one
     if delta is None:
         delta = fmean(one.error for one in scores[base]) / 10
     differences = _differences(scores, base, delta=delta, level=level, overlap=overlap)
@@ -142,6 +144,13 @@ def check_levels(delta: float | None, level: float) -> None:
         raise SettingError(f"level={level} must lie between 0.5 and 1, such as 0.95")
     if delta is not None and not 0 < delta < np.inf:
         raise SettingError(f"delta={delta} must be a positive number: the smallest difference that matters")
+
+
+def _only_training_is_drawn(runs: Sequence[Run]) -> bool:
+    """Whether the seeds have other data but the same test examples: the data's own test split."""
+    first = runs[0].predictions["test_targets"]
+    same_test = all(np.array_equal(run.predictions["test_targets"], first) for run in runs)
+    return same_test and (len(runs) == 1 or len({run.data["fingerprint"] for run in runs}) > 1)
 
 
 def _check_pair(place: str, run: Run, other: Run) -> None:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from trainwright.base import strict_json
-from trainwright.base.errors import StoreError
+from trainwright.base.errors import SettingError, StoreError
+from trainwright.comparison.measured import Measured
 from trainwright.comparison.paired import Verdict
 
 
@@ -90,6 +91,45 @@ class Comparison:
     command: str
     cautions: tuple[str, ...]
     resampled: bool = False  # each seed has its own splits, and the tests are Nadeau and Bengio's
+
+    def arm(self, name: str) -> ArmResult:
+        """The arm of this name. Raises `SettingError` if there is none."""
+        for arm in self.arms:
+            if arm.name == name:
+                return arm
+        raise SettingError(f"no arm {name!r}: choose one of {', '.join(arm.name for arm in self.arms)}")
+
+    def error_of(self, name: str) -> Measured:
+        """An arm's test error: in %, or for regression the RMSE in the target's unit."""
+        arm = self.arm(name)
+        error = self._measured(arm.error, len(arm.seeds), signed=False)
+        return error.times(100, "%") if self.task == "classification" else error
+
+    def gain(self, name: str) -> Measured:
+        """What an arm takes off the reference's test error: in percentage points, or in the target's unit.
+
+        A single seed shows no spread; then the interval is over the test examples, and says so. Raises
+        `SettingError` for an arm that is not here, and for the reference.
+        """
+        arm = self.arm(name)
+        if arm.difference is None:
+            raise SettingError(f"arm {name!r} is the reference, which the gains are over: name another")
+        interval, n, over = arm.difference.interval, len(arm.seeds), ""
+        if n == 1 and arm.difference.over_examples:
+            interval, n, over = arm.difference.over_examples, self.data["examples"]["test"], "test examples"
+        turned = Interval(-interval.mean, -interval.high, -interval.low)
+        gain = self._measured(turned, n, signed=True, over=over)
+        return gain.times(100, "points") if self.task == "classification" else gain
+
+    def best_on_validation(self, *names: str) -> ArmResult:
+        """Of these arms (all, if none is named) the one with the lowest validation error."""
+        arms = [self.arm(name) for name in names] or list(self.arms)
+        return min(arms, key=lambda arm: min(setting.validation_error for setting in arm.grid))
+
+    def _measured(self, interval: Interval, n: int, *, signed: bool, over: str = "") -> Measured:
+        return Measured(
+            interval.mean, interval.low, interval.high, n, signed=signed, level=self.level, over=over
+        )
 
     def to_json(self) -> str:
         """The comparison as JSON text; see `strict_json` for infinite bounds."""

@@ -33,7 +33,7 @@ from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import DataSpec, load
-from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, ExhibitResult
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, intervals_cover
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.report.quantities import significant
@@ -77,7 +77,7 @@ class EarlyStopping(Exhibit):
                 "MNIST: {:,} training, {:,} validation and {:,} test pictures of {}×{} pixels.".format(
                     *map(len, (data.splits.train, data.splits.validation, data.splits.test)), *data.shape
                 ),
-                ONE_DRAW,
+                intervals_cover(),
             ),
         )
 

@@ -19,13 +19,15 @@ that stops after a fixed number of steps, from small weights, already regularise
 penalty is a strong opponent, and a gain of a few tenths of a point needs many seeds to be told from chance.
 
 Source: the book's chapter 7; the penalties' strengths are a grid of our own. Each penalty's strength is
-chosen on the validation examples, by error and by loss; the test examples judge only these choices.
+chosen on the validation examples, by error and by loss; the test examples judge only these choices. Every
+seed draws training examples of its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,139 +36,70 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base.config import config
-from trainwright.comparison import paired
-from trainwright.comparison.compare import ArmResult, ArmRuns, Comparison, compare
-from trainwright.data import DataSpec
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
+from trainwright.comparison.compare import ArmRuns, Comparison, compare
+from trainwright.exhibit import (
+    Claim,
+    Exhibit,
+    ExhibitResult,
+    Measured,
+    Measurements,
+    cautions,
+    enumerated,
+    images,
+    runs_of,
+)
+from trainwright.exhibit.panels import BLUE, GREEN, GREY, ORANGE, VERMILLION, along, learning_curve, shares
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.report.figures import BLUE, GREEN, ORANGE, VERMILLION
-from trainwright.report.sentences import sentence
 from trainwright.runs.score import score
-from trainwright.runs.store import Store
 from trainwright.strategies.l1 import L1
 from trainwright.strategies.l2 import L2
 from trainwright.strategies.max_norm import MaxNorm
-from trainwright.strategy import Strategy
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 
-STRENGTHS = {
+BOOK = "Goodfellow et al. 2016, "
+PENALTIES = {"L1": L1, "L2": L2, "max-norm": MaxNorm}
+STRENGTHS = {  # from weak to strong
     "L1": (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
     "L2": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
-    "max-norm": (0.25, 0.5, 1.0, 1.5, 2.0, 3.0),
+    "max-norm": (3.0, 2.0, 1.5, 1.0, 0.5, 0.25),
 }
-KINDS = {"L1": L1, "L2": L2, "max-norm": MaxNorm}
-COLOURS = {"none": "#555555", "L1": VERMILLION, "L2": BLUE, "max-norm": GREEN}
-MARKERS = {"L1": "s", "L2": "o", "max-norm": "D"}
+TOO_STRONG = {"L1": 10.0, "L2": 10.0, "max-norm": 0.5}  # times the best strength
+LOOKS = {"L1": (VERMILLION, "s"), "L2": (BLUE, "o"), "max-norm": (GREEN, "D")}
+Weights = dict[str, NDArray[np.float32]]
 
 
-def study_of(budget: Budget) -> Study:
+class Scale(NamedTuple):
+    """How large everything is."""
+
+    data: str
+    examples: int
+    hidden: tuple[int, ...]
+    batch: int
+    steps: int
+    seeds: int
+
+
+SCALES: dict[Budget, Scale] = {
+    "quick": Scale("digits", 100, (64,), batch=25, steps=1500, seeds=16),
+    "full": Scale("mnist", 1000, (256, 256), batch=50, steps=8000, seeds=10),
+}
+
+
+def names(penalty: str, strengths: Iterable[float]) -> list[str]:
+    """The arms of a penalty."""
+    return [f"{penalty} {strength:g}" for strength in strengths]
+
+
+def study(s: Scale) -> Study:
     """Every strength of every penalty, beside none: few examples, many weights."""
-    if budget == "quick":
-        data, seeds = DataSpec("digits", examples=100), 16
-        base = Recipe(Mlp((64,)), learning_rate=0.1, batch_size=25, steps=1500, evaluate_every=125)
-    else:
-        data, seeds = DataSpec("mnist", examples=1000), 10
-        base = Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=50, steps=8000, evaluate_every=400)
-    arms = {"none": base}
-    for kind, strengths in STRENGTHS.items():
-        for strength in strengths:
-            penalty: Strategy = KINDS[kind](strength)
-            arms[f"{kind} {strength:g}"] = base.replace(strategies=(penalty,))
-    return Study(data, arms, seeds=seeds)
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What the trainings gave."""
-
-    errors: pd.DataFrame
-    """Per arm: penalty, strength, mean validation and test error, training, validation and test loss."""
-    chosen: Comparison
-    """None beside each penalty at the strength with the lowest validation error."""
-    tamed: dict[str, ArmResult]
-    """None, and by penalty the strength with the lowest validation loss."""
-    losses: dict[str, NDArray[np.float64]]
-    """By the names of `tamed`: the test loss of each seed."""
-    fits: dict[str, NDArray[np.float64]]
-    """By the names of `tamed`: the training loss of each seed, over the last steps."""
-    weights: dict[str, NDArray[np.float32]]
-    """By arm, none and each penalty at its `strongest`: first-layer weights, all seeds together."""
-    zeros: pd.DataFrame
-    """Per strength of L1: the share of |w| ≤ ε λ under L1, and with the same bound under none and L2."""
-
-
-def measure(study: Study, folder: Path) -> Measured:
-    """Train what the store in `folder` has not, and compare."""
-    runs = {arm.name: arm for arm in study.run(folder)}
-    everything = compare(list(runs.values()), reference="none")
-    losses = {name: losses_on_test(arm) for name, arm in runs.items()}
-    rows = []
-    for arm in everything.arms:
-        kind, _, strength = arm.name.partition(" ")
-        error = arm.grid[0].validation_error, arm.error.mean
-        loss = arm.curves["train_loss"].mean[-1], arm.curves["validation_loss"].mean[-1]
-        rows.append((arm.name, kind, float(strength or "nan"), *error, *loss, losses[arm.name].mean()))
-    columns = ["arm", "penalty", "strength", "validation error", "test error"]
-    columns += [f"{split} loss" for split in ("training", "validation", "test")]
-    errors = pd.DataFrame(rows, columns=columns).set_index("arm")
-    best = ["none", *(str(errors[errors.penalty == kind]["validation error"].idxmin()) for kind in KINDS)]
-    chosen = compare([ArmRuns(name, runs[name].runs) for name in best], reference="none")
-    arms = {arm.name: arm for arm in everything.arms}
-    lowest = {kind: str(errors[errors.penalty == kind]["validation loss"].idxmin()) for kind in KINDS}
-    tamed = {kind: arms[name] for kind, name in {"none": "none", **lowest}.items()}
-    shown = ["none", *(strongest(errors, kind) for kind in KINDS)]
-    weights = {name: _first_weights(study, name, folder) for name in {*shown, *_named("L1")}}
-    return Measured(
-        errors,
-        chosen,
-        tamed,
-        {kind: losses[arm.name] for kind, arm in tamed.items()},
-        {kind: losses_on_training(runs[arm.name]) for kind, arm in tamed.items()},
-        {name: weights[name] for name in shown},
-        _zeros(study, weights, shown[2]),
-    )
-
-
-def strongest(errors: pd.DataFrame, kind: str) -> str:
-    """A penalty's strongest arm that costs at most a tenth of the validation error; the weakest if all do."""
-    along = errors[errors.penalty == kind].sort_values("strength", ascending=kind == "max-norm")
-    cheap = along[along["validation error"] <= 1.1 * errors["validation error"]["none"]]
-    return str(cheap.index[0] if len(cheap) else along.index[-1])
-
-
-def losses_on_test(arm: ArmRuns) -> NDArray[np.float64]:
-    """The mean negative log-probability of the right class on test examples, per seed."""
-    return np.array([score(run, "test").loss for run in next(iter(arm.runs.values()))])
-
-
-def losses_on_training(arm: ArmRuns) -> NDArray[np.float64]:
-    """The last training loss of the curve, without the penalty, per seed."""
-    return np.array([run.history["train_loss"][-1] for run in next(iter(arm.runs.values()))])
-
-
-def _named(kind: str) -> list[str]:
-    return [f"{kind} {strength:g}" for strength in STRENGTHS[kind]]
-
-
-def _first_weights(study: Study, arm: str, folder: Path) -> NDArray[np.float32]:
-    """The first layer's weights from pixels that are not blank throughout, over all seeds."""
-    data, store = study.dataset(), Store(folder)
-    inked = data.inputs[data.splits.train].any(axis=0).ravel()
-    first = min(name for name in store.read(study.plan[0].digest, weights=True).weights if "kernel" in name)
-    digests = [one.digest for one in study.plan if one.arm == arm]
-    kernels = [store.read(digest, weights=True).weights[first][inked] for digest in digests]
-    return np.concatenate([kernel.ravel() for kernel in kernels])
-
-
-def _zeros(study: Study, weights: dict[str, NDArray[np.float32]], l2: str) -> pd.DataFrame:
-    rate = study.arms["none"].learning_rate
-    rows = []
-    for name, strength in zip(_named("L1"), STRENGTHS["L1"], strict=True):
-        shares = [float(np.mean(np.abs(weights[arm]) <= rate * strength)) for arm in (name, "none", l2)]
-        rows.append((strength, rate * strength, *shares))
-    return pd.DataFrame(rows, columns=["λ of L1", "ε λ", "L1", "none", l2])
+    plain = Recipe(Mlp(s.hidden), learning_rate=0.1, batch_size=s.batch, steps=s.steps)
+    arms = {"none": plain.replace(evaluate_every=s.steps // 12)}
+    for penalty, strengths in STRENGTHS.items():
+        recipes = (arms["none"].adding(PENALTIES[penalty](strength)) for strength in strengths)
+        arms |= dict(zip(names(penalty, strengths), recipes, strict=True))
+    return Study(images(s.data, train=s.examples), arms, s.seeds, resample=True)
 
 
 @config
@@ -176,189 +109,253 @@ class Regularization(Exhibit):
     title = "Penalties on the weights tame a network that overfits"
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        study = study_of(budget)
-        measured = measure(study, store)
-        few, recipe = len(study.dataset().splits.train), study.arms["none"]
-        note = (
-            f"{study.data.source}, {few} training examples, {recipe.network}, {recipe.length(few):,} steps "
-            f"of batch {recipe.batch_size} at learning rate {recipe.learning_rate:g}, {study.seeds} seeds."
+        s = SCALES[budget]
+        trained = study(s)
+        runs = trained.run(store)
+        scores = scored(runs)
+        chosen = [best(scores, penalty, "validation error") for penalty in PENALTIES]
+        comparison = compare(
+            [arm for arm in runs if arm.name in ("none", *chosen)], reference="none", resampled=True
         )
-        scaled = ("Scaled down: 8×8 digits and one hidden layer; full is MNIST and two layers of 256.",) * (
-            budget == "quick"
-        )
-        return ExhibitResult(
-            self.name,
-            self.title,
-            draw(measured),
+        everything = compare(runs, reference="none", resampled=True)
+        weights = first_layers(trained, scores, store)
+        zeros = count_zeros(trained, weights, store)
+        return self.result(
+            draw(scores, weights, everything),
             {
-                "Errors (fractions) and losses (nats) at each strength": measured.errors,
-                "Share of first-layer weights with |w| ≤ ε λ": measured.zeros,
+                "Errors (fractions) and losses (nats) at each strength": means(scores),
+                "Share of first-layer weights with |w| ≤ ε λ": zeros,
             },
-            claims(measured),
-            (note, *scaled, *cautions(measured.chosen)),
+            (
+                *(lowers(comparison, arm) for arm in chosen),
+                tames(scores),
+                underfits(scores),
+                trades(scores),
+                sparse(zeros, weights),
+            ),
+            (
+                f"{s.data}, {s.examples} training examples, {s.steps:,} steps of batch {s.batch} at learning "
+                f"rate 0.1, hidden layers of {s.hidden}, {s.seeds} seeds.",
+                "Scaled down: 8×8 digits and one hidden layer; full is MNIST and two layers of 256."
+                if budget == "quick"
+                else "",
+                *cautions(comparison),
+            ),
         )
 
 
-def claims(measured: Measured) -> tuple[Claim, ...]:
-    """The book's statements beside the numbers."""
-    tamed = [
-        Claim(
-            f"{arm.name.split()[0]} lowers the test error of a network that overfits.",
-            "Goodfellow et al. 2016, sections 7.1 and 7.2",
-            sentence(arm, measured.chosen),
-            arm.difference.verdict == "helps",
-        )
-        for arm in measured.chosen.arms
-        if arm.difference
-    ]
-    return (*tamed, _tamed(measured), _turn(measured.errors), _fit(measured), _sparse(measured))
+def scored(runs: list[ArmRuns]) -> pd.DataFrame:
+    """A row for each run: arm, penalty, strength, seed, errors (fractions) and losses (nats, no penalty)."""
+    rows = []
+    for arm in runs:
+        penalty, _, strength = arm.name.partition(" ")
+        for run in next(iter(arm.runs.values())):
+            row = {
+                "arm": arm.name,
+                "penalty": penalty,
+                "strength": float(strength or "nan"),
+                "seed": run.seed,
+            }
+            validation, test = score(run, "validation"), score(run, "test")
+            row |= {"validation error": validation.error, "test error": test.error}
+            row |= {"training loss": run.history["train_loss"][-1]}
+            rows.append(row | {"validation loss": validation.loss, "test loss": test.loss})
+    return pd.DataFrame(rows)
 
 
-def _tamed(measured: Measured) -> Claim:
-    """Each penalty at the strength with the lowest validation loss, judged by the test loss."""
-    none, *others = measured.losses
-    changes = {kind: paired.estimate(measured.losses[kind] - measured.losses[none]) for kind in others}
-    said = (
-        f"{measured.tamed[kind].name} {one.mean:+.3f} ({one.interval(0.95)[0]:+.3f} to "
-        f"{one.interval(0.95)[1]:+.3f})"
-        for kind, one in changes.items()
+def means(scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores averaged over the seeds, by arm."""
+    kept = ["arm", "penalty", "strength"]
+    averaged = scores.groupby(kept, sort=False, dropna=False).mean().drop(columns="seed")
+    return averaged.reset_index(kept[1:])
+
+
+def best(scores: pd.DataFrame, penalty: str, column: str) -> str:
+    """The arm of a penalty with the lowest mean."""
+    return str(scores[scores.penalty == penalty].groupby("arm")[column].mean().idxmin())
+
+
+def tamed(scores: pd.DataFrame) -> list[str]:
+    """For each penalty the arm with the lowest validation loss."""
+    return [best(scores, penalty, "validation loss") for penalty in PENALTIES]
+
+
+def change(scores: pd.DataFrame, column: str, arm: str, other: str = "none") -> Measured:
+    """An arm's loss minus another's, seed by seed."""
+    by_seed = scores.pivot(index="seed", columns="arm", values=column)
+    return Measured.of(by_seed[arm] - by_seed[other], "nats")
+
+
+def first_layers(trained: Study, scores: pd.DataFrame, store: Path) -> Weights:
+    """First-layer weights of none and of each penalty at its `strongest`."""
+    arms = ["none", *(strongest(scores, penalty) for penalty in PENALTIES)]
+    return {arm: first_weights(trained, arm, store) for arm in arms}
+
+
+def count_zeros(trained: Study, weights: Weights, store: Path) -> pd.DataFrame:
+    """For each λ of L1 the share of first-layer weights within ε λ: under L1, and under none and L2."""
+    rate, (_, _, l2, _), rows = trained.arms["none"].learning_rate, weights, []
+    for strength in STRENGTHS["L1"]:
+        l1 = first_weights(trained, f"L1 {strength:g}", store)
+        compared = {"L1": l1, "none": weights["none"], l2: weights[l2]}
+        small = {arm: float(np.mean(np.abs(w) <= rate * strength)) for arm, w in compared.items()}
+        rows.append({"λ of L1": strength, "ε λ": rate * strength, **small})
+    return pd.DataFrame(rows)
+
+
+def strongest(scores: pd.DataFrame, penalty: str) -> str:
+    """A penalty's strongest arm that costs at most a tenth of the validation error; the weakest if all do."""
+    errors, arms = means(scores)["validation error"], names(penalty, STRENGTHS[penalty])
+    return [arms[0], *(arm for arm in arms if errors[arm] <= 1.1 * errors["none"])][-1]
+
+
+def first_weights(trained: Study, arm: str, store: Path) -> NDArray[np.float32]:
+    """The first layer's weights from pixels that are not blank throughout, over all seeds."""
+    kernels = []
+    for run in runs_of(trained, arm, store):
+        data = trained.dataset(run.seed)
+        inked = data.inputs[data.splits.train].any(axis=0).ravel()
+        kernels.append(run.weights["hidden1/kernel"][inked].ravel())
+    return np.concatenate(kernels)
+
+
+# The book's statements beside the numbers.
+
+
+def lowers(comparison: Comparison, arm: str) -> Claim:
+    """The penalty at the strength with the lowest validation error, by the comparison's verdict."""
+    difference = comparison.arm(arm).difference
+    verdict = difference.verdict if difference else "cannot tell"
+    return Claim(
+        f"{arm.split()[0]} lowers the test error of a network that overfits.",
+        BOOK + "sections 7.1 and 7.2",
+        f"{arm}, the best in validation error, takes {comparison.gain(arm)} off a test error of "
+        f"{comparison.error_of('none').mean:.2f} %; verdict, with Holm's correction: {verdict}.",
+        verdict == "helps",
     )
+
+
+def tames(scores: pd.DataFrame) -> Claim:
+    """Each penalty at the strength with the lowest validation loss, judged by the test loss."""
+    changes = Measurements({arm: change(scores, "test loss", arm) for arm in tamed(scores)})
     return Claim(
         "A penalty tames a network that overfits: its loss on new examples falls.",
-        "Goodfellow et al. 2016, chapter 7, introduction",
-        f"test loss without penalty {measured.losses[none].mean():.3f} nats; with the strength that is best "
-        f"in validation loss {', '.join(said)} (95 % intervals, n = {len(measured.losses[none])} seeds, "
-        "paired).",
-        all(one.interval(0.95)[1] < 0 for one in changes.values()),
+        BOOK + "chapter 7, introduction",
+        f"test loss without penalty {means(scores)['test loss']['none']:.3f} nats; at the strength "
+        f"that is best in validation loss it changes by {changes}.",
+        changes.all_negative,
     )
 
 
-def _turn(errors: pd.DataFrame) -> Claim:
-    """Too strong a penalty underfits: the strongest does worse than none, on training and test examples."""
-    none = errors.loc["none"]
-    strongest = [errors.loc[name] for name in (_named("L1")[-1], _named("L2")[-1], _named("max-norm")[0])]
-    higher = [bool(one["training loss"] > none["training loss"]) for one in strongest]
+def underfits(scores: pd.DataFrame) -> Claim:
+    """Not at the grid's end, where the statement would be trivial, but at `TOO_STRONG` times the best."""
+    fit, new = Measurements(), Measurements()
+    for at_best in tamed(scores):
+        penalty, strength = at_best.split()
+        wanted = TOO_STRONG[penalty] * float(strength)
+        nearest = min(STRENGTHS[penalty], key=lambda x: abs(np.log(x / wanted)))
+        arm = f"{penalty} {nearest:g}"
+        fit[arm], new[arm] = (change(scores, f"{on} loss", arm, at_best) for on in ("training", "test"))
     return Claim(
         "Too strong a penalty makes the network underfit.",
-        "Goodfellow et al. 2016, sections 5.2.2 and 7.1",
-        f"test error {100 * none['test error']:.1f} % without penalty; at the strongest of each "
-        + ", ".join(
-            f"{100 * one['test error']:.1f} % ({name})" for one, name in zip(strongest, KINDS, strict=True)
-        )
-        + f"; the training loss is higher than without penalty for {sum(higher)} of the {len(higher)}.",
-        all(higher) and all(one["test error"] > none["test error"] for one in strongest),
+        BOOK + "sections 5.2.2 and 7.1",
+        "at ten times the strength that is best in validation loss (half the bound for max-norm), the "
+        f"training loss changes by {fit}, the test loss by {new}.",
+        fit.all_positive and new.all_positive,
     )
 
 
-def _fit(measured: Measured) -> Claim:
+def trades(scores: pd.DataFrame) -> Claim:
     """Along the strength the training loss never falls; at the best the gap to the test loss closes.
 
     A bound that is never met changes nothing, so neighbouring strengths may have the same loss.
     """
-    rises = []
-    for kind in KINDS:
-        along = measured.errors[measured.errors.penalty == kind]
-        along = along.sort_values("strength", ascending=kind != "max-norm")
-        rises.append(bool(np.all(np.diff(along["training loss"]) >= 0)))
-    gaps = {kind: loss - measured.fits[kind] for kind, loss in measured.losses.items()}
-    none, *others = gaps
-    changes = {kind: paired.estimate(gaps[kind] - gaps[none]) for kind in others}
-    said = (
-        f"{measured.tamed[kind].name} {one.mean:+.3f} ({one.interval(0.95)[0]:+.3f} to "
-        f"{one.interval(0.95)[1]:+.3f})"
-        for kind, one in changes.items()
-    )
+    gaps = scores.assign(gap=scores["test loss"] - scores["training loss"])
+    changes = Measurements({arm: change(gaps, "gap", arm) for arm in tamed(scores)})
+    fit = means(gaps)
+    falls = [p for p, x in STRENGTHS.items() if np.any(np.diff(fit["training loss"][names(p, x)]) < 0)]
     return Claim(
         "A penalty trades fit to the training examples for a smaller gap between training and new examples.",
-        "Goodfellow et al. 2016, chapter 7, introduction",
-        f"training loss never falls as the strength grows for {sum(rises)} of {len(rises)} penalties; test "
-        f"minus training loss without penalty {gaps[none].mean():.3f} nats; with the strength that is best "
-        f"in validation loss {', '.join(said)} (95 % intervals, n = {len(gaps[none])} seeds, paired).",
-        all(rises) and all(one.interval(0.95)[1] < 0 for one in changes.values()),
+        BOOK + "chapter 7, introduction",
+        f"along the strength the training loss falls for {enumerated(falls)} of the penalties; test minus "
+        f"training loss without penalty {fit.gap['none']:.3f} nats; at the strength that is best in "
+        f"validation loss it changes by {changes}.",
+        not falls and changes.all_negative,
     )
 
 
-def _sparse(measured: Measured) -> Claim:
+def sparse(zeros: pd.DataFrame, weights: Weights) -> Claim:
     """Without penalty the weights are spread over about 1, so a bound of ε λ catches hardly any by chance."""
-    zeros, (_, l1_name, l2_name, _) = measured.zeros, measured.weights
-    row = zeros.loc[[f"L1 {strength:g}" == l1_name for strength in zeros["λ of L1"]]].iloc[0]
-    l1, none, l2 = row.iloc[2:]
-    size = {name: float(np.sqrt(np.mean(np.square(ones)))) for name, ones in measured.weights.items()}
-    grows = np.diff(zeros["L1"]) >= 0
+    _, l1_arm, l2_arm, _ = weights
+    row = zeros[[f"L1 {strength:g}" == l1_arm for strength in zeros["λ of L1"]]].iloc[0]
+    l1, none, l2 = row[["L1", "none", l2_arm]]
+    size = {arm: float(np.sqrt(np.mean(np.square(w)))) for arm, w in weights.items()}
+    falls = int((np.diff(zeros["L1"]) < 0).sum())
     return Claim(
         "L1 makes weights zero; L2 makes them small.",
-        "Goodfellow et al. 2016, section 7.1.2",
-        f"at the largest strengths that cost at most a tenth of the validation error, {l1_name} holds "
+        BOOK + "section 7.1.2",
+        f"at the largest strengths that cost at most a tenth of the validation error, {l1_arm} holds "
         f"{100 * l1:.0f} % of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without "
-        f"penalty {100 * none:.2f} %, with {l2_name} "
-        f"{100 * l2:.2f} % of them are so small. Sparse is taken to be more than a tenth, and more than five "
-        f"times as many as in both others. With λ the share fell at {sum(~grows)} of {len(grows)} steps. "
-        f"Root mean square weight: {size['none']:.3f} without penalty, {size[l2_name]:.3f} with {l2_name}.",
-        bool(l1 > 0.1 and l1 > 5 * max(none, l2) and grows.all() and size[l2_name] < size["none"]),
+        f"penalty {100 * none:.2f} %, with {l2_arm} {100 * l2:.2f} % of them are so small. Sparse is "
+        "taken to be more than a tenth, and more than five times as many as in both others. With λ the share "
+        f"fell at {falls} of {len(zeros) - 1} steps. Root mean square weight: {size['none']:.3f} without "
+        f"penalty, {size[l2_arm]:.3f} with {l2_arm}.",
+        bool(l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]),
     )
 
 
-def draw(measured: Measured) -> Figure:
-    """Error along strength (two panels), the weights' histograms, and the curves of the chosen strengths."""
+def draw(scores: pd.DataFrame, weights: Weights, everything: Comparison) -> Figure:
+    """Error along strength (two panels), the weights' histograms, and the curves of the best in loss."""
     figure = Figure(figsize=(7.6, 7.4), layout="constrained")
     (penalties, norms), (histogram, curves) = figure.subplots(2, 2)
-    _along(penalties, measured.errors, ("L1", "L2"), "strength λ")
-    _along(norms, measured.errors, ("max-norm",), "largest norm c (weak to the right)")
-    _histogram(histogram, measured.weights)
-    lowest = min(KINDS, key=lambda kind: measured.tamed[kind].curves["validation_loss"].mean[-1])
-    for kind in ("none", lowest):
-        _curves(curves, measured.tamed[kind])
+    draw_strengths(penalties, scores, "L1", "L2")
+    penalties.set(xlabel="strength λ")
+    draw_strengths(norms, scores, "max-norm")
+    norms.set(xlabel="largest norm c (weak to the right)")
+    norms.set_xticks(STRENGTHS["max-norm"], [f"{norm:g}" for norm in STRENGTHS["max-norm"]])
+    norms.minorticks_off()
+
+    reach = float(np.quantile(np.abs(weights["none"]), 0.999))
+    shares(
+        histogram, weights, np.linspace(-reach, reach, 62), [GREY, *(colour for colour, _ in LOOKS.values())]
+    )
+    histogram.set(title="First-layer weights", xlabel="weight")
+
+    losses = means(scores)["validation loss"]
+    lowest = min(tamed(scores), key=lambda arm: float(losses[arm]))
+    for arm, colour in (("none", ORANGE), (lowest, LOOKS[lowest.split()[0]][0])):
+        for split, dashes in (("validation", "-"), ("train", "--")):
+            label = f"{arm.replace('none', 'no penalty')}, {split.replace('train', 'training')}"
+            learning_curve(curves, everything.arm(arm), f"{split}_loss", color=colour, ls=dashes, label=label)
     curves.set(title="Learning curves", xlabel="step", ylabel="loss (nats)", yscale="log")
     curves.set_ylim(bottom=curves.get_ylim()[0] / 8)  # room for the legend
-    curves.legend(fontsize=9, frameon=False, loc="lower left")
     for axes in (penalties, norms, histogram, curves):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.title.set_fontsize(11)
+        axes.legend()
     return figure
 
 
-def _along(axes: Axes, errors: pd.DataFrame, kinds: tuple[str, ...], label: str) -> None:
-    for kind in kinds:
-        along = errors[errors.penalty == kind]
-        for split, style in (("test", "-"), ("validation", ":")):
-            axes.plot(
-                along.strength,
-                100 * along[f"{split} error"],
-                style,
-                color=COLOURS[kind],
-                marker=MARKERS[kind],
-                markersize=5,
-                lw=1.5 if split == "test" else 1,
-                label=f"{kind}, {split}",
-            )
-    none = 100 * float(errors["test error"].iloc[0])
-    axes.axhline(none, color=COLOURS["none"], ls="--", lw=1.2, label="no penalty, test")
-    axes.set(title=f"Error along the strength of {' and '.join(kinds)}", xlabel=label, ylabel="error (%)")
-    axes.set(xscale="log", yscale="log")
+def draw_strengths(axes: Axes, scores: pd.DataFrame, *penalties: str) -> None:
+    """Test and validation errors along the strength, with intervals over the seeds for the test errors."""
+    for penalty in penalties:
+        colour, marker = LOOKS[penalty]
+        at = scores[scores.penalty == penalty].groupby("strength")
+        test = {strength: Measured.of(100 * rows["test error"], "%") for strength, rows in at}
+        along(axes, test, color=colour, marker=marker, label=f"{penalty}, test")
+        validation = 100 * at["validation error"].mean()
+        axes.plot(
+            validation.index,
+            validation,
+            ":",
+            color=colour,
+            marker=marker,
+            ms=4,
+            lw=1,
+            label=f"{penalty}, validation",
+        )
+    none = 100 * float(means(scores)["test error"]["none"])
+    axes.axhline(none, color=GREY, ls="--", lw=1.2, label="no penalty, test")
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 90) if none / 2 < tick]
+    axes.set(title=f"Error along the strength of {' and '.join(penalties)}", ylabel="error (%)")
+    axes.set(xscale="log", yscale="log")
     axes.set_yticks(ticks, [str(tick) for tick in ticks])
-    if kinds == ("max-norm",):
-        axes.set_xticks(STRENGTHS["max-norm"], [f"{norm:g}" for norm in STRENGTHS["max-norm"]])
-    axes.minorticks_off()
-    axes.legend(fontsize=9, frameon=False)
-
-
-def _histogram(axes: Axes, weights: dict[str, NDArray[np.float32]]) -> None:
-    reach = float(np.quantile(np.abs(weights["none"]), 0.999))
-    bins = np.linspace(-reach, reach, 62)
-    for name, ones in weights.items():
-        share = 100 * np.histogram(ones, bins)[0] / len(ones)
-        axes.stairs(share, bins, label=name, color=COLOURS[name.split()[0]], lw=1.4)
-    axes.set(title="First-layer weights", xlabel="weight", ylabel="share per bin (%)", yscale="log")
-    axes.legend(fontsize=9, frameon=False)
-
-
-def _curves(axes: Axes, arm: ArmResult) -> None:
-    kind = arm.name.split()[0]
-    colour = COLOURS[kind] if kind != "none" else ORANGE
-    for column, style in (("validation_loss", "-"), ("train_loss", "--")):
-        curve = arm.curves[column]
-        name = column.removesuffix("_loss").replace("train", "training", 1)
-        label = f"{'no penalty' if kind == 'none' else arm.name}, {name}"
-        axes.plot(curve.steps, curve.mean, style, color=colour, label=label)
-        axes.fill_between(curve.steps, curve.low, curve.high, color=colour, alpha=0.2, lw=0)
+    axes.tick_params(axis="y", which="minor", left=False)

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from trainwright.base.config import config
 from trainwright.comparison import paired
 from trainwright.data import DataSpec
-from trainwright.exhibit import ONE_DRAW, Claim, Exhibit, ExhibitResult
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, intervals_cover
 from trainwright.network import NetworkBuilder
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -186,7 +186,7 @@ class Universality(Exhibit):
             (
                 f"{seeds} seeds of each width, {steps:,} steps in one dimension, {steps // 2:,} for the"
                 " surface; steps of batch 100, Adam, units spread over the inputs at the start.",
-                ONE_DRAW,
+                intervals_cover(),
             ),
         )
 

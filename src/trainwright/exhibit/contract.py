@@ -6,6 +6,7 @@ what the lecture or its source says, claim by claim.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,8 @@ from trainwright.comparison.results import Comparison
 from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
 
-ONE_DRAW = "Intervals are over seeds (first weights, order of the batches), for one draw of the data."
+ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the data."
+EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which examples are trained on."
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,15 @@ class Claim:
 
 
 def cautions(*comparisons: Comparison) -> tuple[str, ...]:
-    """What to mind about studies' intervals: what they leave out, and each comparison's cautions, once."""
-    found = dict.fromkeys(one for comparison in comparisons for one in comparison.cautions)
-    return (ONE_DRAW, *(one[:1].upper() + one[1:] + "." for one in found))
+    """What to know about studies' intervals: what they cover, and each comparison's cautions, once."""
+    warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
+    redrawn = bool(comparisons) and all(comparison.resampled for comparison in comparisons)
+    return (intervals_cover(redrawn), *(text[:1].upper() + text[1:] + "." for text in warnings))
+
+
+def intervals_cover(redrawn: bool = False) -> str:
+    """What chance the intervals cover: that of the data too where they are drawn for each seed."""
+    return EACH_DRAW if redrawn else ONE_DRAW
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +75,18 @@ class Exhibit(Config):
         `store` is where trainings are kept: an exhibit that is made again finds them there.
         """
         raise NotImplementedError
+
+    def result(
+        self,
+        figure: Figure,
+        tables: dict[str, pd.DataFrame],
+        claims: Iterable[Claim],
+        notes: Iterable[str] = (),
+    ) -> ExhibitResult:
+        """What `make` hands back, under the exhibit's name and title; empty notes are left out."""
+        return ExhibitResult(
+            self.name, self.title, figure, tables, tuple(claims), tuple(note for note in notes if note)
+        )
 
 
 def sign(claim: Claim) -> str:

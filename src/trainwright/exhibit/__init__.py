@@ -1,0 +1,49 @@
+"""What an exhibit is, and the words that exhibits are written in.
+
+An exhibit is an essay in a file: its question and its source (the docstring), its scales, its studies, its
+claims and its figure. `exhibits/regularization.py` is one to copy from. The words:
+
+- `SCALES = {"quick": ..., "full": ...}`: how large everything is, as data.
+- `images("mnist", train=1000)`: pictures to train on, drawn anew for each seed.
+- `Recipe.adding(strategy)`, `compare_all(studies, store)`, `runs_of(study, arm, store)`: train and compare.
+- `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
+  n = 10)", and knows whether it is `.positive`; `Measured.of(values, "nats")` for any other quantity.
+- `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list.
+- `Claim(says, source, seen, holds)`: made by a pure public function of numbers, so that a test can feed it
+  made-up ones both ways.
+- `panels`: the drawing that several have in common, in one palette.
+"""
+
+from trainwright.comparison.measured import Measured, Measurements, enumerated, named
+from trainwright.comparison.sweep import Sweep
+from trainwright.exhibit.contract import (
+    Claim,
+    Exhibit,
+    ExhibitResult,
+    cautions,
+    flat,
+    intervals_cover,
+    sign,
+    spelled,
+)
+from trainwright.exhibit.data import images
+from trainwright.exhibit.trainings import compare_all, runs_of
+
+__all__ = [
+    "Claim",
+    "Exhibit",
+    "ExhibitResult",
+    "Measured",
+    "Measurements",
+    "Sweep",
+    "cautions",
+    "compare_all",
+    "enumerated",
+    "flat",
+    "images",
+    "intervals_cover",
+    "named",
+    "runs_of",
+    "sign",
+    "spelled",
+]

@@ -1,0 +1,47 @@
+"""Images: pictures to train on, fewer and smaller where an exhibit is a model of the real experiment."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainwright.data import DataSpec, load, pixels
+
+
+def images(
+    name: str,
+    *,
+    train: int | None = None,
+    pool: int | None = None,
+    test: int | None = None,
+    halved: bool = False,
+) -> DataSpec:
+    """A known image set with so many training examples (all, if `train` is None).
+
+    Which ones is drawn by `resample`, so that a study with `resample=True` draws a subset for each seed
+    and its intervals cover the draw. It is made from the first `pool` of the set's training images, less the
+    validation split; validation keeps its size whatever `train`. The test split is the first `test` of the
+    set's test images (of its fixed split where it has none of its own), the same for all seeds.
+    `halved`: each pixel is the mean of four.
+
+    >>> images("mnist", train=100)
+    DataSpec(source='mnist', target=None, task=None, resample=None, examples=100)
+    """
+    if name != "digits" and pool is None and test is None and not halved:
+        return DataSpec(name, examples=train)
+    return DataSpec(_arrays(name, pool, test, halved), task="classification", examples=train)
+
+
+@lru_cache(maxsize=4)
+def _arrays(name: str, pool: int | None, test: int | None, halved: bool) -> tuple[NDArray[Any], ...]:
+    """Training and test images, each with its classes; cached, for studies at several sizes share them."""
+    data = load(name)
+    training = np.sort(np.concatenate([data.splits.train, data.splits.validation]))
+    arrays: list[NDArray[Any]] = []
+    for rows in (training[:pool], data.splits.test[:test]):
+        pictures = data.inputs[rows]
+        arrays += [pixels.halved(pictures) if halved else pictures, data.targets[rows]]
+    return tuple(arrays)
