@@ -223,7 +223,7 @@ def write_digit_struct(path: Path, files: dict[str, list[Digit]]) -> None:
             names[i, 0] = refer(np.array([[ord(c)] for c in name], np.uint16))
             group = references.create_group(f"box{i}")
             boxes[i, 0] = group.ref
-            for key in Digit._fields:
+            for key in Digit.__annotations__:
                 values = [float(getattr(d, key) or 10) if key == "label" else getattr(d, key) for d in digits]
                 if len(values) == 1:
                     group.create_dataset(key, data=np.array([values], np.float64))
