@@ -277,9 +277,9 @@ def test_mixed_sizes_and_greys_are_read_in_one_shape_and_noted(tmp_path: Path) -
     raw = read(tmp_path)
     assert raw.inputs.shape == (14, 8, 8, 3)
     assert raw.notes == (
-        "1 of 14 images are grey: read as colour, with three equal channels",
+        "grey images (1 of 14) are read as colour, with three equal channels",
         "images of 8×8 ... 10×20 pixels: the shorter side is scaled to 8, the square at the centre is kept; "
-        "1 are enlarged",
+        "smaller ones (1) are enlarged",
     )
     grey = raw.inputs[list(raw.targets.index).index("dog/grey.png")]
     assert (grey == grey[..., :1]).all()
@@ -347,7 +347,7 @@ def test_linked_folders_are_followed(tmp_path: Path) -> None:
 
 def test_folders_that_are_no_data_set_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: no image in it; give a folder that holds a folder"):
+    with pytest.raises(DataError, match=r"empty: no image in it; give files that end in \.bmp, .*\.webp$"):
         load(tmp_path / "empty")
     with pytest.raises(DataError, match=r"one/train: no images to train on"):
         load(parts(tmp_path / "one", test=6))
@@ -626,8 +626,8 @@ def test_images_to_predict_for(tmp_path: Path) -> None:
     ]:
         with pytest.raises(DataError, match=message):
             read_images(tmp_path / folder, shape)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: no image in it; images end in \.bmp"):
+    save(tmp_path / "empty" / "a.heic", b"")
+    with pytest.raises(DataError, match=r"empty: no image in it \(but a\.heic\); give files that end in"):
         read_images(tmp_path / "empty")
     save(tmp_path / "photos/cat/1.png", b"?")
     with pytest.raises(DataError, match=r"cat/1\.png: no image that is known"):

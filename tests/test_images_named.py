@@ -136,6 +136,8 @@ def test_svhn_s_numbers_from_json(cache: Path) -> None:
     assert index.labels.iloc[4].tolist() == [6, 5, 6, 7, 8, 9]  # six digits: more than five
     assert load("svhn_numbers", target="length").classes == ("1", "2", "3", "4", "5", "6")
     assert load("svhn_numbers", target="digit1", size=16).shape == (16, 16, 3)
+    with pytest.raises(SettingError, match="size=0"):
+        load("svhn_numbers", target="digit1", size=0)
     with pytest.raises(DataError, match="which label is to be predicted"):
         load("svhn_numbers")
 
@@ -182,6 +184,7 @@ def test_a_length_and_digits() -> None:
     ("change", "message"),
     [
         (lambda c: c.pop("test"), r"labels\.json: test: not boxes of digits \(no 'test'\)"),
+        (lambda c: c["train"].clear(), r"labels\.json: train: not boxes of digits \(no image\)"),
         (lambda c: c["train"]["3.png"].pop("boxes"), r"labels\.json: train, 3\.png: .*no 'boxes'"),
         (lambda c: c["train"]["3.png"]["boxes"][0].pop("top"), r"train, 3\.png: .*'top'"),
         (lambda c: c["train"]["3.png"].update(boxes=[]), r"train, 3\.png: .*no box"),

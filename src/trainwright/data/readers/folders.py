@@ -28,6 +28,7 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
     a link that leads back, and what can't be read.
     """
     tree = Tree.of(path).unwrapped()
+    _refuse_none(tree)
     depth = _depth_of_classes(tree)
     _refuse_unlabelled(tree, depth)
     _refuse_empty(tree, depth)
@@ -65,15 +66,22 @@ def read_images(
     if path.is_file() and is_image(path.name):
         files = [ImageFile(path.name, path)]
     else:
-        files = [place.file for place in Tree.of(path).images]
-    if not files:
-        raise DataError(f"{path}: no image in it; images end in {some(sorted(SUFFIXES), 20)}")
+        tree = Tree.of(path)
+        _refuse_none(tree)
+        files = [place.file for place in tree.images]
     height, width, channels = (
         (*shape, 1)[:3] if shape else choose_shape(in_threads(read_header, files), None)[0]
     )
     memory.check(str(path), len(files), (height, width, channels))
     images = np.stack(in_threads(lambda file: decode(file, (height, width, channels)), files))
     return [file.name for file in files], images.reshape(len(files), *shape) if shape else images
+
+
+def _refuse_none(tree: Tree) -> None:
+    if not tree.images:
+        others = f" (but {some(tree.others, 3)})" if tree.others else ""
+        suffixes = some(sorted(SUFFIXES), len(SUFFIXES))
+        raise DataError(f"{tree.path}: no image in it{others}; give files that end in {suffixes}")
 
 
 def _depth_of_classes(tree: Tree) -> int:
@@ -108,7 +116,7 @@ def _refuse_unlabelled(tree: Tree, depth: int) -> None:
 
 def _refuse_empty(tree: Tree, depth: int) -> None:
     classes = {place.folders[: depth + 1] for place in tree.images}
-    for folders in tree.folders if tree.images else []:
+    for folders in tree.folders:
         is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in PARTS)
         if is_class and folders not in classes:
             raise DataError(

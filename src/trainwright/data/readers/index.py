@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainwright.base.errors import DataError, SettingError
+from trainwright.base.errors import DataError
 from trainwright.data.raw import Raw, near, number_groups
 from trainwright.data.readers import memory
 from trainwright.data.readers.decoding import Box, Header, ImageFile, Pixels, Shape, decode, read_header
@@ -76,10 +76,10 @@ class ImageIndex:
         """
         images = np.empty((len(self), *self.shape), np.uint8)
 
-        def read(i: int) -> None:
+        def fill(i: int) -> None:
             images[i] = self.decode(i)
 
-        in_threads(read, range(len(self)))
+        in_threads(fill, range(len(self)))
         return images
 
     def raw(self, target: str | None = None, group: str | None = None) -> Raw:
@@ -145,13 +145,9 @@ def make_index(
     The test set comes last. Without one, the validation set is it; with one, the validation images join
     those to train on, of which a validation split is drawn.
 
-    Raises `DataError` if there is no image or a header can't be read, `SettingError` for a size below 1.
+    Raises `DataError` if a header can't be read.
     """
     ordered = sorted(examples, key=lambda example: ("train", "validation", "test").index(example.part))
-    if not ordered:
-        raise DataError(
-            f"{source}: no image in it; give a folder that holds a folder of images for each class"
-        )
     files = tuple(example.file for example in ordered)
     treatment: list[str] = []
     if shape is None:
@@ -179,13 +175,13 @@ def choose_shape(headers: Sequence[Header], size: int | None) -> tuple[Shape, li
     >>> choose_shape([Header(40, 30, grey=True)] * 9, size=None)
     ((30, 40, 1), [])
     """
-    if size is not None and size < 1:
-        raise SettingError(f"size={size} is not allowed: give the pixels of a side, such as 224")
     notes = []
     grey = sum(header.grey for header in headers)
     channels = 1 if grey == len(headers) else 3
     if channels == 3 and grey:
-        notes.append(f"{grey} of {len(headers):,} images are grey: read as colour, with three equal channels")
+        notes.append(
+            f"grey images ({grey:,} of {len(headers):,}) are read as colour, with three equal channels"
+        )
     sizes = sorted({(header.width, header.height) for header in headers}, key=math.prod)
     if size is None and len(sizes) == 1:
         return (sizes[0][1], sizes[0][0], channels), notes
@@ -195,7 +191,7 @@ def choose_shape(headers: Sequence[Header], size: int | None) -> tuple[Shape, li
         enlarged = int((shorter < side).sum())
         notes.append(
             f"images of {_span(sizes)} pixels: the shorter side is scaled to {side}, the square at the "
-            "centre is kept" + (f"; {enlarged:,} are enlarged" if enlarged else "")
+            "centre is kept" + (f"; smaller ones ({enlarged:,}) are enlarged" if enlarged else "")
         )
     return (side, side, channels), notes
 
@@ -230,7 +226,7 @@ def in_threads(work: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
     try:
         done = [result for chunk in pool.map(attempt, range(0, len(items), CHUNK)) for result in chunk]
     finally:
-        pool.shutdown(cancel_futures=True)  # not wait for thousands of images after Ctrl-C
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, no thousands of images are waited for
     failures = [result for result in done if isinstance(result, DataError)]
     if failures:
         more = f" ({len(failures):,} of {len(items):,} images cannot be read)" if len(failures) > 1 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trainwright.base.errors import DataError
+from trainwright.base.errors import DataError, SettingError
 from trainwright.data.idx import is_idx_folder
 from trainwright.data.named import INDEXED, NAMED
 from trainwright.data.readers.decoding import SUFFIXES, is_image
@@ -22,8 +22,14 @@ HEAD = 1 << 16  # bytes of a list that are looked at before it is read as one
 def open_images(source: object, size: int | None = None) -> ImageIndex | None:
     """The images of a set in `INDEXED`, a folder, a tar shard, or a list; None for any other source.
 
-    Raises `DataError`, with the path and what to do, if they are images but can't be read.
+    `size`: the side in pixels of the squares that they are read in; None keeps the size that all of them have,
+    or chooses one.
+
+    Raises `DataError`, with the path and what to do, if they are images but can't be read, `SettingError` for
+    a size below 1.
     """
+    if size is not None and size < 1:
+        raise SettingError(f"size={size} is not allowed: give the pixels of a side, such as 224")
     if not isinstance(source, str | os.PathLike):
         return None
     if str(source) in INDEXED:

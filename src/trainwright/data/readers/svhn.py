@@ -130,6 +130,8 @@ def _read_json(path: Path) -> dict[Part, dict[str, list[Digit]]]:
         for part in PARTS:
             where = f"{path}: {part}"
             numbers[part] = {}
+            if not content[part]:
+                raise ValueError("no image")
             for file, entry in content[part].items():
                 where = f"{path}: {part}, {file}"
                 numbers[part][file] = _checked([Digit(**box) for box in entry["boxes"]])
