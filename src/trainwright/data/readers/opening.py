@@ -22,8 +22,8 @@ HEAD = 1 << 16  # bytes of a list that are looked at before it is read as one
 def open_images(source: object, size: int | None = None) -> ImageIndex | None:
     """The images of a set in `INDEXED`, a folder, a tar shard, or a list; None for any other source.
 
-    `size`: the side in pixels of the squares that they are read in; None keeps the size that all of them have,
-    or chooses one.
+    `size`: the side in pixels of the squares that they are read in; None keeps the size that all of them
+    have, or chooses one.
 
     Raises `DataError`, with the path and what to do, if they are images but can't be read, `SettingError` for
     a size below 1.
