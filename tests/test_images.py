@@ -170,12 +170,12 @@ def test_a_header_may_lie_beyond_the_first_bytes(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"a cat, I swear", "no image that is known .* it starts with 61 20 63 61"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no image that is known"),
+        (b"a cat, I swear", "not an image in a known format .* it starts with 61 20 63 61"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image in a known format"),
         (encode(RNG.integers(256, size=(64, 64, 3), dtype=np.uint8), "JPEG")[:2000], "truncated"),
         (encode(RNG.integers(256, size=(64, 64, 3), dtype=np.uint8))[:2000], "a.jpg"),
-        (encode(GREY.astype(np.uint16) * 200), "mode 'I;16', not 8 bits"),
-        (encode(GREY.astype(np.float32), "TIFF"), "mode 'F', not 8 bits"),
+        (encode(GREY.astype(np.uint16) * 200), "pixel format is 'I;16'; 8 bits"),
+        (encode(GREY.astype(np.float32), "TIFF"), "pixel format is 'F'; 8 bits"),
     ],
 )
 def test_what_is_no_image_is_refused_by_its_path(tmp_path: Path, content: bytes, message: str) -> None:
@@ -316,10 +316,13 @@ def link_to_itself(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (link_back, r"cat/more: a link back to a folder that it lies in; remove the link"),
+        (link_back, r"cat/more: this link leads back to a folder that contains it; remove the link"),
         (link_nowhere, r"cat/gone\.png: No such file"),
         (link_to_itself, r"cat/round\.png: Too many levels of symbolic links"),
-        (lambda f: (f / "bird").mkdir(), "bird: a class without an image; add images or remove the folder"),
+        (
+            lambda f: (f / "bird").mkdir(),
+            "bird: a class folder without images; add some or remove the folder",
+        ),
         (
             lambda f: save(f / "1.png", COLOUR),
             r"1\.png: its class is not known; put the images of each class",
@@ -353,7 +356,7 @@ def test_folders_that_are_no_data_set_are_refused(tmp_path: Path) -> None:
         load(parts(tmp_path / "one", test=6))
     parts(tmp_path / "two", train=6, test=6)
     save(tmp_path / "two" / "extra" / "1.png", COLOUR)
-    with pytest.raises(DataError, match=r"two/extra/1\.png: neither in train, validation nor test"):
+    with pytest.raises(DataError, match=r"two/extra/1\.png: not in train, validation or test"):
         load(tmp_path / "two")
     parts(tmp_path / "three", train=6, test=2)
     fill(tmp_path / "three" / "test", "bird", 1)
@@ -362,7 +365,7 @@ def test_folders_that_are_no_data_set_are_refused(tmp_path: Path) -> None:
     parts(tmp_path / "four", train=6, test=2)
     (tmp_path / "four" / "test" / "dog" / "sub").mkdir()
     (tmp_path / "four" / "train" / "bird").mkdir()
-    with pytest.raises(DataError, match=r"four/train/bird: a class without an image"):
+    with pytest.raises(DataError, match=r"four/train/bird: a class folder without images"):
         load(tmp_path / "four")
     for i in range(3):
         save(tmp_path / "flat" / f"{i}.png", COLOUR)
@@ -371,7 +374,7 @@ def test_folders_that_are_no_data_set_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "flat" / "labels.csv", b"path,label")
     with pytest.raises(DataError, match=r"is .*flat/labels\.csv a list of them\?"):
         load(tmp_path / "flat")
-    with pytest.raises(DataError, match=r"0\.png: one image is no data set"):
+    with pytest.raises(DataError, match=r"0\.png: a single image is not a data set"):
         load(tmp_path / "flat" / "0.png")
 
 
@@ -419,9 +422,7 @@ def test_more_than_the_memory_is_refused_before_decoding(
     monkeypatch.setenv("TRAINWRIGHT_MEMORY", str(needed / memory.GIGABYTE))
     assert load(tmp_path).shape == (8, 8, 3)
     monkeypatch.setenv("TRAINWRIGHT_MEMORY", str(0.5 * needed / memory.GIGABYTE))
-    with pytest.raises(
-        DataError, match=r"12 images of 8×8×3 need .* \(size=5 would do\).* TRAINWRIGHT_MEMORY"
-    ):
+    with pytest.raises(DataError, match=r"12 images of 8×8×3 need .* \(size=5 fits\).* TRAINWRIGHT_MEMORY"):
         load(tmp_path)
     assert load(tmp_path, size=5).shape == (5, 5, 3)
     with pytest.raises(DataError, match="need"):
@@ -493,7 +494,7 @@ def test_listed_images_may_belong_together(tmp_path: Path) -> None:
     ):
         read(path, target="animal", group="patent")
     path = listed(tmp_path, LABELLED.assign(patient=patients, split=["train"] * 10 + ["test"] * 2))
-    with pytest.raises(DataError, match="its test set is its own"):
+    with pytest.raises(DataError, match="it comes with a test set"):
         read(path, group="patient")
 
 
@@ -630,7 +631,7 @@ def test_images_to_predict_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"empty: no image in it \(but a\.heic\); give files that end in"):
         read_images(tmp_path / "empty")
     save(tmp_path / "photos/cat/1.png", b"?")
-    with pytest.raises(DataError, match=r"cat/1\.png: no image that is known"):
+    with pytest.raises(DataError, match=r"cat/1\.png: not an image in a known format"):
         read_images(tmp_path / "photos", (4, 4, 3))
 
 

@@ -30,7 +30,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["svhn", "svhn_numbers", "cifar10", "imagenet"])
 def test_a_set_that_is_not_there_says_how_to_get_it(cache: Path, name: str) -> None:
-    with pytest.raises(DataError, match=rf"{name} is not here yet: get .* from http.* into {cache / name} "):
+    with pytest.raises(
+        DataError, match=rf"{name} has to be downloaded by hand: get .* from http.* in {cache / name} "
+    ):
         load(name)
 
 

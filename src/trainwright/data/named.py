@@ -106,8 +106,8 @@ def _folder(name: str, what: str, where: str) -> Path:
     folder = cache_folder() / name
     if not folder.is_dir():
         raise DataError(
-            f"{name} is not here yet: get {what} from {where} and put that into {folder} "
-            "(or a link to it; TRAINWRIGHT_CACHE sets another place)"
+            f"{name} has to be downloaded by hand: get {what} from {where} and put it in {folder} "
+            "(or make that a link to it; TRAINWRIGHT_CACHE moves the cache)"
         )
     return folder
 

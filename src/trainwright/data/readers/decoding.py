@@ -142,11 +142,11 @@ def _open(content: bytes) -> Image:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
         start = content[:4].hex(" ")
-        raise ValueError(f"no image that is known ({', '.join(FORMATS)}); it starts with {start}") from None
-    if image.mode not in GREY | COLOUR:
         raise ValueError(
-            f"its pixels have the mode {image.mode!r}, not 8 bits for each of red, green and blue"
-        )
+            f"not an image in a known format ({', '.join(FORMATS)}); it starts with {start}"
+        ) from None
+    if image.mode not in GREY | COLOUR:
+        raise ValueError(f"its pixel format is {image.mode!r}; 8 bits per channel are needed")
     return image
 
 

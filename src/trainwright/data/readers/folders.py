@@ -24,7 +24,7 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
     others is passed through. A shard may say its part in its name (`photos-train-0001.tar`). `size`: see
     `make_index`.
 
-    Raises `DataError`, with the path and what to do, for a class without an image, images without a class,
+    Raises `DataError`, with the path and what to do, for a class folder without images, images without a class,
     a link that leads back, and what can't be read.
     """
     tree = Tree.of(path).unwrapped()
@@ -97,7 +97,7 @@ def _depth_of_classes(tree: Tree) -> int:
         return 1
     if len(parts) > 1:
         raise DataError(
-            f"{strays[0]}: neither in train, validation nor test{_more(strays)}; move it into one of these, "
+            f"{strays[0]}: not in train, validation or test{_more(strays)}; move it into one of these, "
             "or away"
         )
     return 0  # a class may well be called "train"
@@ -120,7 +120,7 @@ def _refuse_empty(tree: Tree, depth: int) -> None:
         is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in PARTS)
         if is_class and folders not in classes:
             raise DataError(
-                f"{tree.path.joinpath(*folders)}: a class without an image; add images or remove the folder"
+                f"{tree.path.joinpath(*folders)}: a class folder without images; add some or remove the folder"
             )
 
 

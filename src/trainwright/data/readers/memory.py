@@ -39,8 +39,8 @@ def check(source: str, count: int, shape: tuple[int, int, int]) -> None:
     side = math.isqrt(allowed * height * width // needed)
     raise DataError(
         f"{source}: {count:,} images of {height}×{width}×{channels} need {gigabytes(needed)} of memory, "
-        f"{gigabytes(allowed)} may be used; read them smaller (size={side} would do), take fewer, or set "
-        "TRAINWRIGHT_MEMORY to more gigabytes"
+        f"more than the limit of {gigabytes(allowed)}; read them smaller (size={side} fits), use fewer, or set "
+        "TRAINWRIGHT_MEMORY to a higher limit in gigabytes"
     )
 
 

@@ -38,7 +38,9 @@ def open_images(source: object, size: int | None = None) -> ImageIndex | None:
     if str(source) in NAMED or not path.exists():
         return None
     if is_image(path.name) and path.is_file():
-        raise DataError(f"{path}: one image is no data set; give a folder with a folder for each class")
+        raise DataError(
+            f"{path}: a single image is not a data set; give a folder that holds one folder of images for each class"
+        )
     if holds_images(path):
         return index_folder(path, size=size)
     return _open_list(path, size) if path.suffix.lower() in LISTS else None

@@ -147,7 +147,7 @@ def _read_digit_struct(path: Path) -> Iterator[tuple[str, list[Digit]]]:
     try:
         import h5py
     except ImportError as error:
-        raise DataError(f"{path}: it takes h5py to read: pip install 'trainwright[svhn]'") from error
+        raise DataError(f"{path}: reading it needs h5py: pip install 'trainwright[svhn]'") from error
     if not path.is_file():
         raise DataError(f"{path}: no such file; {BY_HAND}")
     try:

@@ -69,7 +69,7 @@ class Tree:
         except OSError as error:
             raise DataError(f"{path}: {error.strerror or error}; make it readable or move it away") from error
         if (itself := (status.st_dev, status.st_ino)) in above:
-            raise DataError(f"{path}: a link back to a folder that it lies in; remove the link")
+            raise DataError(f"{path}: this link leads back to a folder that contains it; remove the link")
         for entry in entries:
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 continue
