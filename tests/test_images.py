@@ -321,7 +321,7 @@ def link_to_itself(folder: Path) -> None:
         (link_to_itself, r"cat/round\.png: Too many levels of symbolic links"),
         (
             lambda f: (f / "bird").mkdir(),
-            "bird: a class folder without images; add some or remove the folder",
+            "bird: a class folder without images; add some or remove it",
         ),
         (
             lambda f: save(f / "1.png", COLOUR),

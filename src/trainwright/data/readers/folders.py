@@ -24,8 +24,8 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
     others is passed through. A shard may say its part in its name (`photos-train-0001.tar`). `size`: see
     `make_index`.
 
-    Raises `DataError`, with the path and what to do, for a class folder without images, images without a class,
-    a link that leads back, and what can't be read.
+    Raises `DataError`, with the path and what to do, for a class folder without images, images without a
+    class, a link that leads back, and what can't be read.
     """
     tree = Tree.of(path).unwrapped()
     _refuse_none(tree)
@@ -120,7 +120,7 @@ def _refuse_empty(tree: Tree, depth: int) -> None:
         is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in PARTS)
         if is_class and folders not in classes:
             raise DataError(
-                f"{tree.path.joinpath(*folders)}: a class folder without images; add some or remove the folder"
+                f"{tree.path.joinpath(*folders)}: a class folder without images; add some or remove it"
             )
 
 

@@ -106,7 +106,8 @@ class ImageIndex:
     def _groups(self, group: str, target: str) -> NDArray[np.int64]:
         if self.own_test:
             raise DataError(
-                f"{self.source}: it comes with a test set, so groups can't be kept together; drop the group or the split"
+                f"{self.source}: it comes with a test set, so groups can't be kept together; "
+                "drop the group or the split"
             )
         try:
             return number_groups(self.labels, group, target)

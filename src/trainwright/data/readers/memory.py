@@ -38,8 +38,8 @@ def check(source: str, count: int, shape: tuple[int, int, int]) -> None:
     height, width, channels = shape
     side = math.isqrt(allowed * height * width // needed)
     raise DataError(
-        f"{source}: {count:,} images of {height}×{width}×{channels} need {gigabytes(needed)} of memory, "
-        f"more than the limit of {gigabytes(allowed)}; read them smaller (size={side} fits), use fewer, or set "
+        f"{source}: {count:,} images of {height}×{width}×{channels} need {gigabytes(needed)} of memory, more "
+        f"than the limit of {gigabytes(allowed)}; read them smaller (size={side} fits), use fewer, or set "
         "TRAINWRIGHT_MEMORY to a higher limit in gigabytes"
     )
 

@@ -39,7 +39,7 @@ def open_images(source: object, size: int | None = None) -> ImageIndex | None:
         return None
     if is_image(path.name) and path.is_file():
         raise DataError(
-            f"{path}: a single image is not a data set; give a folder that holds one folder of images for each class"
+            f"{path}: a single image is not a data set; give a folder that has one folder for each class"
         )
     if holds_images(path):
         return index_folder(path, size=size)
