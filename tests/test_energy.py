@@ -43,13 +43,13 @@ def test_conditionals_are_those_of_the_joint_distribution(sizes: tuple[int, ...]
     counted = Counted(made(sizes))
     layers = tuple(jnp.asarray(layer, jnp.float32) for layer in counted.layers)
     for number, units in enumerate(counted.layers):
-        found = np.asarray(machine.conditional(made(sizes), layers, number))
+        on_given_others = np.asarray(machine.conditional(made(sizes), layers, number))
         others = np.concatenate([u for n, u in enumerate(counted.layers) if n != number], axis=1)
         _, group = np.unique(others, axis=0, return_inverse=True)
         together = np.bincount(group, counted.p)[group]
         for unit in range(units.shape[1]):
             on = np.bincount(group, counted.p * units[:, unit])[group]
-            np.testing.assert_allclose(found[:, unit], on / together, atol=1e-5)
+            np.testing.assert_allclose(on_given_others[:, unit], on / together, atol=1e-5)
 
 
 def test_an_rbms_conditionals_are_the_machines_and_doubling_doubles_the_input() -> None:

@@ -46,9 +46,9 @@ def test_cd_k_comes_to_the_likelihoods_gradient_as_k_grows() -> None:
     weights, biases = exact_gradient(made((6, 4)), DATA)
 
     def distance(sweeps: int) -> float:
-        found = cd_gradient(made((6, 4)), sweeps, stochastic=True)
-        gaps = [abs(found.weights[0] - weights[0]).max()]
-        gaps += [abs(one - other).max() for one, other in zip(found.biases, biases, strict=True)]
+        measured = cd_gradient(made((6, 4)), sweeps, stochastic=True)
+        gaps = [abs(measured.weights[0] - weights[0]).max()]
+        gaps += [abs(mean - exact).max() for mean, exact in zip(measured.biases, biases, strict=True)]
         return float(max(gaps))
 
     assert distance(1) > 4 * FIVE_DEVIATIONS
@@ -67,10 +67,10 @@ def test_cd_1_is_in_expectation_what_its_definition_says() -> None:
     h = sigmoid(v @ w + c)
     p_hidden = p.sum(axis=0)
     expected = DATA.T @ on / len(DATA) - np.einsum("n,ni,nj->ij", p_hidden, v, h)
-    found = cd_gradient(small, 1, stochastic=False)
-    assert abs(found.weights[0] - expected).max() < FIVE_DEVIATIONS
-    assert abs(found.biases[0] - (DATA.mean(axis=0) - p_hidden @ v)).max() < FIVE_DEVIATIONS
-    assert abs(found.biases[1] - (on.mean(axis=0) - p_hidden @ h)).max() < FIVE_DEVIATIONS
+    measured = cd_gradient(small, 1, stochastic=False)
+    assert abs(measured.weights[0] - expected).max() < FIVE_DEVIATIONS
+    assert abs(measured.biases[0] - (DATA.mean(axis=0) - p_hidden @ v)).max() < FIVE_DEVIATIONS
+    assert abs(measured.biases[1] - (on.mean(axis=0) - p_hidden @ h)).max() < FIVE_DEVIATIONS
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -79,13 +79,14 @@ def test_chains_at_equilibrium_give_the_models_side_of_the_gradient(sizes: tuple
     small, counted = made(sizes), Counted(made(sizes))
     exact = counted.drawn(MANY)
     chains = gibbs(small, exact, KEY, 1)
-    found = learning.gradient(tuple(jnp.zeros((1, size)) for size in sizes), chains)
+    measured = learning.gradient(tuple(jnp.zeros((1, size)) for size in sizes), chains)
     products, means = counted.products(counted.p), counted.means(counted.p)
     assert all(
-        abs(one + other).max() < FIVE_DEVIATIONS for one, other in zip(found.weights, products, strict=True)
+        abs(mean + exact).max() < FIVE_DEVIATIONS
+        for mean, exact in zip(measured.weights, products, strict=True)
     )
     assert all(
-        abs(one + other).max() < FIVE_DEVIATIONS for one, other in zip(found.biases, means, strict=True)
+        abs(mean + exact).max() < FIVE_DEVIATIONS for mean, exact in zip(measured.biases, means, strict=True)
     )
 
 
@@ -100,8 +101,8 @@ def test_persistent_contrastive_divergence_is_the_likelihoods_gradient() -> None
     )
     weights, biases = exact_gradient(small, DATA)
     assert abs(state.velocity.weights[0] - weights[0]).max() < FIVE_DEVIATIONS
-    for found, exact in zip(state.velocity.biases, biases, strict=True):
-        assert abs(found - exact).max() < FIVE_DEVIATIONS
+    for measured, exact in zip(state.velocity.biases, biases, strict=True):
+        assert abs(measured - exact).max() < FIVE_DEVIATIONS
     assert not np.array_equal(state.chains[0], chains[0])
 
 
@@ -156,8 +157,8 @@ def test_a_dbms_update_is_the_published_one() -> None:
         h.mean(axis=0) - i.mean(axis=0) - first,
         g.mean(axis=0) - j.mean(axis=0) - second,
     ]
-    found = (*state.machine.weights, *state.machine.biases)
-    for new, old, push in zip(found, (w1, w2, b, c, d), pushes, strict=True):
+    measured = (*state.machine.weights, *state.machine.biases)
+    for new, old, push in zip(measured, (w1, w2, b, c, d), pushes, strict=True):
         np.testing.assert_allclose(new, old + 0.1 * push, atol=1e-6)
     assert float(error) == pytest.approx(((v - sigmoid(h @ w1.T + b)) ** 2).sum() / n, rel=1e-4)
 
@@ -167,8 +168,8 @@ def test_stochastic_samples_the_inputs_anew_at_every_step() -> None:
     grey = jnp.full((MANY, 6), 0.3)
     state = learning.begin(made((6, 4)), numbers)
     results = [contrastive_step(state, grey, key, numbers, stochastic=True) for key in (KEY, KEY)]
-    other = contrastive_step(state, grey, jax.random.fold_in(KEY, 1), numbers, stochastic=True)
-    assert results[0][1] == results[1][1] != other[1]
+    resampled = contrastive_step(state, grey, jax.random.fold_in(KEY, 1), numbers, stochastic=True)
+    assert results[0][1] == results[1][1] != resampled[1]
     # A grey pixel sampled has variance 0.21 about a sampled reconstruction's; as a probability it has none.
     _, exact = contrastive_step(state, grey, KEY, numbers)
     assert float(results[0][1]) > float(exact) + 6 * 0.2
@@ -189,7 +190,7 @@ def test_rates_decay_and_momentum_ramps_as_published() -> None:
 
 
 def test_learning_raises_the_likelihood_of_what_it_saw() -> None:
-    """Sixty steps of each rule on four patterns: log p by counting rises by more than a nat."""
+    """Three hundred steps of each rule on four patterns: log p by counting rises by more than a nat."""
     x = jnp.asarray(DATA, jnp.float32)
     numbers = learning.Numbers(0.2, 0.5)
     start = machine.initial((6, 4), 0.01, np.random.default_rng(0))
@@ -204,9 +205,9 @@ def test_learning_raises_the_likelihood_of_what_it_saw() -> None:
             states: tuple[learning.State, ...], number: jax.Array
         ) -> tuple[tuple[learning.State, ...], None]:
             key = jax.random.fold_in(KEY, number)
-            one, _ = contrastive_step(states[0], x, key, numbers)
-            other, _ = persistent_step(states[1], x, key, numbers)
-            return (one, other), None
+            contrastive, _ = contrastive_step(states[0], x, key, numbers)
+            persistent, _ = persistent_step(states[1], x, key, numbers)
+            return (contrastive, persistent), None
 
         both, _ = jax.lax.scan(step, (state._replace(chains=()), state), jnp.arange(300))
         return both[0].machine, both[1].machine
@@ -239,5 +240,5 @@ def test_numbers_are_data_and_a_cohort_trains_as_its_members_do() -> None:
     )
     cohort = jax.vmap(step, in_axes=(None, None, 0, 0))(begun, KEY, stacked, jnp.asarray([1, 2]))
     for number, member in enumerate(alone):
-        for one, other in zip(jax.tree.leaves(cohort), jax.tree.leaves(member), strict=True):
-            np.testing.assert_allclose(one[number], other, atol=1e-6)
+        for leaves, leaf in zip(jax.tree.leaves(cohort), jax.tree.leaves(member), strict=True):
+            np.testing.assert_allclose(leaves[number], leaf, atol=1e-6)

@@ -24,14 +24,14 @@ def mean_field(
     updates: jax.Array | int = 30,
     tolerance: jax.Array | float = 1e-7,
 ) -> Layers:
-    """The factorial distribution q(h | v) nearest to the posterior: all layers, hidden ones as probabilities.
+    """Fit a factorial q(h | v) to the posterior; returns all layers, the hidden ones as probabilities.
 
-    Starts from a pass upwards with doubled weights. Each update sets the first, third, ... hidden layer to
-    its best given the others, then the second, ...; so none lowers the `bound`. It ends after `updates`, or
-    as soon as every layer's mean change is below `tolerance`. With one hidden layer the result is exact.
+    Starts from a bottom-up pass with doubled weights. Each update sets the odd hidden layers to their optimum
+    given the others, then the even ones, so the `bound` never falls. It stops after `updates`, or once the
+    mean change of every layer is below `tolerance`. With one hidden layer the result is exact.
     """
-    heard = visibles @ machine.weights[0]
-    posterior = Machine(machine.weights[1:], (machine.biases[1] + heard, *machine.biases[2:]))
+    evidence = visibles @ machine.weights[0]
+    posterior = Machine(machine.weights[1:], (machine.biases[1] + evidence, *machine.biases[2:]))
     order = (*range(0, len(posterior.biases), 2), *range(1, len(posterior.biases), 2))
 
     def going_on(carry: tuple[jax.Array, Layers, jax.Array]) -> jax.Array:
@@ -46,7 +46,7 @@ def mean_field(
         changes = [jnp.abs(new - old).mean() for new, old in zip(hiddens, before, strict=True)]
         return number + 1, hiddens, jnp.stack(changes).max()
 
-    start = (jnp.int32(0), _upwards(machine, heard), jnp.full((), jnp.inf, visibles.dtype))
+    start = (jnp.int32(0), _upwards(machine, evidence), jnp.full((), jnp.inf, visibles.dtype))
     return (visibles, *jax.lax.while_loop(going_on, update, start)[1])
 
 
@@ -57,15 +57,15 @@ def bound(machine: Machine, layers: Layers) -> jax.Array:
 
 
 def free_energy(machine: Machine, visibles: jax.Array) -> jax.Array:
-    """The least upper bound of the free energy that mean field finds; with one hidden layer it is exact."""
+    """The variational free energy -`bound` at the mean field, (examples,): exact for one hidden layer."""
     return -bound(machine, mean_field(machine, visibles))
 
 
 def free_energy_gap(machine: Machine, train: jax.Array, validation: jax.Array) -> jax.Array:
-    """How many nats more free energy validation examples have than training examples, on average.
+    """Mean free energy of validation examples minus that of training examples, in nats.
 
-    It needs no log Z. While the machine learns what both have in common the gap stays; it grows as the
-    machine overfits (Hinton 2010, "A Practical Guide to Training Restricted Boltzmann Machines", section 6).
+    log Z cancels. The gap stays near zero while the machine fits both alike and grows as it overfits
+    (Hinton 2010, "A Practical Guide to Training Restricted Boltzmann Machines", section 6).
 
     >>> rbm = Machine((jnp.zeros((2, 3)),), (jnp.array([1.0, 0.0]), jnp.zeros(3)))
     >>> gap = free_energy_gap(rbm, jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 0.0], [1.0, 0.0]]))
@@ -76,7 +76,7 @@ def free_energy_gap(machine: Machine, train: jax.Array, validation: jax.Array) -
 
 
 def doublings(count: int) -> tuple[Doubling, ...]:
-    """For each of so many RBMs, the doubling under which it is trained to become part of a DBM.
+    """The doubling of each RBM in a stack of `count` that is to become a DBM.
 
     >>> [tuple(doubling) for doubling in doublings(3)]
     [(2.0, 1.0), (2.0, 2.0), (1.0, 2.0)]
@@ -88,10 +88,10 @@ def doublings(count: int) -> tuple[Doubling, ...]:
 
 
 def compose(rbms: Sequence[Machine]) -> Machine:
-    """The DBM that RBMs trained under `doublings` make: their weights, and a bias from each side.
+    """Compose RBMs, each trained under its doubling, into one DBM.
 
-    A hidden layer between two RBMs has the upper bias of the lower one plus the lower bias of the upper one.
-    An RBM in the middle was trained with its input doubled both ways; so its weights need not be halved.
+    A layer between two RBMs gets the lower RBM's hidden bias plus the upper RBM's visible bias. A middle RBM
+    was trained with both inputs doubled, so its weights need no halving.
 
     Raises `SettingError` if an RBM's hidden units are not as many as the next one's visible units.
     """
@@ -108,7 +108,7 @@ def compose(rbms: Sequence[Machine]) -> Machine:
 
 
 class Unrolled(NamedTuple):
-    """One layer of the network that a DBM becomes for fine-tuning; weights are no longer shared."""
+    """One layer of the feed-forward network that fine-tuning starts from; its weights are no longer tied."""
 
     below: jax.Array
     """From the layer below, (units below, units)."""
@@ -141,12 +141,12 @@ def feed_forward(network: tuple[Unrolled, ...], inputs: Layers) -> jax.Array:
     return activation
 
 
-def _upwards(machine: Machine, heard: jax.Array) -> Layers:
-    """A first guess of the hidden layers, from the bottom up: what all but the top one hear counts twice."""
+def _upwards(machine: Machine, weighted: jax.Array) -> Layers:
+    """A bottom-up first guess of the hidden layers: the input from below is doubled, except at the top."""
     hiddens: Layers = ()
     for layer, bias in enumerate(machine.biases[1:]):
         if layer > 0:
-            heard = hiddens[-1] @ machine.weights[layer]
+            weighted = hiddens[-1] @ machine.weights[layer]
         top = layer == len(machine.weights) - 1
-        hiddens = (*hiddens, jax.nn.sigmoid((1 if top else 2) * heard + bias))
+        hiddens = (*hiddens, jax.nn.sigmoid((1 if top else 2) * weighted + bias))
     return hiddens

@@ -29,13 +29,13 @@ class Numbers(NamedTuple):
     learning_rate: Number
     """ε, of weights and biases alike."""
     momentum: Number = 0.0
-    """How much of the velocity is kept; `ramp` lets it rise."""
+    """How much of the velocity is kept at a step; see `ramp`."""
     weight_cost: Number = 0.0
-    """λ of the penalty λ/2 Σ W²; biases are free."""
+    """λ of the penalty λ/2 Σ W²; biases carry none."""
     sparsity_target: tuple[Number, ...] | Number = 0.1
     """The mean activity wanted, for each hidden layer or for all."""
     sparsity_cost: Number = 0.0
-    """How strongly a unit is drawn to that target; 0 lets it be."""
+    """The strength of the pull towards the target; 0 switches it off."""
     sparsity_damping: Number = 0.9
     """How much of the running mean of a unit's activity is kept at a step."""
 
@@ -52,7 +52,7 @@ class State(NamedTuple):
 
 
 def begin(machine: Machine, numbers: Numbers, chains: Layers = ()) -> State:
-    """The state before the first step: no velocity, and every unit as active as it is wanted to be."""
+    """The state before the first step: no velocity, and running means at their targets."""
     targets = _of_layers(numbers.sparsity_target, machine)
     activity = tuple(
         jnp.full_like(bias, target) for bias, target in zip(machine.biases[1:], targets, strict=True)
@@ -71,8 +71,8 @@ def contrastive_step(
 ) -> tuple[State, jax.Array]:
     """One step of an RBM by CD-k, k = `sweeps`, on a batch (examples, visible units) in [0, 1].
 
-    `stochastic` samples the inputs anew and the reconstructions too, as in a DBM's pretraining; without, both
-    stand as probabilities, as in Hinton & Salakhutdinov 2006. Returns the new state and the squared error of
+    `stochastic` samples the inputs anew and the reconstructions too, as in a DBM's pretraining; otherwise
+    both stay probabilities, as in Hinton & Salakhutdinov 2006. Returns the new state and the squared error of
     the reconstruction, summed over units, mean over examples.
     """
     if stochastic:
@@ -108,9 +108,9 @@ def persistent_step(
 
 
 def gradient(positive: Layers, negative: Layers) -> Machine:
-    """The ascent direction of the log-likelihood: mean products under the data less those under the model.
+    """The log-likelihood's ascent direction: mean products under the data minus those under the model.
 
-    The two may differ in their number of examples. Both means come out of one matrix product.
+    The two sides may differ in their number of examples. One matrix product gives both means.
     """
     shared = tuple(
         jnp.concatenate([data / len(data), -model / len(model)])
@@ -124,7 +124,7 @@ def gradient(positive: Layers, negative: Layers) -> Machine:
 def ramp(
     step: jax.Array, start: jax.Array | int, end: jax.Array | int, initial: Number, final: Number
 ) -> jax.Array:
-    """A number that is `initial` up to step `start` and `final` from `end` on, with a straight line between.
+    """A number that goes linearly from `initial` at step `start` to `final` at step `end`; constant outside.
 
     >>> steps = jnp.arange(5)
     >>> print(ramp(steps, 1, 3, 0.5, 0.9))

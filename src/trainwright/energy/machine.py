@@ -1,8 +1,7 @@
 """Layered Boltzmann machines of binary units: energy, conditionals and block Gibbs sampling.
 
 Each layer is connected to its neighbours only. One hidden layer makes a restricted Boltzmann machine (RBM),
-more make a deep one (DBM). Every function here is traced: pure, and free to be put under `jit`, `scan` and
-`vmap`.
+several make a deep one (DBM). Every function is pure and can be traced under `jit`, `scan` and `vmap`.
 
 Source: Smolensky 1986 and Hinton 2002 (RBM); Salakhutdinov & Hinton 2009, "Deep Boltzmann Machines",
 section 3 (DBM).
@@ -62,8 +61,8 @@ def energy(machine: Machine, layers: Layers) -> jax.Array:
     return jnp.asarray(-of_biases - of_weights)
 
 
-def drive(machine: Machine, layers: Layers, layer: int) -> jax.Array:
-    """What a layer's neighbours send to it through the weights, (examples, units), without its bias."""
+def weighted_input(machine: Machine, layers: Layers, layer: int) -> jax.Array:
+    """A layer's total input less its bias, from the neighbours on both sides; (examples, units)."""
     below = layers[layer - 1] @ machine.weights[layer - 1] if layer > 0 else 0
     above = layers[layer + 1] @ machine.weights[layer].T if layer < len(machine.weights) else 0
     return jnp.asarray(below + above)
@@ -71,7 +70,7 @@ def drive(machine: Machine, layers: Layers, layer: int) -> jax.Array:
 
 def conditional(machine: Machine, layers: Layers, layer: int) -> jax.Array:
     """The probability of each unit of a layer to be on, given the neighbouring layers; (examples, units)."""
-    return jax.nn.sigmoid(drive(machine, layers, layer) + machine.biases[layer])
+    return jax.nn.sigmoid(weighted_input(machine, layers, layer) + machine.biases[layer])
 
 
 def sample(key: jax.Array, probabilities: jax.Array, *names: str) -> jax.Array:
@@ -84,18 +83,18 @@ def sample(key: jax.Array, probabilities: jax.Array, *names: str) -> jax.Array:
 
 
 def chains(machine: Machine, count: int, key: jax.Array) -> Layers:
-    """Markov chains for `gibbs`, begun with every unit on or off by the toss of a coin."""
+    """Markov chains for `gibbs`: every unit starts on or off with equal probability."""
     halves = (jnp.full((count, bias.size), 0.5, bias.dtype) for bias in machine.biases)
     layers = tuple(sample(key, half, "chains", str(layer)) for layer, half in enumerate(halves))
     return _odd_layers(machine, layers)
 
 
 def gibbs(machine: Machine, layers: Layers, key: jax.Array, sweeps: jax.Array | int) -> Layers:
-    """Markov chains after so many sweeps of block Gibbs sampling.
+    """The Markov chains after this many sweeps of block Gibbs sampling.
 
-    Given the even layers (visible units, second hidden layer) the units of the odd ones are independent, and
-    the reverse. The odd layers go in and come out as probabilities given the even ones, not as states: a
-    product of neighbouring layers, averaged over chains, then has less variance and the same mean.
+    Given the even layers (visible units, second hidden layer), the units of the odd layers are independent,
+    and vice versa. Odd layers go in and come out as probabilities given the even ones, not as states: mean
+    products of neighbouring layers then keep their expectation and lose variance.
     """
 
     def sweep(number: jax.Array, layers: Layers) -> Layers:

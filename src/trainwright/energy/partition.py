@@ -13,17 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright.energy.machine import Layers, Machine, drive, put, sample
+from trainwright.energy.machine import Layers, Machine, put, sample, weighted_input
 
 
 class LogPartition(NamedTuple):
     """An estimate of log Z."""
 
     value: jax.Array
-    """log Ẑ: the log of the mean importance weight, in nats. Ẑ is unbiased, so log Ẑ errs to the low side."""
+    """log Ẑ: the log of the mean importance weight, in nats. Ẑ is unbiased, so log Ẑ is low on average."""
     standard_error: jax.Array
-    """Of log Ẑ, by the spread of the weights over chains. Not to be trusted above about a half: few chains
-    then carry most of the weight, and more temperatures are needed."""
+    """Of log Ẑ, from the spread of the weights over chains. Above about 0.5 it is unreliable: a few chains
+    carry most of the weight, and more temperatures are needed."""
 
 
 def log_partition(
@@ -52,8 +52,8 @@ def log_partition(
     even, odd = range(0, len(layers), 2), range(1, len(layers), 2)
     rise = tuple(bias - start for bias, start in zip(machine.biases, base, strict=True))
 
-    def total(layer: int, heard: jax.Array, beta: jax.Array) -> jax.Array:
-        return beta * (heard + rise[layer]) + base[layer]
+    def total(layer: int, weighted: jax.Array, beta: jax.Array) -> jax.Array:
+        return beta * (weighted + rise[layer]) + base[layer]
 
     def anneal(
         carry: tuple[Layers, jax.Array], stage: tuple[jax.Array, jax.Array, jax.Array]
@@ -63,13 +63,13 @@ def log_partition(
         for layer in odd:
             log_weight += (later - earlier) * (layers[layer] @ rise[layer])
         for layer in even:
-            heard = drive(machine, layers, layer)
-            before, after = (total(layer, heard, beta) for beta in (earlier, later))
+            weighted = weighted_input(machine, layers, layer)
+            before, after = (total(layer, weighted, beta) for beta in (earlier, later))
             # A sum of differences, not a difference of sums: its rounding stays small over many stages.
             log_weight += (jax.nn.softplus(after) - jax.nn.softplus(before)).sum(axis=-1)
             layers = put(layers, layer, sample(step, jax.nn.sigmoid(after), "layer", str(layer)))
         for layer in odd:
-            on = jax.nn.sigmoid(total(layer, drive(machine, layers, layer), later))
+            on = jax.nn.sigmoid(total(layer, weighted_input(machine, layers, layer), later))
             layers = put(layers, layer, sample(step, on, "layer", str(layer)))
         return (layers, log_weight), None
 
@@ -85,14 +85,14 @@ def log_partition(
 def base_rate(machine: Machine, visibles: jax.Array) -> Layers:
     """Biases to start from that give the visible units their frequencies in the data, hidden units a half.
 
-    Frequencies are of the examples and one each of an all-on and an all-off one, so that none is 0 or 1.
+    An all-on and an all-off example are added to the data, so that no frequency is 0 or 1.
     """
     on = (visibles.sum(axis=0) + 1) / (len(visibles) + 2)
     return (jnp.log(on) - jnp.log1p(-on), *map(jnp.zeros_like, machine.biases[1:]))
 
 
 def temperatures(steps: int) -> NDArray[np.float32]:
-    """Inverse temperatures from 0 to 1 in so many steps, dense near 1, spaced as by Salakhutdinov & Murray.
+    """Inverse temperatures from 0 to 1 in `steps` steps, spaced as in Salakhutdinov & Murray: dense near 1.
 
     Of 14,500 steps, 500 lead up to 0.5, 4,000 on to 0.9 and 10,000 to 1.
 

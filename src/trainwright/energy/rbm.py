@@ -17,11 +17,11 @@ from trainwright.energy.machine import Layers, Machine, sample
 
 
 class Doubling(NamedTuple):
-    """By what a layer's total input is multiplied while an RBM is trained to become part of a DBM.
+    """Factors on a layer's total input while an RBM is trained to become part of a DBM.
 
-    A layer of a DBM hears from both sides; in its RBM it hears from one, so that side counts twice. The first
-    RBM doubles upwards, the last one downwards, those between both ways (Salakhutdinov & Hinton 2009, figure
-    2).
+    A hidden layer of a DBM gets input from both sides; its RBM sees one side only, so that input is doubled.
+    The first RBM doubles upwards, the last downwards, those between both ways (Salakhutdinov & Hinton 2009,
+    section 3.1).
     """
 
     up: jax.Array | float = 1.0
@@ -81,8 +81,8 @@ def reconstruct(
 ) -> Layers:
     """Contrastive divergence's negative phase: k = `sweeps` steps of Gibbs sampling that start at the data.
 
-    `data` are visible units and `mean_hiddens` of them, and so is what comes back. Hidden units are sampled
-    on the way down; visible ones are sampled if `stochastic`, else stand as their probabilities.
+    `data` are visible units and `mean_hiddens` of them, and so is what comes back. Hidden units are
+    sampled before they reconstruct; visible units are sampled if `stochastic`, else kept as probabilities.
     """
 
     def sweep(number: jax.Array, layers: Layers) -> Layers:
