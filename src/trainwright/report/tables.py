@@ -34,7 +34,7 @@ class Table:
 def results(comparison: Comparison) -> Table:
     """What each arm reached on test data. Nothing here depends on how fast the machine was."""
     unit, level = quantities.unit(comparison), quantities.level(comparison)
-    where = "points" if unit.percent else unit.difference
+    points = ", points" if unit.percent else ""
 
     def cells(arm: ArmResult) -> Sequence[Pieces]:
         return (
@@ -47,7 +47,7 @@ def results(comparison: Comparison) -> Table:
 
     metric = comparison.metric
     title = f"{metric[0].upper()}{metric[1:]} against {comparison.reference}"
-    heads = ("verdict", f"difference, {where} [{level}]", metric, "learning rate", "seeds")
+    heads = ("verdict", f"difference{points} [{level}]", metric, "learning rate", "seeds")
     return _table(title, heads, comparison, cells)
 
 
