@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from trainwright.base import files
 from trainwright.comparison.results import Comparison
@@ -23,13 +24,14 @@ def page(comparison: Comparison) -> str:
     """The whole report as HTML. Names from data are escaped; nothing in it refers to another file."""
     return template(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8")).render(
         comparison=comparison,
-        headline=verdicts.headline(comparison),
-        summary=verdicts.summary(comparison),
+        headline=unbroken(verdicts.headline(comparison)),
+        summary=unbroken(verdicts.summary(comparison)),
         sentences=[
             (
                 verdicts.word(arm),
                 verdicts.SIGNS[verdicts.word(arm)],
-                sentence(arm, comparison).replace(" %", "\N{NO-BREAK SPACE}%"),
+                arm.name,
+                unbroken(sentence(arm, comparison).removeprefix(arm.name)),
             )
             for arm in verdicts.by_effect(comparison)
         ],
@@ -54,7 +56,7 @@ def template(text: str) -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
-    environment.filters |= {"fact": fact, "records": _records}
+    environment.filters |= {"fact": fact, "records": _records, "breakable": breakable}
     environment.tests |= {"listing": _is_listing}
     environment.globals["styles"] = Markup(
         resources.files(__package__).joinpath("page.css").read_text("utf-8")
@@ -70,6 +72,25 @@ def write(comparison: Comparison, path: Path) -> None:
     content = page(comparison).encode()
     with files.explained(path):
         files.replace_file(path, content, path.parent)
+
+
+def breakable(name: str) -> Markup:
+    """An arm's name that may be broken after an opening bracket or an equals sign, not only at spaces.
+
+    >>> breakable("dropout(hidden_rate=0.5)")
+    Markup('dropout(<wbr>hidden_rate=<wbr>0.5)')
+    """
+    return Markup(re.sub(r"([(=])", r"\1<wbr>", str(escape(printable(name)))))
+
+
+def unbroken(text: str) -> str:
+    """Text whose quantities are not broken across lines.
+
+    >>> unbroken("2.31 % instead of 3 %, interval [−1, 2], p = 0.03").replace("\N{NO-BREAK SPACE}", "_")
+    '2.31_% instead of 3_%, interval [−1,_2], p_=_0.03'
+    """
+    quantity = r"(?<=\d) (?=%)|(?<=\d) (?=points)|(?<=,) (?=[−+\d.,]+\])|(?<=\bp) (?=[=<])|(?<=p [=<]) (?=\d)"
+    return re.sub(quantity, "\N{NO-BREAK SPACE}", text)
 
 
 def _shown(value: Any) -> Any:

@@ -34,20 +34,20 @@ class Table:
 def results(comparison: Comparison) -> Table:
     """What each arm reached on test data. Nothing here depends on how fast the machine was."""
     unit, level = quantities.unit(comparison), quantities.level(comparison)
-    where = "points" if unit.percent else unit.difference
+    points = ", points" if unit.percent else ""
 
     def cells(arm: ArmResult) -> Sequence[Pieces]:
         return (
-            (quantities.significant(arm.learning_rate), ""),
-            quantities.error(arm.error, unit),
-            quantities.difference(arm.difference.interval, unit) if arm.difference else NOTHING,
             (verdicts.signed_word(arm), ""),
+            quantities.difference(arm.difference.interval, unit) if arm.difference else NOTHING,
+            quantities.error(arm.error, unit),
+            (quantities.significant(arm.learning_rate), ""),
             (str(len(arm.seeds)), f"({arm.diverged} diverged)" if arm.diverged else ""),
         )
 
     metric = comparison.metric
     title = f"{metric[0].upper()}{metric[1:]} against {comparison.reference}"
-    heads = ("learning rate", metric, f"difference, {where} [{level}]", "verdict", "seeds")
+    heads = ("verdict", f"difference{points} [{level}]", metric, "learning rate", "seeds")
     return _table(title, heads, comparison, cells)
 
 
@@ -86,7 +86,7 @@ def costs(comparison: Comparison) -> Table:
         )
 
     heads = ("time per training", "per step", "memory", "steps to best weights", "parameters")
-    return _table("Cost", heads, comparison, cells)
+    return _table("Cost of one training", heads, comparison, cells)
 
 
 def settings(comparison: Comparison) -> Table:

@@ -72,7 +72,7 @@ def summary(comparison: Comparison) -> str:
         parts.append(_tally(judged, comparison))
     if arm and sum(word(other) == "helps" for other in judged) > 1:
         parts.append(
-            f"Of those that help, {arm.name} has the lowest error on validation data;"
+            "Of those that help, this one has the lowest error on validation data;"
             " they were not tested against each other."
         )
     return " ".join(parts)
