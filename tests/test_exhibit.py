@@ -42,7 +42,7 @@ def test_studies_are_compared_and_leave_their_runs(tmp_path: Path) -> None:
     assert list(compared) == [50, 100]
     assert [arm.name for arm in compared[50].arms] == ["without", "with"]
     assert compared[50].gain("with").n == 2
-    assert "which examples" in cautions(*compared.values())[0]
+    assert "which examples" in cautions(*compared.values(), redrawn=True)[0]
     for run, errors in zip(
         runs_of(studies[50], "with", tmp_path), compared[50].arm("with").errors, strict=True
     ):

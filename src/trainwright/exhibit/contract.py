@@ -37,10 +37,12 @@ class Claim:
     """Whether the two agree."""
 
 
-def cautions(*comparisons: Comparison) -> tuple[str, ...]:
-    """What to know about studies' intervals: what they cover, and each comparison's cautions, once."""
+def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:
+    """What to know about studies' intervals: what they cover, and each comparison's cautions, once.
+
+    `redrawn`: each seed has training examples of its own.
+    """
     warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
-    redrawn = bool(comparisons) and all(comparison.resampled for comparison in comparisons)
     return (intervals_cover(redrawn), *(text[:1].upper() + text[1:] + "." for text in warnings))
 
 

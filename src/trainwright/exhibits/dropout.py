@@ -218,7 +218,7 @@ class Dropout(Exhibit):
                 "and 0.8; the full version has figure 4's networks and p."
                 if budget == "quick"
                 else "",
-                *cautions(*comparisons),
+                *cautions(*comparisons, redrawn=True),
             ),
         )
 

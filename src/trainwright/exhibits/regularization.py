@@ -139,7 +139,7 @@ class Regularization(Exhibit):
                 "Scaled down: 8×8 digits and one hidden layer; full is MNIST and two layers of 256."
                 if budget == "quick"
                 else "",
-                *cautions(comparison),
+                *cautions(comparison, redrawn=True),
             ),
         )
 
