@@ -13,7 +13,10 @@ from trainwright.energy.machine import Machine
 
 contrastive_step = jax.jit(learning.contrastive_step, static_argnames="stochastic")
 persistent_step = jax.jit(learning.persistent_step, static_argnames="stochastic")
+chains = jax.jit(machine.chains, static_argnums=1)
 gibbs = jax.jit(machine.gibbs)
+gradient = jax.jit(learning.gradient)
+mean_field = jax.jit(dbm.mean_field)
 reconstruct = jax.jit(rbm.reconstruct, static_argnames="stochastic")
 
 # Gradients.
@@ -39,7 +42,7 @@ def cd_gradient(small: Machine, sweeps: int, stochastic: bool) -> Machine:
     x = copies(DATA)
     positive = x, rbm.mean_hiddens(small, x)
     negative = reconstruct(small, positive, KEY, sweeps, stochastic=stochastic)
-    return learning.gradient(positive, negative)
+    return gradient(positive, negative)
 
 
 def test_cd_k_comes_to_the_likelihoods_gradient_as_k_grows() -> None:
@@ -78,8 +81,8 @@ def test_chains_at_equilibrium_give_the_models_side_of_the_gradient(sizes: tuple
     """No data: the gradient is minus the model's own mean products, as counted."""
     small, counted = made(sizes), Counted(made(sizes))
     exact = counted.drawn(MANY)
-    chains = gibbs(small, exact, KEY, 1)
-    measured = learning.gradient(tuple(jnp.zeros((1, size)) for size in sizes), chains)
+    fantasies = gibbs(small, exact, KEY, 1)
+    measured = gradient(tuple(jnp.zeros((1, size)) for size in sizes), fantasies)
     products, means = counted.products(counted.p), counted.means(counted.p)
     assert all(
         abs(mean + exact).max() < FIVE_DEVIATIONS
@@ -93,17 +96,17 @@ def test_chains_at_equilibrium_give_the_models_side_of_the_gradient(sizes: tuple
 def test_persistent_contrastive_divergence_is_the_likelihoods_gradient() -> None:
     """One step of an RBM whose chains are at equilibrium; one hidden layer makes the data's side exact."""
     small = made((6, 4))
-    chains = (*Counted(small).drawn(MANY)[:1], jnp.zeros((MANY, 4)))
-    chains = machine.put(chains, 1, machine.conditional(small, chains, 1))
+    fantasies = (*Counted(small).drawn(MANY)[:1], jnp.zeros((MANY, 4)))
+    fantasies = machine.put(fantasies, 1, machine.conditional(small, fantasies, 1))
     numbers = learning.Numbers(learning_rate=1.0)
     state, _ = persistent_step(
-        learning.begin(small, numbers, chains), jnp.asarray(DATA, jnp.float32), KEY, numbers, sweeps=1
+        learning.begin(small, numbers, fantasies), jnp.asarray(DATA, jnp.float32), KEY, numbers, sweeps=1
     )
     weights, biases = exact_gradient(small, DATA)
     assert abs(state.velocity.weights[0] - weights[0]).max() < FIVE_DEVIATIONS
     for measured, exact in zip(state.velocity.biases, biases, strict=True):
         assert abs(measured - exact).max() < FIVE_DEVIATIONS
-    assert not np.array_equal(state.chains[0], chains[0])
+    assert not np.array_equal(state.chains[0], fantasies[0])
 
 
 # The update rule.
@@ -141,9 +144,9 @@ def test_a_dbms_update_is_the_published_one() -> None:
     numbers = learning.Numbers(0.1, 0.5, 0.01, (0.2, 0.1), 0.3, 0.9)
     small = made((5, 4, 3))
     x = jnp.asarray(DATA[:, :5], jnp.float32)
-    before = learning.begin(small, numbers, machine.chains(small, 7, KEY))
+    before = learning.begin(small, numbers, chains(small, 7, KEY))
     state, error = persistent_step(before, x, KEY, numbers, sweeps=3)
-    v, h, g = doubles(dbm.mean_field(small, x))
+    v, h, g = doubles(mean_field(small, x))
     (u, i, j), m = doubles(gibbs(small, before.chains, KEY, 3)), 7
     (w1, w2), (b, c, d) = doubles(small.weights), doubles(small.biases)
     n = len(v)
@@ -212,7 +215,7 @@ def test_learning_raises_the_likelihood_of_what_it_saw() -> None:
         both, _ = jax.lax.scan(step, (state._replace(chains=()), state), jnp.arange(300))
         return both[0].machine, both[1].machine
 
-    for fitted in learned(learning.begin(start, numbers, machine.chains(start, 50, KEY))):
+    for fitted in learned(learning.begin(start, numbers, chains(start, 50, KEY))):
         assert likelihood(fitted) > likelihood(start) + 1
 
 
