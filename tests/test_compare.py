@@ -50,7 +50,10 @@ def predictions(wrong: int, examples: int, rng) -> tuple[np.ndarray, np.ndarray]
 
 
 def make_run(seed=0, *, validation=10, test=10, examples=100, **changes) -> Run:
-    """A run that gets so many of the validation and of the test examples wrong."""
+    """A run that gets so many of the validation and of the test examples wrong; one that diverged has kept
+    no weights from before."""
+    if changes.get("status") == "diverged":
+        changes = {"best_step": 0, **changes}
     rng = np.random.default_rng(seed)
     arrays = {}
     for split, wrong in (("validation", validation), ("test", test)):
