@@ -2,8 +2,8 @@
 
     NPROC=1 nice python benchmarks/populations.py ~/coverage --tables 100
 
-Each table is trained on in two designs, every arm with the same ten seeds: five folds twice (`folds`), and one
-split whose test rows stay (`fixed`). A file per table; those that are there are skipped, so that it can be
+Each table is trained on in two designs, every arm with the same ten seeds: five folds twice (`folds`), and
+one split whose test rows stay (`fixed`). A file per table; those that are there are skipped, so it can be
 stopped at any moment. The truth of a training is its mean loss over rows of the population that no table has.
 """
 
@@ -24,7 +24,7 @@ from trainwright.data.splits import Splits
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
-from trainwright.strategies import BatchNorm, Dropout, L2, Momentum
+from trainwright.strategies import L2, BatchNorm, Dropout, Momentum
 from trainwright.training.fit import fit
 
 SIZES = (300, 1000)
