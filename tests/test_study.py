@@ -118,7 +118,7 @@ def test_splits_are_drawn_anew_when_asked(tmp_path: Path) -> None:
     study = small_study(resample=True, rates=(), seeds=3)
     assert len({one.training.data.fingerprint for one in study.plan}) == 3
     comparison = study.compare(tmp_path / "store", workers=1)
-    assert comparison.resampled
+    assert comparison.design == "folds"
 
 
 def test_a_number_that_adds_a_layer_makes_another_program(tmp_path: Path) -> None:

@@ -114,10 +114,8 @@ class Regularization(Exhibit):
         runs = trained.run(store)
         scores = scored(runs)
         chosen = [best(scores, penalty, "validation error") for penalty in PENALTIES]
-        comparison = compare(
-            [arm for arm in runs if arm.name in ("none", *chosen)], reference="none", resampled=True
-        )
-        everything = compare(runs, reference="none", resampled=True)
+        comparison = compare([arm for arm in runs if arm.name in ("none", *chosen)], reference="none")
+        everything = compare(runs, reference="none")
         weights = first_layers(trained, scores, store)
         zeros = count_zeros(trained, weights, store)
         return self.result(

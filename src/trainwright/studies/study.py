@@ -158,7 +158,6 @@ class Study:
             reference=self.reference or next(iter(self.arms)),
             delta=delta,
             level=level,
-            resampled=self.resample,
             command=command,
         )
 
