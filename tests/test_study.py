@@ -21,11 +21,13 @@ from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
 from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
-from trainwright.studies.study import Progress, Study, run_all
-from trainwright.studies.workers import WorkerDied, run_tasks
-from trainwright.training.building import Training
+from trainwright.studies.progress import StudyProgress
+from trainwright.studies.study import Study, run_all
+from trainwright.studies.workers import Pool, Task, WorkerDied
 from trainwright.training.checkpoints import StoredCheckpoints
 from trainwright.training.fit import fit_all
+from trainwright.training.building import Training
+from trainwright.training.progress import Progress
 
 
 def small_data(examples: int = 90) -> DataSpec:
@@ -43,14 +45,14 @@ def small_study(**changes: Any) -> Study:
 
 
 @pytest.fixture(scope="module")
-def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, list[Progress]]:
+def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, list[StudyProgress]]:
     study, folder = small_study(), tmp_path_factory.mktemp("study") / "store"
-    seen: list[Progress] = []
+    seen: list[StudyProgress] = []
     study.run(folder, workers=2, watch=seen.append)
     return study, folder, seen
 
 
-def test_every_arm_has_a_run_for_each_rate_and_seed(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_every_arm_has_a_run_for_each_rate_and_seed(studied: tuple[Study, Path, list[StudyProgress]]) -> None:
     study, folder, seen = studied
     arms = study.run(folder)
     assert [
@@ -60,24 +62,24 @@ def test_every_arm_has_a_run_for_each_rate_and_seed(studied: tuple[Study, Path, 
     assert seen[-1].fraction == 1
 
 
-def test_workers_use_one_core_each(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_workers_use_one_core_each(studied: tuple[Study, Path, list[StudyProgress]]) -> None:
     study, folder, _ = studied
     for arm in study.run(folder):
         assert all(run.environment["NPROC"] == "1" for runs in arm.runs.values() for run in runs)
 
 
 def test_a_study_repeated_trains_nothing(
-    studied: tuple[Study, Path, list[Progress]], monkeypatch: pytest.MonkeyPatch
+    studied: tuple[Study, Path, list[StudyProgress]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, folder, _ = studied
-    monkeypatch.setattr("trainwright.studies.study.run_tasks", None)  # any call would raise
+    monkeypatch.setattr("trainwright.studies.workers._start", None)  # any call would raise
     assert len(study.run(folder)) == 2
 
 
-def test_an_extended_study_trains_only_what_is_new(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_an_extended_study_trains_only_what_is_new(studied: tuple[Study, Path, list[StudyProgress]]) -> None:
     folder = studied[1]
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs").iterdir()}
-    seen: list[Progress] = []
+    seen: list[StudyProgress] = []
     longer = small_study(seeds=3)
     longer.run(folder, workers=1, watch=seen.append)
     assert len(list((folder / "runs").iterdir())) == 12
@@ -90,7 +92,7 @@ def test_an_extended_study_trains_only_what_is_new(studied: tuple[Study, Path, l
             assert np.array_equal(a.predictions["test"], b.predictions["test"])
 
 
-def test_a_damaged_run_is_done_again(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_a_damaged_run_is_done_again(studied: tuple[Study, Path, list[StudyProgress]]) -> None:
     study, folder, _ = studied
     name = study.plan[0].digest
     predictions = folder / "runs" / name / "predictions.npz"
@@ -101,7 +103,9 @@ def test_a_damaged_run_is_done_again(studied: tuple[Study, Path, list[Progress]]
     assert list((folder / "damaged").iterdir())
 
 
-def test_best_model_is_chosen_on_validation_and_predicts(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_best_model_is_chosen_on_validation_and_predicts(
+    studied: tuple[Study, Path, list[StudyProgress]],
+) -> None:
     study, folder, _ = studied
     comparison = study.compare(folder)
     model = study.best_model(folder, comparison)
@@ -258,17 +262,18 @@ def die(report: Callable[[Any], None]) -> None:
 
 def test_a_task_whose_worker_dies_is_given_out_again_once(tmp_path: Path) -> None:
     flag = tmp_path / "died"
-    assert list(run_tasks([lambda report: die_once(flag, report)], workers=1)) == ["alive"]
-    with pytest.raises(WorkerDied, match="SIGKILL"):
-        list(run_tasks([die], workers=1))
+    with Pool(1) as pool:
+        assert list(pool.run([Task("a", lambda report: die_once(flag, report))])) == ["alive"]
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            list(pool.run([Task("a", die)]))
 
 
 def test_an_error_in_a_task_reaches_the_parent() -> None:
     def task(report: Callable[[Any], None]) -> None:
         raise SettingError("l2: no")
 
-    with pytest.raises(SettingError, match="l2: no"):
-        list(run_tasks([task], workers=1))
+    with Pool(1) as pool, pytest.raises(SettingError, match="l2: no"):
+        list(pool.run([Task("a", task)]))
 
 
 def test_arms_with_and_without_a_layer_are_trained_apart(tmp_path: Path) -> None:
@@ -282,7 +287,7 @@ def test_arms_with_and_without_a_layer_are_trained_apart(tmp_path: Path) -> None
 
 def test_studies_on_several_data_sets_run_together(tmp_path: Path) -> None:
     studies = [small_study(data=small_data(examples), rates=()) for examples in (60, 90)]
-    seen: list[Progress] = []
+    seen: list[StudyProgress] = []
     together = run_all([*studies, studies[0]], tmp_path, workers=1, watch=seen.append)
     assert seen[-1].done == seen[-1].runs == 8  # the repeated study costs nothing
     assert [arm.name for arm in together[1]] == ["plain", "dropout"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,20 +38,30 @@ def run(
     arm: Annotated[
         list[str] | None,
         option(
-            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'. May be repeated."
-            " If it is not: the lecture's, one at a time."
+            "Strategies to compare with the plain recipe, such as 'dropout(hidden_rate=0.2|0.5), l2'; of"
+            " alternatives, validation chooses. May be repeated. Default: each of the lecture's strategies."
         ),
     ] = None,
-    base: Annotated[str, option("Strategies that every arm has, such as 'momentum(0.9)'.")] = "",
-    seeds: Annotated[int, option("Trainings per arm and learning rate.", min=1)] = 10,
+    base: Annotated[
+        str | None,
+        option("Strategies of every arm, 'momentum(0.9)'. Default: none; adam for large tables."),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        option("Another baseline to show beside the arms, such as 'svm(cost=1.0|10.0)'. May be repeated."),
+    ] = None,
+    no_baselines: Annotated[
+        bool, option("Leave out guessing, the linear model and boosting.", "--no-baselines")
+    ] = False,
+    seeds: Annotated[int, option("Trainings per arm for the verdict.", min=1)] = 10,
     rates: Annotated[
-        str | None, option("Learning rates, '0.01, 0.1': each arm gets the one best on validation.")
+        str | None,
+        option("The only learning rates to try, '0.01, 0.1'. Default: a grid that widens by itself."),
     ] = None,
     network: Network = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
-    budget: Annotated[str, option("quick or full: the length and the rates where not given.")] = "quick",
-    resample: Annotated[bool, option("Draw a new split for each seed.", "--resample")] = False,
+    budget: Annotated[str, option("quick (minutes) or full (a night).")] = "quick",
     delta: Annotated[
         float | None,
         option(
@@ -75,18 +86,24 @@ def run(
     from trainwright.base import files
     from trainwright.data import DataSpec
     from trainwright.studies import defaults
+    from trainwright.studies.arms import read_arms, read_baselines
     from trainwright.studies.study import Study
 
     spec = DataSpec(source, target, task, size=size)
     data = spec.load()
     recipe = changed(defaults.recipe(data, budget_of(budget)), network, batch_size, epochs, None)
-    recipe = recipe.replace(strategies=strategies.read(base))
+    recipe = recipe.replace(strategies=strategies.read(base) if base is not None else recipe.strategies)
+    tuning = defaults.tuning(data, budget_of(budget))
+    if epochs is not None:
+        tuning = replace(tuning, longest=1)  # the length is the user's
     planned = Study(
         spec,
-        defaults.read_arms(recipe, arm or defaults.arms(data, recipe)),
+        read_arms(recipe, arm or defaults.arms(data, recipe)),
         seeds=seeds,
-        rates=_rates(rates) if rates else defaults.RATES[budget_of(budget)],
-        resample=resample,
+        rates=_rates(rates) if rates else (),
+        tuning=tuning,
+        baselines={} if no_baselines else read_baselines([*defaults.BASELINES, *(baseline or [])]),
+        loaded=data,
     )
     folder = out or Path(f"study-{data.name}")
     with files.explained(folder):
@@ -104,17 +121,13 @@ def _run_study(
     from trainwright.cli.terminal import study_progress
 
     try:
-        with study_progress(len(planned.plan), quiet) as watch:
+        with study_progress(planned.most_runs(), quiet) as watch:
             return planned.compare(
                 store, delta=delta, level=level, command=command(), workers=workers, watch=watch
             )
     except Interrupted:
-        from trainwright.runs.store import Store
-
-        kept = sum(one.digest in Store(store) for one in planned.plan)
         raise Interrupted(
-            f"interrupted: {kept} of {len(planned.plan)} runs are kept in {store}; "
-            f"the same command goes on from there:\n  {command()}"
+            f"interrupted; finished runs are kept in {store}. Rerun the same command to resume:\n  {command()}"
         ) from None
 
 

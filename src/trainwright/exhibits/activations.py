@@ -45,7 +45,8 @@ from trainwright.runs.store import Store
 from trainwright.strategies import Activation
 from trainwright.strategies.activation import Maxout, RadialBasis
 from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Planned, Study
+from trainwright.studies.plan import Planned
+from trainwright.studies.study import Study
 from trainwright.training.building import build, named_arrays
 
 Array = NDArray[np.float64]

@@ -1,75 +1,50 @@
-"""Study: arms × seeds on one data set, each arm at its best learning rate.
+"""Study: arms side by side on one data set, each by the candidate that validation chose for it.
 
-The plan is a list of trainings, each with the digest of its run. What the store has is skipped, so a study
-may be interrupted and repeated at any moment, and extended by more seeds, arms or rates at the cost of what
-is new. The missing runs are grouped by program and given to worker processes; a run that another process
-has claimed is left to it and waited for.
+First every arm is tuned (`tuning.py`), on seeds of its own; then the chosen candidates are trained on fresh
+seeds, the same for all arms, and these trainings alone are compared. What the store has is not trained again:
+a study may be interrupted and repeated at any moment, and extended at the cost of what is new.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import pickle
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-
-from trainwright.base.environment import keep_compiled
 from trainwright.base.errors import SettingError
 from trainwright.comparison.compare import ArmRuns, Comparison, check_levels, compare
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.model import Model
 from trainwright.recipe import Recipe
-from trainwright.runs import store as stores
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
-from trainwright.runs.store import DamagedRun, Store
-from trainwright.studies.workers import Report, run_tasks
-from trainwright.training.building import Plan, Training, dry_run
-from trainwright.training.checkpoints import StoredCheckpoints
-from trainwright.training.fit import fit_all
-from trainwright.training.progress import Progress as TrainingProgress
+from trainwright.runs.store import Store
+from trainwright.studies.arms import Arm, Candidate, as_arms
+from trainwright.studies.executor import Rounds, carry_out, trained
+from trainwright.studies.plan import Planned, planned, tuning_seed
+from trainwright.studies.progress import StudyProgress
+from trainwright.studies.tuning import Choice, Length, Outcome, Trial, Tuning, allowance, choose
 
-LARGEST_TASK = 256  # trainings: each holds a lock file open
-
-
-class Planned(NamedTuple):
-    """A training of the study and the name of the run that it leaves."""
-
-    arm: str
-    training: Training
-    digest: str
+Watch = Callable[[StudyProgress], None]
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a study has come."""
+class Tuned(NamedTuple):
+    """What tuning decided: the length of all trainings, and each arm's candidate."""
 
-    runs: int
-    done: int
-    diverged: int
-    fraction: float
-    """Of all steps of the missing runs, those that are made."""
-    latest: str
-    """The run that ended last, in words; empty if none has since the last report."""
+    length: Length
+    choices: dict[str, Choice]
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Recipes side by side on one data set, over the same seeds.
+    """Arms side by side on one data set, over the same seeds.
 
-    `arms`: recipe by name. `rates`: the learning rates that every arm may choose from, on validation; none
-    keeps each recipe's own. `reference`: the arm that the others are compared with, by default the first.
-    `resample`: draw a new train/validation/test split for each seed. Raises `SettingError` for fewer than
-    one seed, an unknown reference, a rate given twice, and arms that are the same recipe (at the same rate).
+    Raises `SettingError` for fewer than one seed, an unknown reference, a rate given twice, arms that are the
+    same recipe (at the same rate), and candidates to choose among without a tuning stage.
 
     >>> from trainwright.strategies import Dropout
     >>> arms = {"plain": Recipe(epochs=2), "dropout": Recipe(strategies=(Dropout(0.5),), epochs=2)}
@@ -79,12 +54,24 @@ class Study:
     """
 
     data: DataSpec
-    arms: Mapping[str, Recipe]
+    """The data set."""
+    arms: Mapping[str, Any]
+    """A recipe by name, or several among which tuning chooses."""
     seeds: int = 10
+    """Trainings of each arm for the verdict."""
     rates: tuple[float, ...] = ()
+    """Without tuning: the learning rates that every arm may choose from, on validation, each trained on all
+    seeds; none keeps each recipe's own. With tuning: the only ones that it tries."""
     reference: str = ""
+    """The arm that the others are compared with; the first, if not given."""
+    tuning: Tuning | None = None
+    """How much is spent on choosing candidates, rates and length; None for no tuning stage."""
+    baselines: Mapping[str, Any] = field(default_factory=dict)
+    """Learners shown beside the arms, outside the tests."""
     resample: bool = False
-    _cache: dict[int | None, Dataset] = field(default_factory=dict, repr=False)
+    """Draw a new train/validation/test split for each seed."""
+    loaded: Dataset | None = field(default=None, repr=False)
+    """The data set, where it has been read already."""
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
@@ -97,41 +84,65 @@ class Study:
             )
         if len(set(self.rates)) < len(self.rates):
             raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
-        seen: dict[Recipe, str] = {}
-        for name, recipe in self.arms.items():
-            recipe = recipe.replace(learning_rate=self.rates[0]) if self.rates else recipe
-            if (other := seen.setdefault(recipe, name)) != name:
-                raise SettingError(f"study: the arms {other!r} and {name!r} are the same recipe: drop one")
+        if twice := self.arms.keys() & self.baselines.keys():
+            raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
+        seen: dict[frozenset[object], str] = {}
+        for arm in (*self._arms, *self._baselines):
+            candidates = frozenset(self._at_rate(candidate) for candidate in arm.candidates)
+            if (other := seen.setdefault(candidates, arm.name)) != arm.name:
+                raise SettingError(
+                    f"study: the arms {other!r} and {arm.name!r} are the same recipe: drop one"
+                )
+            if len(arm.candidates) > 1 and self.tuning is None:
+                raise SettingError(
+                    f"study: arm {arm.name!r} has {len(arm.candidates)} candidates: "
+                    "give tuning=Tuning() to choose among them"
+                )
+
+    def _at_rate(self, candidate: object) -> object:
+        """A recipe as it is told from others: the rate does not count where it is chosen."""
+        chosen = self.rates or self.tuning
+        return candidate.replace(learning_rate=1.0) if chosen and isinstance(candidate, Recipe) else candidate
+
+    @cached_property
+    def _arms(self) -> tuple[Arm, ...]:
+        return as_arms(self.arms)
+
+    @cached_property
+    def _baselines(self) -> tuple[Arm, ...]:
+        return as_arms(self.baselines)
+
+    @cached_property
+    def _reference(self) -> Arm:
+        return next(arm for arm in self._arms if arm.name == (self.reference or self._arms[0].name))
 
     def dataset(self, seed: int | None = None) -> Dataset:
         """The data as this seed sees it."""
-        split = seed if self.resample else None
-        if None not in self._cache:
-            self._cache[None] = self.data.load()
-        if split not in self._cache:
-            self._cache[split] = self._cache[None].fold(seed or 0)
-        return self._cache[split]
+        split = seed if self.resample else self.data.resample
+        if split not in self._splits:
+            self._splits[split] = replace(self.data, resample=split).load()
+        return self._splits[split]
+
+    @cached_property
+    def _splits(self) -> dict[int | None, Dataset]:
+        return {self.data.resample: self.loaded} if self.loaded else {}
 
     @cached_property
     def plan(self) -> list[Planned]:
-        """Every training of the study, arm by arm and seed by seed."""
-        planned = []
-        for name, recipe in self.arms.items():
-            for rate in self.rates or (recipe.learning_rate,):
-                for seed in range(self.seeds):
-                    training = Training(recipe.replace(learning_rate=rate), self.dataset(seed), seed)
-                    fingerprint = training.data.fingerprint
-                    planned.append(
-                        Planned(name, training, stores.digest(training.recipe.to_json(), fingerprint, seed))
-                    )
-        return planned
+        """Every training of a study without a tuning stage, arm by arm and seed by seed.
+
+        Raises `SettingError` where there is one: what it will choose is not known yet.
+        """
+        if self.tuning:
+            raise SettingError("study: with a tuning stage, its trainings depend on what is chosen")
+        return self._verdict({arm.name: arm.candidates[0] for arm in (*self._arms, *self._baselines)})
 
     def run(
         self,
         folder: str | os.PathLike[str],
         *,
         workers: int | None = None,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Watch | None = None,
     ) -> list[ArmRuns]:
         """Train what the store in `folder` has not, and return every arm's runs by learning rate.
 
@@ -149,13 +160,13 @@ class Study:
         level: float = 0.95,
         command: str = "",
         workers: int | None = None,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Watch | None = None,
     ) -> Comparison:
         """`run`, and the arms side by side: see `trainwright.comparison.compare.compare`."""
         check_levels(delta, level)  # before the work, not after it
         return compare(
             self.run(folder, workers=workers, watch=watch),
-            reference=self.reference or next(iter(self.arms)),
+            reference=self._reference.name,
             delta=delta,
             level=level,
             command=command,
@@ -167,31 +178,81 @@ class Study:
         Raises `SettingError` if every training of that arm diverged.
         """
         arm = min(comparison.arms, key=lambda arm: min(one.validation_error for one in arm.grid))
-        runs = [
-            (one, Store(Path(folder)).read(one.digest))
-            for one in self.plan
-            if one.arm == arm.name and one.training.recipe.learning_rate == arm.learning_rate
-        ]
-        scores = {one: score(run, "validation") for one, run in runs}
-        finished = [one for one in scores if not scores[one].diverged]
+        store = Store(Path(folder))
+        candidate = Recipe.from_json(arm.recipe)
+        finished = []
+        for seed in arm.seeds:
+            one = planned(arm.name, candidate, self.dataset(seed), seed)
+            found = score(store.read(one.digest), "validation")
+            if not found.diverged:
+                finished.append(((found.error, found.loss, seed), one))
         if not finished:
             raise SettingError("study: every training diverged, so there is no model: give smaller rates")
-        chosen = min(finished, key=lambda one: (scores[one].error, scores[one].loss))
-        return Model.of(Store(Path(folder)).read(chosen.digest, weights=True), chosen.training.data)
+        _, chosen = min(finished)
+        return Model.of(store.read(chosen.digest, weights=True), chosen.data)
 
-    def _collect(self, store: Store) -> list[ArmRuns]:
-        arms: dict[str, dict[float, list[Run]]] = {name: {} for name in self.arms}
-        for arm, training, digest in self.plan:
-            try:
-                run = store.read(digest)
-            except DamagedRun:
-                store.discard(digest)
-                raise
-            arms[arm].setdefault(training.recipe.learning_rate, []).append(run)
-        return [
+    def rounds(self, store: Store) -> Rounds[StudyRuns]:
+        """The study round by round; see `executor`."""
+        candidates = {arm.name: arm.candidates[0] for arm in (*self._arms, *self._baselines)}
+        tuned = None
+        if self.tuning:
+            tuned = yield from self._tune(store, self.tuning)
+            candidates = {name: choice.candidate for name, choice in tuned.choices.items()}
+        plan = self._verdict(candidates)
+        runs = yield from trained(store, plan)
+        by_arm: dict[str, dict[float, list[Run]]] = {name: {} for name in candidates}
+        for one, run in zip(plan, runs, strict=True):
+            rate = one.candidate.learning_rate if isinstance(one.candidate, Recipe) else 0.0
+            by_arm[one.arm].setdefault(rate, []).append(run)
+        found = [
             ArmRuns(name, {rate: tuple(runs) for rate, runs in by_rate.items()})
-            for name, by_rate in arms.items()
+            for name, by_rate in by_arm.items()
         ]
+        return StudyRuns(found[: len(self._arms)], found[len(self._arms) :], tuned)
+
+    def most_runs(self) -> int:
+        """How many trainings there may be."""
+        arms = (*self._arms, *self._baselines)
+        verdict = len(arms) * self.seeds * (1 if self.tuning else len(self.rates or (0,)))
+        return verdict + (len(arms) * allowance(arms, self._grid(self.tuning)) if self.tuning else 0)
+
+    def _grid(self, tuning: Tuning) -> Tuning:
+        return replace(tuning, rates=tuple(sorted(self.rates)))
+
+    def _tune(self, store: Store, tuning: Tuning) -> Rounds[Tuned]:
+        arms = (*self._arms, *self._baselines)
+        procedure = choose(arms, self._reference, self._grid(tuning), splits=1)
+        outcomes: dict[Trial, Outcome] = {}
+        ask = next(procedure)
+        while True:
+            new = [trial for trial in ask if trial not in outcomes]
+            runs = yield from trained(store, [self._tuning_training(trial) for trial in new])
+            outcomes |= {trial: outcome(run) for trial, run in zip(new, runs, strict=True)}
+            try:
+                ask = procedure.send(outcomes)
+            except StopIteration as end:
+                return Tuned(*end.value)
+
+    def _tuning_training(self, trial: Trial) -> Planned:
+        return planned("tuning", trial.candidate, self.dataset(0), tuning_seed(trial.number), "tuning")
+
+    def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
+        """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""
+        rates = () if self.tuning else self.rates
+        return [
+            planned(name, at_rate, self.dataset(seed), seed)
+            for name, candidate in candidates.items()
+            for at_rate in _at_rates(candidate, rates)
+            for seed in range(self.seeds)
+        ]
+
+
+class StudyRuns(NamedTuple):
+    """What a study left: each arm's runs by learning rate, the baselines', and what tuning decided."""
+
+    arms: list[ArmRuns]
+    baselines: list[ArmRuns]
+    tuned: Tuned | None
 
 
 def run_all(
@@ -199,149 +260,26 @@ def run_all(
     folder: str | os.PathLike[str],
     *,
     workers: int | None = None,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Watch | None = None,
 ) -> list[list[ArmRuns]]:
     """Run several studies, on several data sets perhaps, with one pool of workers; see `Study.run`.
 
     A program that they have in common is compiled once, and no core waits for another study's end.
     """
-    workers = os.cpu_count() or 1 if workers is None else workers
-    if workers < 1:
-        raise SettingError(f"workers = {workers} is not allowed: give a whole number in [1, ∞)")
     store = Store(Path(folder))
-    plan = {one.digest: one for study in studies for one in study.plan}
-    begun = False
-    while True:
-        while missing := [one for digest, one in plan.items() if digest not in store]:
-            if begun and not any(_is_free(store, one.digest) for one in missing):
-                time.sleep(1)  # other processes are at all of them
-            else:
-                _train(store, len(plan), missing, workers, watch)
-            begun = True
-        try:
-            return [study._collect(store) for study in studies]
-        except DamagedRun:
-            continue  # it has been moved aside, so it is missing now
+    most = sum(study.most_runs() for study in studies)
+    rounds = [study.rounds(store) for study in studies]
+    return [runs.arms for runs in carry_out(rounds, store, most=most, workers=workers, watch=watch)]
 
 
-def _is_free(store: Store, digest: str) -> bool:
-    """Whether no other process is training this run."""
-    if claim := store.claim(digest):
-        claim.release()
-    return claim is not None
+def outcome(run: Run) -> Outcome:
+    """How a run did on validation."""
+    found = score(run, "validation")
+    curve = run.history.get("validation_error", ())
+    return Outcome(found.error, found.loss, found.diverged, tuple(float(error) for error in curve))
 
 
-def _train(
-    store: Store,
-    runs: int,
-    missing: Sequence[Planned],
-    workers: int,
-    watch: Callable[[Progress], None] | None,
-) -> None:
-    with tempfile.TemporaryDirectory(prefix="trainwright-") as shared:
-        tasks = [
-            partial(_work, store.folder, _share(group[0].training.data, Path(shared)), _light(group))
-            for group in _tasks(missing, workers)
-        ]
-        progress = ProgressCounter(runs, missing)
-        for event in run_tasks(tasks, workers):
-            progress.note(*event)
-            if watch:
-                watch(progress.now())
-
-
-def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
-    """Groups of one program and one data set: large enough to fill a cohort, small enough to share out."""
-    programs: dict[Any, list[Planned]] = {}
-    graphs: dict[Any, Plan] = {}
-    for one in missing:
-        recipe, data = one.training.recipe, one.training.data
-        kind = recipe.replace(learning_rate=1.0), data.fingerprint  # no network depends on the rate
-        if kind not in graphs:
-            graphs[kind] = dry_run(one.training)
-        program = jax.tree.structure(recipe), graphs[kind], data.fingerprint
-        programs.setdefault(program, []).append(one)
-    share = math.ceil(len(missing) / (4 * workers))
-    tasks = []
-    for (_, plan, _), group in programs.items():
-        size = min(max(plan.width, share), LARGEST_TASK)
-        parts = math.ceil(len(group) / size)
-        tasks += [group[part::parts] for part in range(parts)]
-    return sorted(tasks, key=len, reverse=True)
-
-
-class ProgressCounter:
-    """Counts what the workers report."""
-
-    def __init__(self, runs: int, missing: Sequence[Planned]):
-        self.runs, self.missing = runs, len(missing)
-        self.names = {
-            one.digest: f"{one.arm}, rate {one.training.recipe.learning_rate:g}, seed {one.training.seed}"
-            for one in missing
-        }
-        self.made = dict.fromkeys(self.names, 0.0)
-        self.ended = self.diverged = 0
-        self.latest = ""
-
-    def note(self, digest: str, fraction: float, status: str | None) -> None:
-        self.made[digest] = fraction
-        self.latest = ""
-        if status:
-            self.ended += 1
-            self.diverged += status == "diverged"
-            self.latest = f"{self.names[digest]}: {status}"
-
-    def now(self) -> Progress:
-        done = self.runs - self.missing + self.ended
-        return Progress(self.runs, done, self.diverged, sum(self.made.values()) / self.missing, self.latest)
-
-
-# In the worker.
-
-Light = list[tuple[Recipe, int, str]]  # recipe, seed, digest
-
-
-def _light(group: Sequence[Planned]) -> Light:
-    return [(one.training.recipe, one.training.seed, one.digest) for one in group]
-
-
-def _share(data: Dataset, folder: Path) -> Path:
-    """Write a data set where the workers find it, once."""
-    path = folder / data.fingerprint
-    if not path.exists():
-        path.write_bytes(pickle.dumps(data, protocol=5))
-    return path
-
-
-@lru_cache(maxsize=1)
-def _shared(path: Path) -> Dataset:
-    data: Dataset = pickle.loads(path.read_bytes())
-    return data
-
-
-def _work(folder: Path, shared: Path, group: Light, report: Report) -> None:
-    """Train those of a group that are neither in the store nor claimed by another process."""
-    keep_compiled()
-    store = Store(folder)
-    digests, claims = {}, {}
-    for recipe, seed, digest in group:
-        if (claim := store.claim(digest)) is None:
-            continue
-        if digest in store:
-            claim.release()
-            continue
-        digests[Training(recipe, _shared(shared), seed)] = digest
-        claims[digest] = claim
-
-    def watch(progress: TrainingProgress) -> None:
-        made = min(1.0, progress.total / progress.length)  # added phases take longer
-        report((digests[progress.training], made, None))
-
-    if digests:
-        checkpoints = StoredCheckpoints(store)
-        for training, run in fit_all(list(digests), watch=watch, checkpoints=checkpoints):
-            digest = digests[training]
-            store.write(run)
-            checkpoints.drop(training)
-            claims.pop(digest).release()
-            report((digest, 1.0, run.status))
+def _at_rates(candidate: Candidate, rates: Sequence[float]) -> list[Candidate]:
+    if not rates or not isinstance(candidate, Recipe):
+        return [candidate]
+    return [candidate.replace(learning_rate=rate) for rate in rates]
