@@ -264,7 +264,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, shown = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "of 40 runs are kept in study-digits/store; the same command goes on from there" in shown
+    assert "finished runs are kept in study-digits/store. Rerun the same command to resume" in shown
     assert "Traceback" not in shown
 
 

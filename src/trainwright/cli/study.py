@@ -127,7 +127,8 @@ def _run_study(
             )
     except Interrupted:
         raise Interrupted(
-            f"interrupted; finished runs are kept in {store}. Rerun the same command to resume:\n  {command()}"
+            f"interrupted; finished runs are kept in {store}. "
+            f"Rerun the same command to resume:\n  {command()}"
         ) from None
 
 
