@@ -24,9 +24,9 @@ from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNo
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.study import Study, run_all
 from trainwright.studies.workers import Pool, Task, WorkerDied
+from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
 from trainwright.training.fit import fit_all
-from trainwright.training.building import Training
 from trainwright.training.progress import Progress
 
 
@@ -118,11 +118,13 @@ def test_best_model_is_chosen_on_validation_and_predicts(
     assert chosen.mean() <= best + 1e-9
 
 
-def test_splits_are_drawn_anew_when_asked(tmp_path: Path) -> None:
-    study = small_study(resample=True, rates=(), seeds=3)
-    assert len({one.training.data.fingerprint for one in study.plan}) == 3
-    comparison = study.compare(tmp_path / "store", workers=1)
-    assert comparison.design == "folds"
+def test_seeds_come_in_whole_repetitions_of_the_folds(tmp_path: Path) -> None:
+    study = small_study(folds=True, rates=(), seeds=3)
+    assert len({one.data.fingerprint for one in study.plan}) == 5
+    arms = study.run(tmp_path / "store", workers=1)
+    for arm in arms:
+        tested = [run.predictions["test_rows"] for run in next(iter(arm.runs.values()))]
+        assert np.array_equal(np.sort(np.concatenate(tested)), np.arange(90))
 
 
 def test_a_number_that_adds_a_layer_makes_another_program(tmp_path: Path) -> None:

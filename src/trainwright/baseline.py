@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import Config
 from trainwright.base.environment import environment
-from trainwright.data.dataset import Dataset, Task
+from trainwright.data.dataset import Dataset
 from trainwright.data.facts import facts
+from trainwright.data.targets import TaskName
 from trainwright.runs.run import Run
 
 Inputs = NDArray[np.float32]
@@ -37,7 +38,7 @@ class Examples(NamedTuple):
 class Baseline(Config):
     """A learner that is no network, as a frozen value."""
 
-    def learn(self, train: Examples, validation: Examples, task: Task, outputs: int) -> Predict:
+    def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         """Learn from the training split and return what predicts.
 
         Inputs are as a network would get them. Targets are class numbers below `outputs`, or standardised
@@ -60,10 +61,17 @@ class Baseline(Config):
         train, validation = (_examples(data, rows) for rows in (splits.train, splits.validation))
         predict = self._certain(train, data) or self.learn(train, validation, data.task, data.outputs)
         seconds = time.perf_counter() - start
+        test = predict(_examples(data, splits.test).inputs)
         predictions = {
-            "validation": predict(validation.inputs),
-            "test": predict(_examples(data, splits.test).inputs),
+            "validation": data.decode(predict(validation.inputs).astype(np.float32)),
+            "validation_targets": data.labels(splits.validation),
+            "validation_rows": splits.validation,
+            "test": data.decode(test.astype(np.float32)),
+            "test_targets": data.labels(splits.test),
+            "test_rows": splits.test,
         }
+        if data.groups is not None:
+            predictions["test_groups"] = data.groups[splits.test]
         return Run(
             recipe=self.to_json(),
             data=facts(data),
@@ -76,12 +84,7 @@ class Baseline(Config):
             memory_bytes=0,
             environment=environment(),
             history={},
-            predictions={
-                "validation": data.decode(predictions["validation"].astype(np.float32)),
-                "validation_targets": data.labels(splits.validation),
-                "test": data.decode(predictions["test"].astype(np.float32)),
-                "test_targets": data.labels(splits.test),
-            },
+            predictions=predictions,
             weights={},
         )
 
@@ -109,7 +112,7 @@ def log_probabilities(
     return logarithms
 
 
-def loss(predictions: NDArray[np.floating[Any]], targets: Targets, task: Task) -> float:
+def loss(predictions: NDArray[np.floating[Any]], targets: Targets, task: TaskName) -> float:
     """The mean loss of predictions as `Baseline.learn` gives them: log-loss, or half the squared error."""
     if task == "regression":
         return float(np.mean((predictions[:, 0] - targets) ** 2) / 2)
@@ -117,4 +120,5 @@ def loss(predictions: NDArray[np.floating[Any]], targets: Targets, task: Task) -
 
 
 def _examples(data: Dataset, rows: NDArray[np.int64]) -> Examples:
-    return Examples(data.inputs[rows].reshape(len(rows), -1), data.targets[rows])
+    inputs, targets = data.standardized(rows)
+    return Examples(inputs.reshape(len(rows), -1), targets)

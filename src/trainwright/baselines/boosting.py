@@ -17,7 +17,7 @@ from pydantic import Field
 
 from trainwright.base.config import config
 from trainwright.baseline import Baseline, Examples, Inputs, Predict, log_probabilities, loss
-from trainwright.data.dataset import Task
+from trainwright.data.targets import TaskName
 
 MOST_WORK = 5e9  # examples × features × trees that are affordable: about a minute on one core
 
@@ -40,7 +40,7 @@ class Boosting(Baseline):
     trees: Annotated[int, Field(ge=1)] = 200
     """The most trees; so many for each class, where there are more than two."""
 
-    def learn(self, train: Examples, validation: Examples, task: Task, outputs: int) -> Predict:
+    def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         at_once = outputs if outputs > 2 else 1

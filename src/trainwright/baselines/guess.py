@@ -6,7 +6,7 @@ import numpy as np
 
 from trainwright.base.config import config
 from trainwright.baseline import Baseline, Examples, Inputs, Predict, log_probabilities
-from trainwright.data.dataset import Task
+from trainwright.data.targets import TaskName
 
 
 @config
@@ -20,7 +20,7 @@ class Guess(Baseline):
     [[0.25, 0.75]]
     """
 
-    def learn(self, train: Examples, validation: Examples, task: Task, outputs: int) -> Predict:
+    def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         if task == "classification":
             frequencies = np.bincount(train.targets, minlength=outputs) / len(train.targets)
             guess = log_probabilities(frequencies[None], np.arange(outputs), outputs)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from trainwright.base.config import config
 from trainwright.baseline import Baseline, Examples, Predict, log_probabilities
-from trainwright.data.dataset import Task
+from trainwright.data.targets import TaskName
 
 
 @config
@@ -28,7 +28,7 @@ class Linear(Baseline):
     """What multiplies half the squared norm of the weights, beside the sum of the examples' losses (half the
     squared error in regression)."""
 
-    def learn(self, train: Examples, validation: Examples, task: Task, outputs: int) -> Predict:
+    def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression, Ridge
 

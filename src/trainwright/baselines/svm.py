@@ -18,7 +18,7 @@ from scipy.special import softmax
 from trainwright.base.config import config
 from trainwright.base.keys import generator
 from trainwright.baseline import Baseline, Examples, Inputs, Predict, log_probabilities, loss
-from trainwright.data.dataset import Task
+from trainwright.data.targets import TaskName
 
 
 @config
@@ -36,7 +36,7 @@ class Svm(Baseline):
     examples: Annotated[int, Field(ge=2)] = 10_000
     """Training examples, drawn at random where there are more: time grows with their square."""
 
-    def learn(self, train: Examples, validation: Examples, task: Task, outputs: int) -> Predict:
+    def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         from sklearn.svm import SVC, SVR
 
         rows = generator(0, "svm").permutation(len(train.targets))[: self.examples]

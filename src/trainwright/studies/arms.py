@@ -66,7 +66,7 @@ def read_arms(base: Recipe, texts: Sequence[str]) -> dict[str, tuple[Recipe, ...
     names = {text: _name(text, family) for text, family in families.items()}
     return {"plain": (base,)} | {
         text if list(names.values()).count(names[text]) > 1 else names[text]: tuple(
-            base.replace(strategies=added(base.strategies, chosen)) for chosen in family
+            base.adding(*chosen) for chosen in family
         )
         for text, family in families.items()
     }
@@ -138,10 +138,3 @@ def _misplaced(text: str) -> SettingError:
 
 def _name(text: str, family: Sequence[tuple[Strategy, ...]]) -> str:
     return text if len(family) == 1 else ", ".join(strategy.name for strategy in family[0])
-
-
-def added(base: tuple[Strategy, ...], new: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
-    """Strategies with others added; one of the same name is replaced where it stands."""
-    replacing = {strategy.name: strategy for strategy in new}
-    kept = tuple(replacing.pop(strategy.name, strategy) for strategy in base)
-    return (*kept, *(strategy for strategy in new if strategy.name in replacing))

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import lru_cache, partial
-from mmap import ACCESS_READ, mmap
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,19 +19,18 @@ import jax
 
 from trainwright.base.environment import keep_compiled
 from trainwright.base.errors import SettingError
-from trainwright.baseline import Baseline
-from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.store import Claim, DamagedRun, Store
 from trainwright.studies.arms import Candidate
 from trainwright.studies.plan import Planned
 from trainwright.studies.progress import ProgressCounter, StudyProgress
+from trainwright.studies.sharing import arrays_of, folded, share, shared
 from trainwright.studies.workers import Pool, Report, Task
+from trainwright.training.building import Plan, Training, dry_run
 from trainwright.training.checkpoints import StoredCheckpoints
-from trainwright.training.cohort import cohort_width
 from trainwright.training.fit import fit_all
-from trainwright.training.progress import Slot, Training, rehearse
+from trainwright.training.progress import Progress
 
 Result = TypeVar("Result")
 Rounds = Generator[list[Planned], None, Result]
@@ -65,12 +62,9 @@ def carry_out(
 
     Raises `SettingError` for fewer than one worker.
     """
-    workers = os.cpu_count() or 1 if workers is None else workers
-    if workers < 1:
-        raise SettingError(f"workers = {workers} is not allowed: give a whole number in [1, ∞)")
     results: dict[int, Result] = {}
     counter = ProgressCounter(most)
-    with Pool(workers) as pool, tempfile.TemporaryDirectory(prefix="trainwright-") as shared:
+    with Executor(store, workers) as executor:
         while len(results) < len(studies):
             plan: list[Planned] = []
             for number, study in enumerate(studies):
@@ -80,7 +74,7 @@ def carry_out(
                     except StopIteration as end:
                         results[number] = end.value
             counter.begin(plan, store)
-            for event in _fill(store, plan, pool, workers, Path(shared)):
+            for event in executor.fill(plan):
                 progress = counter.note(*event)
                 if watch:
                     watch(progress)
@@ -105,50 +99,67 @@ def _read(store: Store, digest: str) -> Run:
         raise
 
 
-def _fill(store: Store, plan: Sequence[Planned], pool: Pool, workers: int, shared: Path) -> Iterator[Event]:
-    """Train what the store has not of the plan, and yield what the workers report."""
-    wanted = {one.digest: one for one in plan}
-    begun = False
-    while missing := [one for digest, one in wanted.items() if digest not in store]:
-        if begun and not any(_is_free(store, one.digest) for one in missing):
-            time.sleep(1)  # other processes are at all of them
-            continue
-        begun = True
-        tasks = []
-        for program, group in groups(missing, workers):
-            light = [(one.candidate, one.seed, one.digest) for one in group]
-            data = share(group[0].data, shared)
-            tasks.append(Task(program, partial(_work, store.folder, data, light)))
-        yield from pool.run(tasks)
+class Executor:
+    """Worker processes, and the store that they fill."""
 
+    def __init__(self, store: Store, workers: int | None = None) -> None:
+        workers = os.cpu_count() or 1 if workers is None else workers
+        if workers < 1:
+            raise SettingError(f"workers = {workers} is not allowed: give a whole number in [1, ∞)")
+        self._store, self._workers = store, workers
+        self._pool = Pool(workers)
+        self._shared = tempfile.TemporaryDirectory(prefix="trainwright-")
+        self._plans: dict[Any, Plan] = {}
 
-def groups(missing: Sequence[Planned], workers: int) -> list[tuple[Any, list[Planned]]]:
-    """Groups of one program and one data set, and the program: large enough to fill a cohort, small enough to
-    share out. A baseline is a group of its own."""
-    programs: dict[Any, list[Planned]] = {}
-    widths: dict[Any, int] = {}
-    graphs: dict[Any, tuple[Any, int]] = {}
-    for one in missing:
-        if isinstance(one.candidate, Baseline):
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close()
+        self._shared.cleanup()
+
+    def fill(self, plan: Sequence[Planned]) -> Iterator[Event]:
+        """Train what the store has not of the plan, and yield what the workers report."""
+        wanted = {one.digest: one for one in plan}
+        begun = False
+        while missing := [one for digest, one in wanted.items() if digest not in self._store]:
+            if begun and not any(_is_free(self._store, one.digest) for one in missing):
+                time.sleep(1)  # other processes are at all of them
+                continue
+            begun = True
+            tasks = []
+            for program, group in self._groups(missing):
+                light = [(one.candidate, one.seed, one.data.seed, one.digest) for one in group]
+                data = share(group[0].data, Path(self._shared.name))
+                tasks.append(Task(program, partial(_work, self._store.folder, data, light)))
+            yield from self._pool.run(tasks)
+
+    def _groups(self, missing: Sequence[Planned]) -> list[tuple[Any, list[Planned]]]:
+        """Groups of one program and one data set, folds of it included, each with its program: large enough
+        to fill a cohort, small enough to share out. A baseline is a group of its own."""
+        programs: dict[Any, list[Planned]] = {}
+        widths: dict[Any, int] = {}
+        for one in missing:
             program: Any = one.digest
-            widths[program] = 1
-        else:
-            kind = (
-                one.candidate.replace(learning_rate=1.0),
-                one.data.fingerprint,
-            )  # the rate builds no network
-            if kind not in graphs:
-                graphs[kind] = rehearse(one.training)
-            graph, parameters = graphs[kind]
-            program = jax.tree.structure(one.candidate), graph, one.data.fingerprint
-            widths[program] = cohort_width(parameters)
-        programs.setdefault(program, []).append(one)
-    share = math.ceil(len(missing) / (4 * workers))
-    tasks = []
-    for program, group in programs.items():
-        parts = math.ceil(len(group) / min(max(widths[program], share), LARGEST_TASK))
-        tasks += [(program, group[part::parts]) for part in range(parts)]
-    return sorted(tasks, key=lambda task: len(task[1]), reverse=True)
+            if isinstance(one.candidate, Recipe):
+                plan, shapes = self._plan(one)
+                program = jax.tree.structure(one.candidate), shapes, plan
+                widths[program] = plan.width
+            programs.setdefault(program, []).append(one)
+        share = math.ceil(len(missing) / (4 * self._workers))
+        tasks = []
+        for program, group in programs.items():
+            parts = math.ceil(len(group) / min(max(widths.get(program, 1), share), LARGEST_TASK))
+            tasks += [(program, group[part::parts]) for part in range(parts)]
+        return sorted(tasks, key=lambda task: len(task[1]), reverse=True)
+
+    def _plan(self, one: Planned) -> tuple[Plan, Any]:
+        """What is known of a training's program, and what of its data decides shapes."""
+        shapes = arrays_of(one.data), one.data.splits.examples, one.data.splits.room
+        kind = one.training.recipe.replace(learning_rate=1.0), shapes  # no network depends on the rate
+        if kind not in self._plans:
+            self._plans[kind] = dry_run(one.training)
+        return self._plans[kind], shapes
 
 
 def _is_free(store: Store, digest: str) -> bool:
@@ -158,72 +169,39 @@ def _is_free(store: Store, digest: str) -> bool:
     return claim is not None
 
 
-# The data, written once and mapped into every worker's memory.
-
-
-def share(data: Dataset, folder: Path) -> Path:
-    """Write a data set where the workers find it, once."""
-    target = folder / data.fingerprint
-    if not target.exists():
-        arrays: list[pickle.PickleBuffer] = []
-        value = pickle.dumps(data, protocol=5, buffer_callback=arrays.append)
-        target.mkdir()
-        for number, array in enumerate(arrays):
-            (target / str(number)).write_bytes(array.raw())
-        (target / "value").write_bytes(value)
-    return target
-
-
-@lru_cache(maxsize=1)
-def shared(target: Path) -> Dataset:
-    """The data set that `share` wrote; its arrays are read-only, and the same memory for all processes."""
-    buffers = [_mapped(target / str(number)) for number in range(len(list(target.iterdir())) - 1)]
-    data: Dataset = pickle.loads((target / "value").read_bytes(), buffers=buffers)
-    return data
-
-
-def _mapped(path: Path) -> Any:
-    if not path.stat().st_size:
-        return b""
-    with path.open("rb") as file:
-        return mmap(file.fileno(), 0, access=ACCESS_READ)
-
-
 # In the worker.
 
+Light = tuple[Candidate, int, int | None, str]  # with the seed, the fold's seed, and the digest
 
-def _work(folder: Path, data: Path, group: list[tuple[Candidate, int, str]], report: Report) -> None:
+
+def _work(folder: Path, data: Path, group: list[Light], report: Report) -> None:
     """Train those of a group that are neither in the store nor claimed by another process."""
     keep_compiled()
     store = Store(folder)
-    claimed: list[tuple[Candidate, int, str]] = []
     claims: dict[str, Claim] = {}
-    for candidate, seed, digest in group:
+    trainings: dict[Training, str] = {}
+    for candidate, seed, fold, digest in group:
         if (claim := store.claim(digest)) is None:
             continue
         if digest in store:
             claim.release()
             continue
-        claims[digest] = claim
-        claimed.append((candidate, seed, digest))
-    for candidate, _, digest in claimed:
-        if isinstance(candidate, Baseline):
-            store.write(candidate.fit(shared(data)))
-            claims.pop(digest).release()
+        split = shared(data) if fold is None else folded(data, fold)
+        if isinstance(candidate, Recipe):
+            claims[digest] = claim
+            trainings[Training(candidate, split, seed)] = digest
+        else:
+            store.write(candidate.fit(split))
+            claim.release()
             report(Event(digest, 1.0, "finished"))
-    trainings = {
-        Training(candidate, shared(data), seed): digest
-        for candidate, seed, digest in claimed
-        if isinstance(candidate, Recipe)
-    }
     if trainings:
         _train(store, trainings, claims, report)
 
 
 def _train(store: Store, digests: dict[Training, str], claims: dict[str, Claim], report: Report) -> None:
-    def watch(slot: Slot) -> None:
-        fraction = min(1.0, slot.total / slot.length)  # more phases take longer
-        report(Event(digests[slot.training], fraction))
+    def watch(progress: Progress) -> None:
+        fraction = min(1.0, progress.total / progress.length)  # added phases take longer
+        report(Event(digests[progress.training], fraction))
 
     checkpoints = StoredCheckpoints(store)
     for training, run in fit_all(list(digests), watch=watch, checkpoints=checkpoints):

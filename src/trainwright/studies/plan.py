@@ -11,7 +11,7 @@ from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
 from trainwright.runs import store
 from trainwright.studies.arms import Candidate
-from trainwright.training.progress import Training
+from trainwright.training.building import Training
 
 Stage = Literal["tuning", "verdict"]
 

@@ -7,6 +7,7 @@ a study may be interrupted and repeated at any moment, and extended at the cost 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from trainwright.base.errors import SettingError
 from trainwright.comparison.compare import ArmRuns, Comparison, check_levels, compare
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
+from trainwright.data.splits import FOLDS
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
@@ -68,8 +70,10 @@ class Study:
     """How much is spent on choosing candidates, rates and length; None for no tuning stage."""
     baselines: Mapping[str, Any] = field(default_factory=dict)
     """Learners shown beside the arms, outside the tests."""
-    resample: bool = False
-    """Draw a new train/validation/test split for each seed."""
+    folds: bool = False
+    """Whether each seed has its own fold of the data (see `Dataset.fold`), so that the verdict is about the
+    data and not about one split. Seeds come in whole repetitions: 7 seeds become 10. Of a data set with a
+    test set of its own, all seeds share the one split."""
     loaded: Dataset | None = field(default=None, repr=False)
     """The data set, where it has been read already."""
 
@@ -117,15 +121,25 @@ class Study:
         return next(arm for arm in self._arms if arm.name == (self.reference or self._arms[0].name))
 
     def dataset(self, seed: int | None = None) -> Dataset:
-        """The data as this seed sees it."""
-        split = seed if self.resample else self.data.resample
-        if split not in self._splits:
-            self._splits[split] = replace(self.data, resample=split).load()
-        return self._splits[split]
+        """The data as this seed sees it: its fold, where the study has folds; else the fixed split."""
+        fold = seed if self.folds else None
+        if fold not in self._folds:
+            self._folds[fold] = self._folds[None].fold(fold) if fold is not None else self._folds[None]
+        return self._folds[fold]
 
     @cached_property
-    def _splits(self) -> dict[int | None, Dataset]:
-        return {self.data.resample: self.loaded} if self.loaded else {}
+    def _folds(self) -> dict[int | None, Dataset]:
+        return {None: self.loaded or self.data.load()}
+
+    @cached_property
+    def _repeated(self) -> bool:
+        """Whether the study is a repeated cross-validation."""
+        return self.folds and not self.dataset().own_test
+
+    @cached_property
+    def verdict_seeds(self) -> range:
+        """The seeds of the verdict, in whole repetitions of the folds."""
+        return range(math.ceil(self.seeds / FOLDS) * FOLDS if self._repeated else self.seeds)
 
     @cached_property
     def plan(self) -> list[Planned]:
@@ -213,7 +227,7 @@ class Study:
     def most_runs(self) -> int:
         """How many trainings there may be."""
         arms = (*self._arms, *self._baselines)
-        verdict = len(arms) * self.seeds * (1 if self.tuning else len(self.rates or (0,)))
+        verdict = len(arms) * len(self.verdict_seeds) * (1 if self.tuning else len(self.rates or (0,)))
         return verdict + (len(arms) * allowance(arms, self._grid(self.tuning)) if self.tuning else 0)
 
     def _grid(self, tuning: Tuning) -> Tuning:
@@ -221,7 +235,8 @@ class Study:
 
     def _tune(self, store: Store, tuning: Tuning) -> Rounds[Tuned]:
         arms = (*self._arms, *self._baselines)
-        procedure = choose(arms, self._reference, self._grid(tuning), splits=1)
+        splits = FOLDS if self._repeated else 1
+        procedure = choose(arms, self._reference, self._grid(tuning), splits)
         outcomes: dict[Trial, Outcome] = {}
         ask = next(procedure)
         while True:
@@ -234,7 +249,9 @@ class Study:
                 return Tuned(*end.value)
 
     def _tuning_training(self, trial: Trial) -> Planned:
-        return planned("tuning", trial.candidate, self.dataset(0), tuning_seed(trial.number), "tuning")
+        """Tuning alternates between the folds, and pools what it finds: one candidate for all of them."""
+        data = self.dataset(trial.number % FOLDS)
+        return planned("tuning", trial.candidate, data, tuning_seed(trial.number), "tuning")
 
     def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""
@@ -243,7 +260,7 @@ class Study:
             planned(name, at_rate, self.dataset(seed), seed)
             for name, candidate in candidates.items()
             for at_rate in _at_rates(candidate, rates)
-            for seed in range(self.seeds)
+            for seed in self.verdict_seeds
         ]
 
 
