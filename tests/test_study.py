@@ -41,7 +41,7 @@ def small_data(examples: int = 90) -> DataSpec:
 def small_study(**changes: Any) -> Study:
     base = Recipe(Mlp((4,)), batch_size=16, epochs=3)
     arms = {"plain": base, "dropout": base.replace(strategies=(Dropout(0.5),))}
-    return Study(**({"data": small_data(), "arms": arms, "seeds": 2, "rates": (0.1, 0.5)} | changes))
+    return Study(**({"data": small_data(), "arms": arms, "seeds": 2, "rates": (0.1, 0.5), "folds": False} | changes))
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def slow_study() -> Study:
         "max_norm": base.replace(strategies=(MaxNorm(2.0),)),
         "l2": base.replace(strategies=(L2(),)),
     }
-    return Study(small_data(600), arms, seeds=4, rates=(0.05, 0.1))
+    return Study(small_data(600), arms, seeds=4, rates=(0.05, 0.1), folds=False)
 
 
 def start_slow(store: Path) -> subprocess.Popen[bytes]:
@@ -284,7 +284,7 @@ def test_arms_with_and_without_a_layer_are_trained_apart(tmp_path: Path) -> None
         f"{hidden} {inputs}": base.replace(strategies=(Dropout(hidden_rate=hidden, input_rate=inputs),))
         for hidden, inputs in ((0.5, 0.0), (0.5, 0.2), (0.2, 0.1))
     }
-    assert len(Study(small_data(), arms, seeds=1).run(tmp_path, workers=1)) == 3
+    assert len(Study(small_data(), arms, seeds=1, folds=False).run(tmp_path, workers=1)) == 3
 
 
 def test_studies_on_several_data_sets_run_together(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_no_model_comes_of_trainings_that_diverged(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     spec = DataSpec((rng.normal(size=(90, 2)), rng.normal(size=90)), task="regression")
     arms = {"wild": Recipe(Mlp((4,)), (Activation("softplus"),), batch_size=16, epochs=3)}
-    study = Study(spec, arms, seeds=1, rates=(1e30,))
+    study = Study(spec, arms, seeds=1, rates=(1e30,), folds=False)
     comparison = study.compare(tmp_path / "store", workers=1)
     assert comparison.arms[0].diverged == 1
     with pytest.raises(SettingError, match="every training diverged"):

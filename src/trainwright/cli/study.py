@@ -103,7 +103,6 @@ def run(
         rates=_rates(rates) if rates else (),
         tuning=tuning,
         baselines={} if no_baselines else read_baselines([*defaults.BASELINES, *(baseline or [])]),
-        folds=True,
         loaded=data,
     )
     folder = out or Path(f"study-{data.name}")

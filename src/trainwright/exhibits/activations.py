@@ -119,7 +119,7 @@ def plan(
     """All functions in the same network, over the same seeds and learning rates."""
     recipe = Recipe(Mlp((64, 64)), batch_size=32 if source == "digits" else 128, epochs=epochs)
     arms = {LABELS[name]: recipe.replace(strategies=(strategy(name),)) for name in functions}
-    return Study(DataSpec(source), arms, seeds, rates, reference=LABELS[REFERENCE])
+    return Study(DataSpec(source), arms, seeds, rates, reference=LABELS[REFERENCE], folds=False)
 
 
 def measure_sparsity(study: Study, comparison: Comparison, store: Path) -> pd.DataFrame:

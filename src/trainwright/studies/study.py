@@ -50,9 +50,9 @@ class Study:
 
     >>> from trainwright.strategies import Dropout
     >>> arms = {"plain": Recipe(epochs=2), "dropout": Recipe(strategies=(Dropout(0.5),), epochs=2)}
-    >>> study = Study(DataSpec("digits"), arms, seeds=3, rates=(0.03, 0.1))
+    >>> study = Study(DataSpec("digits"), arms, seeds=5, rates=(0.03, 0.1))
     >>> len(study.plan)
-    12
+    20
     """
 
     data: DataSpec
@@ -70,7 +70,7 @@ class Study:
     """How much is spent on choosing candidates, rates and length; None for no tuning stage."""
     baselines: Mapping[str, Any] = field(default_factory=dict)
     """Learners shown beside the arms, outside the tests."""
-    folds: bool = False
+    folds: bool = True
     """Whether each seed has its own fold of the data (see `Dataset.fold`), so that the verdict is about the
     data and not about one split. Seeds come in whole repetitions: 7 seeds become 10. Of a data set with a
     test set of its own, all seeds share the one split."""
