@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,17 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from trainwright.base.environment import environment
-from trainwright.base.errors import SettingError
+from trainwright.base.errors import SettingError, StoreError
+from trainwright.baselines import Guess, Linear
 from trainwright.data import DataSpec
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
 from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
+from trainwright.studies.arms import as_arms
 from trainwright.studies.progress import StudyProgress
-from trainwright.studies.study import Study, run_all
+from trainwright.studies.record import Record
+from trainwright.studies.sharing import share, shared
+from trainwright.studies.study import Study, StudyRuns, run_all
+from trainwright.studies.tuning import Tuning
 from trainwright.studies.workers import Pool, Task, WorkerDied
 from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
@@ -41,7 +48,9 @@ def small_data(examples: int = 90) -> DataSpec:
 def small_study(**changes: Any) -> Study:
     base = Recipe(Mlp((4,)), batch_size=16, epochs=3)
     arms = {"plain": base, "dropout": base.replace(strategies=(Dropout(0.5),))}
-    return Study(**({"data": small_data(), "arms": arms, "seeds": 2, "rates": (0.1, 0.5), "folds": False} | changes))
+    return Study(
+        **({"data": small_data(), "arms": arms, "seeds": 2, "rates": (0.1, 0.5), "folds": False} | changes)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -372,3 +381,125 @@ def test_a_checkpoint_from_another_number_of_cores_is_not_gone_on_from(
         assert checkpoints.read(training) is None
     checkpoints.drop(training)
     assert checkpoints.read(training) is None
+
+
+def tuned_study(**changes: Any) -> Study:
+    """Plain and a family of two, tuned and compared on folds, with two baselines beside them."""
+    base = Recipe(Mlp((4,)), batch_size=16, epochs=4)
+    arms = {"plain": base, "dropout": [base.adding(Dropout(rate)) for rate in (0.2, 0.5)]}
+    given = {
+        "data": small_data(),
+        "arms": arms,
+        "seeds": 5,
+        "tuning": Tuning(trainings=10, first=1, longest=2),
+        "baselines": {"guess": Guess(), "linear": [Linear(0.1), Linear(10.0)]},
+    }
+    return Study(**(given | changes))
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, StudyRuns, list[StudyProgress]]:
+    study, folder = tuned_study(), tmp_path_factory.mktemp("tuned") / "store"
+    seen: list[StudyProgress] = []
+    return study, folder, study.execute(folder, workers=1, watch=seen.append), seen
+
+
+Tuned = tuple[Study, Path, StudyRuns, list[StudyProgress]]
+
+
+def test_the_verdict_comes_from_fresh_seeds_of_the_chosen_candidates(tuned: Tuned) -> None:
+    _, folder, runs, seen = tuned
+    assert runs.tuned
+    for arm in runs.arms:
+        choice = runs.tuned.choices[arm.name].candidate
+        [(rate, trained)] = arm.runs.items()
+        assert isinstance(choice, Recipe)
+        assert rate == choice.learning_rate
+        assert [run.seed for run in trained] == [0, 1, 2, 3, 4]
+        assert all(run.recipe == choice.to_json() for run in trained)
+        assert np.array_equal(
+            np.sort(np.concatenate([run.predictions["test_rows"] for run in trained])), range(90)
+        )
+    stored = [Store(folder).read(path.parent.name) for path in runs_in(folder)]
+    tuning = {run.seed for run in stored if run.steps} - set(range(5))
+    assert tuning
+    assert min(tuning) >= 2**32
+    assert [progress.stage for progress in seen] == sorted(progress.stage for progress in seen)
+    assert seen[-1].done == seen[-1].runs
+    assert seen[-1].fraction == 1
+
+
+def test_baselines_have_a_run_on_every_fold(tuned: Tuned) -> None:
+    _, _, runs, _ = tuned
+    assert [arm.name for arm in runs.baselines] == ["guess", "linear"]
+    for baseline in runs.baselines:
+        trained = [run for group in baseline.runs.values() for run in group]
+        assert len({run.data["fingerprint"] for run in trained}) == 5
+
+
+def test_a_tuned_study_repeated_trains_nothing_and_chooses_the_same(
+    tuned: Tuned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder, runs, _ = tuned
+    monkeypatch.setattr("trainwright.studies.workers._start", None)  # any call would raise
+    again = tuned_study().execute(folder)
+    assert again.tuned == runs.tuned
+
+
+def test_more_seeds_keep_the_choice_and_train_only_the_verdict_s(tuned: Tuned, tmp_path: Path) -> None:
+    _, folder, runs, _ = tuned
+    copy = tmp_path / "store"
+    shutil.copytree(folder, copy)
+    before = {path.parent.name for path in runs_in(copy)}
+    longer = tuned_study(seeds=6).execute(copy, workers=1)
+    assert longer.tuned == runs.tuned
+    new = {path.parent.name for path in runs_in(copy)} - before
+    assert len(new) == 2 * 5 + 2 * 5  # arms and baselines, on five more folds
+
+
+def test_candidates_need_a_tuning_stage() -> None:
+    with pytest.raises(SettingError, match="2 candidates"):
+        tuned_study(tuning=None)
+    with pytest.raises(SettingError, match="depend on what is chosen"):
+        _ = tuned_study().plan
+    with pytest.raises(SettingError, match="an arm and a baseline"):
+        tuned_study(baselines={"plain": Guess()})
+
+
+def test_a_study_is_known_from_its_folder(tuned: Tuned, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    x, y = small_data().source
+    pd.DataFrame(x, columns=["a", "b"]).assign(y=y).to_csv(table, index=False)
+    study = tuned_study(data=DataSpec(table, target="y", task="classification"), rates=(0.1, 0.2))
+    record = Record(study, tmp_path / "store", metric="error", delta=0.01, level=0.9, looks=(5, 10))
+    record.save(tmp_path)
+    loaded = Record.load(tmp_path)
+    assert as_arms(loaded.study.arms) == as_arms(study.arms)
+    assert as_arms(loaded.study.baselines) == as_arms(study.baselines)
+    for name in ("seeds", "rates", "reference", "tuning", "folds"):
+        assert getattr(loaded.study, name) == getattr(study, name)
+    assert loaded.study.dataset().fingerprint == study.dataset().fingerprint
+    assert (loaded.store.resolve(), loaded.looks) == ((tmp_path / "store").resolve(), (5, 10))
+    assert (loaded.metric, loaded.delta, loaded.level) == ("error", 0.01, 0.9)
+    tuned_record = Record(tuned[0], tmp_path / "store")
+    tuned_record.save(tmp_path)
+    with pytest.raises(StoreError, match="arrays"):
+        Record.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"{}", b'{"format": 99}'])
+def test_a_study_s_file_that_cannot_be_read_is_said(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "study.json").write_bytes(content)
+    with pytest.raises(StoreError, match=r"study\.json|upgrade"):
+        Record.load(tmp_path)
+
+
+def test_the_data_is_written_once_for_all_folds(tmp_path: Path) -> None:
+    data = small_data().load()
+    folders = {share(data.fold(seed), tmp_path) for seed in range(7)}
+    assert len(folders) == len(list(tmp_path.iterdir())) == 1
+    copy = shared(folders.pop())
+    assert copy.fold(3).fingerprint == data.fold(3).fingerprint
+    assert not copy.inputs.flags.writeable
+    assert shared(share(data, tmp_path)).fingerprint == data.fingerprint

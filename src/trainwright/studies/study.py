@@ -164,7 +164,17 @@ class Study:
         called with the progress. Damaged runs are moved aside and done again. Raises `SettingError` where a
         recipe does not suit the data, `StoreError` where the folder cannot be written, and `WorkerDied`.
         """
-        return run_all([self], folder, workers=workers, watch=watch)[0]
+        return self.execute(folder, workers=workers, watch=watch).arms
+
+    def execute(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        workers: int | None = None,
+        watch: Watch | None = None,
+    ) -> StudyRuns:
+        """`run`, with the baselines' runs and what tuning decided."""
+        return _execute([self], folder, workers, watch)[0]
 
     def compare(
         self,
@@ -283,10 +293,20 @@ def run_all(
 
     A program that they have in common is compiled once, and no core waits for another study's end.
     """
+    return [runs.arms for runs in _execute(studies, folder, workers, watch)]
+
+
+def _execute(
+    studies: Sequence[Study],
+    folder: str | os.PathLike[str],
+    workers: int | None,
+    watch: Watch | None,
+) -> list[StudyRuns]:
     store = Store(Path(folder))
     most = sum(study.most_runs() for study in studies)
-    rounds = [study.rounds(store) for study in studies]
-    return [runs.arms for runs in carry_out(rounds, store, most=most, workers=workers, watch=watch)]
+    return carry_out(
+        [study.rounds(store) for study in studies], store, most=most, workers=workers, watch=watch
+    )
 
 
 def outcome(run: Run) -> Outcome:
