@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 from trainwright import baselines
 from trainwright.base import files, strict_json
 from trainwright.base.errors import DataError, StoreError
+from trainwright.comparison.results import Comparison
 from trainwright.data.loading import DataSpec
 from trainwright.recipe import Recipe
 from trainwright.studies.arms import Candidate, as_arms
-from trainwright.studies.study import Study
+from trainwright.studies.study import Study, Watch
 from trainwright.studies.tuning import Tuning
 
 NAME = "study.json"
@@ -41,6 +42,30 @@ class Record:
     """The level of confidence."""
     looks: tuple[int, ...] = ()
     """With how many seeds its arms have been compared."""
+
+    def after(self, earlier: Record) -> Record:
+        """The record with an earlier one's looks, if that compared the same arms on the same data."""
+        same = _question(self.study) == _question(earlier.study)
+        return replace(self, looks=earlier.looks if same else ())
+
+    def compare(
+        self, *, command: str = "", workers: int | None = None, watch: Watch | None = None
+    ) -> Comparison:
+        """`Study.compare` as the record has it: what was looked at before is paid for."""
+        return self.study.compare(
+            self.store,
+            metric=self.metric,
+            delta=self.delta,
+            level=self.level,
+            looks=self.looks,
+            command=command,
+            workers=workers,
+            watch=watch,
+        )
+
+    def looked(self) -> Record:
+        """The record once its comparison has been looked at."""
+        return replace(self, looks=tuple(sorted({*self.looks, len(self.study.verdict_seeds)})))
 
     def save(self, folder: Path) -> None:
         """Write `study.json` into the folder, whole or not at all.
@@ -112,6 +137,11 @@ class Record:
             )
         except (KeyError, TypeError, ValidationError):
             raise StoreError(f"{path} is not a study of this version: repeat the study") from None
+
+
+def _question(study: Study) -> Any:
+    """What a study asks: its arms, on its data. Looks at this are paid for."""
+    return as_arms(study.arms), study.reference, study.folds, study.dataset().fingerprint
 
 
 def _to_json(named: Mapping[str, Any]) -> dict[str, Any]:
