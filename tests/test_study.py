@@ -470,17 +470,19 @@ def test_a_study_is_known_from_its_folder(tuned: Tuned, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     x, y = small_data().source
     pd.DataFrame(x, columns=["a", "b"]).assign(y=y).to_csv(table, index=False)
-    study = tuned_study(data=DataSpec(table, target="y", task="classification"), rates=(0.1, 0.2))
-    record = Record(study, tmp_path / "store", metric="error", delta=0.01, level=0.9, looks=(5, 10))
+    study = tuned_study(
+        data=DataSpec(table, target="y", task="classification"), rates=(0.1, 0.2), metric="log_loss"
+    )
+    record = Record(study, tmp_path / "store", delta=0.01, level=0.9, looks=(5, 10))
     record.save(tmp_path)
     loaded = Record.load(tmp_path)
     assert as_arms(loaded.study.arms) == as_arms(study.arms)
     assert as_arms(loaded.study.baselines) == as_arms(study.baselines)
-    for name in ("seeds", "rates", "reference", "tuning", "folds"):
+    for name in ("seeds", "rates", "metric", "reference", "tuning", "folds"):
         assert getattr(loaded.study, name) == getattr(study, name)
     assert loaded.study.dataset().fingerprint == study.dataset().fingerprint
     assert (loaded.store.resolve(), loaded.looks) == ((tmp_path / "store").resolve(), (5, 10))
-    assert (loaded.metric, loaded.delta, loaded.level) == ("error", 0.01, 0.9)
+    assert (loaded.delta, loaded.level) == (0.01, 0.9)
     tuned_record = Record(tuned[0], tmp_path / "store")
     tuned_record.save(tmp_path)
     with pytest.raises(StoreError, match="arrays"):

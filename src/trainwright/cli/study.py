@@ -74,6 +74,10 @@ def run(
     batch_size: BatchSize = None,
     epochs: Epochs = None,
     budget: Annotated[str | None, option("quick (minutes, the default) or full (a night).")] = None,
+    metric: Annotated[
+        str | None,
+        option("error, balanced_error, log_loss, brier, rmse or mae. Default: what suits the data."),
+    ] = None,
     delta: Annotated[
         float | None,
         option(
@@ -107,6 +111,7 @@ def run(
         "baseline": baseline,
         "no_baselines": no_baselines or None,
         "rates": rates,
+        "metric": metric,
         "network": network,
         "batch_size": batch_size,
         "epochs": epochs,
@@ -118,8 +123,8 @@ def run(
     folder, record = _earlier(Path(source), given) or _planned(source, given)
     if seeds is not None:
         record = replace(record, study=replace(record.study, seeds=seeds))
-    verdict = {"delta": delta, "level": level}
-    record = replace(record, **{name: value for name, value in verdict.items() if value is not None})
+    delta, level = (record.delta if delta is None else delta), (record.level if level is None else level)
+    record = replace(record, delta=delta, level=level)
     comparison = _compare(record, folder, workers, quiet)
     _write(record, comparison, folder)
     show(comparison, markdown, as_json, quiet)
@@ -154,7 +159,9 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
     budget = budget_of(given.get("budget", "quick"))
     recipe = changed(
         defaults.recipe(data, budget),
-        *(given.get(name) for name in ("network", "batch_size", "epochs")),
+        given.get("network"),
+        given.get("batch_size"),
+        given.get("epochs"),
         None,
     )
     if "base" in given:
@@ -167,6 +174,7 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
         spec,
         read_arms(recipe, given.get("arm") or defaults.arms(data, recipe)),
         rates=_rates(given["rates"]) if "rates" in given else (),
+        metric=given.get("metric"),
         tuning=tuning,
         baselines=read_baselines([*baselines, *given.get("baseline", [])]),
         loaded=data,

@@ -34,8 +34,6 @@ class Record:
     """The plan: data, arms, seeds, tuning."""
     store: Path
     """Where its runs are."""
-    metric: str | None = None
-    """What its arms were compared by; None for what suits the data."""
     delta: float | None = None
     """The smallest difference that matters; None for the default."""
     level: float = 0.95
@@ -49,12 +47,17 @@ class Record:
         return replace(self, looks=earlier.looks if same else ())
 
     def compare(
-        self, *, command: str = "", workers: int | None = None, watch: Watch | None = None
+        self,
+        *,
+        metric: str | None = None,
+        command: str = "",
+        workers: int | None = None,
+        watch: Watch | None = None,
     ) -> Comparison:
-        """`Study.compare` as the record has it: what was looked at before is paid for."""
+        """`Study.compare` as the record has it, earlier looks paid for; by another metric, if given."""
         return self.study.compare(
             self.store,
-            metric=self.metric,
+            metric=metric,
             delta=self.delta,
             level=self.level,
             looks=self.looks,
@@ -89,7 +92,7 @@ class Record:
             "folds": study.folds,
             "tuning": asdict(study.tuning) if study.tuning else None,
             "store": os.path.relpath(self.store, folder),
-            "metric": self.metric,
+            "metric": study.metric,
             "delta": self.delta,
             "level": self.level,
             "looks": list(self.looks),
@@ -122,6 +125,7 @@ class Record:
                 _from_json(stored["arms"]),
                 seeds=stored["seeds"],
                 rates=tuple(stored["rates"]),
+                metric=stored["metric"],
                 reference=stored["reference"],
                 tuning=stored["tuning"] and TypeAdapter(Tuning).validate_python(stored["tuning"]),
                 baselines=_from_json(stored["baselines"]),
@@ -130,7 +134,6 @@ class Record:
             return cls(
                 study,
                 folder / stored["store"],
-                metric=stored["metric"],
                 delta=stored["delta"],
                 level=stored["level"],
                 looks=tuple(stored["looks"]),

@@ -13,32 +13,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from trainwright.base.errors import SettingError
+from trainwright.comparison import metrics
 from trainwright.comparison.compare import ArmRuns, Comparison, check_levels, compare
+from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.data.splits import FOLDS
 from trainwright.model import Model
 from trainwright.recipe import Recipe
-from trainwright.runs.run import Run
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.arms import Arm, Candidate, as_arms
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.plan import Planned, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
-from trainwright.studies.tuning import Choice, Length, Outcome, Trial, Tuning, allowance, choose
+from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
+from trainwright.studies.tuning import Trial, Tuning, allowance, choose
 
 Watch = Callable[[StudyProgress], None]
-
-
-class Tuned(NamedTuple):
-    """What tuning decided: the length of all trainings, and each arm's candidate."""
-
-    length: Length
-    choices: dict[str, Choice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +59,8 @@ class Study:
     rates: tuple[float, ...] = ()
     """Without tuning: the learning rates that every arm may choose from, on validation, each trained on all
     seeds; none keeps each recipe's own. With tuning: the only ones that it tries."""
+    metric: str | None = None
+    """What validation chooses by and the arms are compared by; None for what suits the data."""
     reference: str = ""
     """The arm that the others are compared with; the first, if not given."""
     tuning: Tuning | None = None
@@ -91,7 +88,7 @@ class Study:
         if twice := self.arms.keys() & self.baselines.keys():
             raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
         seen: dict[frozenset[object], str] = {}
-        for arm in (*self._arms, *self._baselines):
+        for arm in self._all:
             candidates = frozenset(self._at_rate(candidate) for candidate in arm.candidates)
             if (other := seen.setdefault(candidates, arm.name)) != arm.name:
                 raise SettingError(
@@ -115,6 +112,16 @@ class Study:
     @cached_property
     def _baselines(self) -> tuple[Arm, ...]:
         return as_arms(self.baselines)
+
+    @property
+    def _all(self) -> tuple[Arm, ...]:
+        return self._arms + self._baselines
+
+    @cached_property
+    def _metric(self) -> Metric:
+        """What validation chooses by. Raises `SettingError` for a metric that does not suit the task."""
+        data = self.dataset()
+        return metrics.choose(self.metric, data.task, data.labels(data.splits.validation))[0]
 
     @cached_property
     def _reference(self) -> Arm:
@@ -149,7 +156,7 @@ class Study:
         """
         if self.tuning:
             raise SettingError("study: with a tuning stage, its trainings depend on what is chosen")
-        return self._verdict({arm.name: arm.candidates[0] for arm in (*self._arms, *self._baselines)})
+        return self._verdict({arm.name: arm.candidates[0] for arm in self._all})
 
     def run(
         self,
@@ -180,35 +187,46 @@ class Study:
         self,
         folder: str | os.PathLike[str],
         *,
+        metric: str | None = None,
         delta: float | None = None,
         level: float = 0.95,
+        looks: Sequence[int] = (),
         command: str = "",
         workers: int | None = None,
         watch: Watch | None = None,
     ) -> Comparison:
-        """`run`, and the arms side by side: see `trainwright.comparison.compare.compare`."""
+        """`execute`, and the arms side by side: see `trainwright.comparison.compare.compare`.
+
+        `metric`: another than the study's, for the same trainings.
+        """
         check_levels(delta, level)  # before the work, not after it
-        return compare(
-            self.run(folder, workers=workers, watch=watch),
+        runs = self.execute(folder, workers=workers, watch=watch)
+        comparison = compare(
+            runs.arms,
             reference=self._reference.name,
+            metric=metric or self.metric,
             delta=delta,
             level=level,
+            looks=looks,
+            baselines=runs.baselines,
             command=command,
         )
+        added = cautions(runs.tuned) if runs.tuned else ()
+        return replace(comparison, cautions=(*comparison.cautions, *added))
 
     def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model:
         """The model of the arm, and of its seed, that did best on validation.
 
         Raises `SettingError` if every training of that arm diverged.
         """
-        arm = min(comparison.arms, key=lambda arm: min(one.validation_error for one in arm.grid))
+        arm = comparison.best_on_validation()
         store = Store(Path(folder))
         candidate = Recipe.from_json(arm.recipe)
         finished = []
         for seed in arm.seeds:
             one = planned(arm.name, candidate, self.dataset(seed), seed)
             found = score(store.read(one.digest), "validation")
-            if not found.diverged:
+            if not found.guessed:
                 finished.append(((found.error, found.loss, seed), one))
         if not finished:
             raise SettingError("study: every training diverged, so there is no model: give smaller rates")
@@ -217,46 +235,26 @@ class Study:
 
     def rounds(self, store: Store) -> Rounds[StudyRuns]:
         """The study round by round; see `executor`."""
-        candidates = {arm.name: arm.candidates[0] for arm in (*self._arms, *self._baselines)}
+        candidates = {arm.name: arm.candidates[0] for arm in self._all}
         tuned = None
         if self.tuning:
-            tuned = yield from self._tune(store, self.tuning)
+            splits = FOLDS if self._repeated else 1
+            procedure = choose(self._all, self._reference, self._grid(self.tuning), splits)
+            tuned = Tuned(*(yield from tuned_by(procedure, store, self._tuning_training, self._metric)))
             candidates = {name: choice.candidate for name, choice in tuned.choices.items()}
         plan = self._verdict(candidates)
-        runs = yield from trained(store, plan)
-        by_arm: dict[str, dict[float, list[Run]]] = {name: {} for name in candidates}
-        for one, run in zip(plan, runs, strict=True):
-            rate = one.candidate.learning_rate if isinstance(one.candidate, Recipe) else 0.0
-            by_arm[one.arm].setdefault(rate, []).append(run)
-        found = [
-            ArmRuns(name, {rate: tuple(runs) for rate, runs in by_rate.items()})
-            for name, by_rate in by_arm.items()
-        ]
-        return StudyRuns(found[: len(self._arms)], found[len(self._arms) :], tuned)
+        runs = by_arm(plan, (yield from trained(store, plan)), tuned)
+        return StudyRuns([runs[name] for name in self.arms], [runs[name] for name in self.baselines], tuned)
 
     def most_runs(self) -> int:
         """How many trainings there may be."""
-        arms = (*self._arms, *self._baselines)
-        verdict = len(arms) * len(self.verdict_seeds) * (1 if self.tuning else len(self.rates or (0,)))
-        return verdict + (len(arms) * allowance(arms, self._grid(self.tuning)) if self.tuning else 0)
+        if not self.tuning:
+            return len(self.plan)
+        tuning = len(self._arms) * allowance(self._arms, self._grid(self.tuning))
+        return tuning + len(self._all) * len(self.verdict_seeds)
 
     def _grid(self, tuning: Tuning) -> Tuning:
         return replace(tuning, rates=tuple(sorted(self.rates)))
-
-    def _tune(self, store: Store, tuning: Tuning) -> Rounds[Tuned]:
-        arms = (*self._arms, *self._baselines)
-        splits = FOLDS if self._repeated else 1
-        procedure = choose(arms, self._reference, self._grid(tuning), splits)
-        outcomes: dict[Trial, Outcome] = {}
-        ask = next(procedure)
-        while True:
-            new = [trial for trial in ask if trial not in outcomes]
-            runs = yield from trained(store, [self._tuning_training(trial) for trial in new])
-            outcomes |= {trial: outcome(run) for trial, run in zip(new, runs, strict=True)}
-            try:
-                ask = procedure.send(outcomes)
-            except StopIteration as end:
-                return Tuned(*end.value)
 
     def _tuning_training(self, trial: Trial) -> Planned:
         """Tuning alternates between the folds, and pools what it finds: one candidate for all of them."""
@@ -272,14 +270,6 @@ class Study:
             for at_rate in _at_rates(candidate, rates)
             for seed in self.verdict_seeds
         ]
-
-
-class StudyRuns(NamedTuple):
-    """What a study left: each arm's runs by learning rate, the baselines', and what tuning decided."""
-
-    arms: list[ArmRuns]
-    baselines: list[ArmRuns]
-    tuned: Tuned | None
 
 
 def run_all(
@@ -307,13 +297,6 @@ def _execute(
     return carry_out(
         [study.rounds(store) for study in studies], store, most=most, workers=workers, watch=watch
     )
-
-
-def outcome(run: Run) -> Outcome:
-    """How a run did on validation."""
-    found = score(run, "validation")
-    curve = run.history.get("validation_error", ())
-    return Outcome(found.error, found.loss, found.diverged, tuple(float(error) for error in curve))
 
 
 def _at_rates(candidate: Candidate, rates: Sequence[float]) -> list[Candidate]:
