@@ -99,7 +99,7 @@ def study(s: Scale) -> Study:
     for penalty, strengths in STRENGTHS.items():
         recipes = (arms["none"].adding(PENALTIES[penalty](strength)) for strength in strengths)
         arms |= dict(zip(names(penalty, strengths), recipes, strict=True))
-    return Study(images(s.data, train=s.examples), arms, s.seeds, resample=True)
+    return Study(images(s.data, train=s.examples), arms, s.seeds)
 
 
 @config
