@@ -26,7 +26,7 @@ def studies() -> dict[tuple[str, int], Study]:
                 arm: recipe.replace(network=Mlp((32,)), steps=200, evaluate_every=200)
                 for arm, recipe in study.arms.items()
             }
-            studies[name, size] = Study(study.data, arms, seeds=2)
+            studies[name, size] = Study(study.data, arms, seeds=2, folds=False)
     return studies
 
 

@@ -21,7 +21,7 @@ def study() -> Study:
     whole = study_of("quick")
     networks = (Mlp((128,)), Mlp((128,) * 3), same_size(Mlp((128,) * 4), 16 * 32, 100))
     arms = {name(one): whole.arms[name(one)].replace(steps=1000, evaluate_every=1000) for one in networks}
-    return Study(whole.data, arms, seeds=1, rates=whole.rates)
+    return Study(whole.data, arms, seeds=1, rates=whole.rates, folds=False)
 
 
 @pytest.fixture(scope="module")

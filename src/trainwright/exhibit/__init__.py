@@ -30,7 +30,7 @@ from trainwright.exhibit.contract import (
     spelled,
 )
 from trainwright.exhibit.data import images
-from trainwright.exhibit.trainings import change, compare_all, curve, runs_of, scores
+from trainwright.exhibit.trainings import change, compare_all, curve, runs_of, scores, series
 
 __all__ = [
     "Claim",
@@ -50,6 +50,7 @@ __all__ = [
     "named",
     "runs_of",
     "scores",
+    "series",
     "sign",
     "spelled",
     "tabulated",

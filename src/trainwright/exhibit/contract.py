@@ -19,8 +19,9 @@ from trainwright.comparison.results import Comparison
 from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
 
-ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the data."
+ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the training data."
 EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which examples are trained on."
+EXAMPLES = "Those of errors and of gains also cover which examples are tested."
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]
     `redrawn`: each seed has training examples of its own.
     """
     warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
-    return (intervals_cover(redrawn), *(text[:1].upper() + text[1:] + "." for text in warnings))
+    return (
+        f"{intervals_cover(redrawn)} {EXAMPLES}",
+        *(text[:1].upper() + text[1:] + "." for text in warnings),
+    )
 
 
 def intervals_cover(redrawn: bool = False) -> str:

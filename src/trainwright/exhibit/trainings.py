@@ -24,7 +24,7 @@ def compare_all(studies: Mapping[Place, Study], store: Path) -> dict[Place, Comp
     """Train what the store has not, with one pool of workers for all studies, and compare each one's arms."""
     runs = run_all(list(studies.values()), store)
     return {
-        place: compare(arms, reference=study.reference or next(iter(study.arms)), resampled=study.resample)
+        place: compare(arms, reference=study.reference or next(iter(study.arms)))
         for (place, study), arms in zip(studies.items(), runs, strict=True)
     }
 
@@ -69,6 +69,15 @@ def change(
     """
     values = table.pivot(index="seed", columns=by, values=column)
     return Measured.of(values[arm] - values[other], unit)
+
+
+def series(table: pd.DataFrame, column: str, place: str, *, by: str = "arm") -> dict[str, Measurements]:
+    """Per-seed rows as what is drawn and tabulated: for each arm a column's means by place.
+
+    `by`: the column that holds the arms' names.
+    """
+    groups = table.groupby(by, sort=False)
+    return {str(name): Measurements.grouped(group[column], group[place]) for name, group in groups}
 
 
 def curve(arm: ArmResult, column: str) -> Measurements:

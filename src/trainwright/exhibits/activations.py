@@ -45,7 +45,8 @@ from trainwright.runs.store import Store
 from trainwright.strategies import Activation
 from trainwright.strategies.activation import Maxout, RadialBasis
 from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Planned, Study
+from trainwright.studies.plan import Planned
+from trainwright.studies.study import Study
 from trainwright.training.building import build, named_arrays
 
 Array = NDArray[np.float64]
@@ -118,7 +119,7 @@ def plan(
     """All functions in the same network, over the same seeds and learning rates."""
     recipe = Recipe(Mlp((64, 64)), batch_size=32 if source == "digits" else 128, epochs=epochs)
     arms = {LABELS[name]: recipe.replace(strategies=(strategy(name),)) for name in functions}
-    return Study(DataSpec(source), arms, seeds, rates, reference=LABELS[REFERENCE])
+    return Study(DataSpec(source), arms, seeds, rates, reference=LABELS[REFERENCE], folds=False)
 
 
 def measure_sparsity(study: Study, comparison: Comparison, store: Path) -> pd.DataFrame:

@@ -85,6 +85,7 @@ def plan(budget: Budget) -> Studies:
             DataSpec(spec.source, task=spec.task, examples=size),
             arms if name in NAMED else mirrors,
             seeds=4 if quick else 5,
+            folds=False,
         )
         for name, spec in data.items()
         for size in sizes

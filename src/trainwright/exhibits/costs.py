@@ -91,6 +91,7 @@ def plan(seeds: int, epochs: int, source: str) -> dict[str, Study]:
             },
             seeds,
             RATES,
+            folds=False,
         )
         for start, strategies in starts.items()
     }

@@ -103,7 +103,9 @@ def study_of(budget: Budget) -> Study:
     wide = [same_size(network, arrays[0][0].size, 100) for network in (deep[-1:] if quick else deep[1:])]
     arms = {name(network): base.replace(network=network) for network in (*deep, *wide)}
     rates = (0.001, 0.003, 0.01, 0.03) if quick else (0.0003, 0.001, 0.003, 0.01)
-    return Study(DataSpec(arrays, task="classification"), arms, seeds=3 if quick else 5, rates=rates)
+    return Study(
+        DataSpec(arrays, task="classification"), arms, seeds=3 if quick else 5, rates=rates, folds=False
+    )
 
 
 def name(network: Mlp) -> str:

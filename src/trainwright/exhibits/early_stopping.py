@@ -50,6 +50,7 @@ from trainwright.training.building import Training, build, named_arrays
 
 BOOK = "Goodfellow, Bengio & Courville 2016, "
 NONE, ONCE, ANEW, ONWARD = WAYS = ("no stopping", "Algorithm 7.1", "Algorithm 7.2", "Algorithm 7.3")
+SHORT = dict(zip(WAYS, ("none", "7.1", "7.2", "7.3"), strict=True))
 STARTS = (0.03, 0.1, 0.3)  # standard deviations of the first weights
 Rows = pd.DataFrame
 
@@ -100,7 +101,7 @@ def studies(s: Scale) -> Studies:
         for way in (NONE, ONCE)
     }
     data = images("mnist", **s.images)
-    return Studies(Study(data, ways, s.seeds, resample=True), Study(data, starts, s.seeds, resample=True))
+    return Studies(Study(data, ways, s.seeds), Study(data, starts, s.seeds))
 
 
 class Seen(NamedTuple):
@@ -178,7 +179,7 @@ class EarlyStopping(Exhibit):
             {
                 "Algorithm 7.1, step by step (seed 0)": seen.traces[0],
                 "Test loss (nats), test error (%) and updates, means over seeds": reached.reset_index(),
-                "Distance from the first weights, by their standard deviation": tabulated("std", by_start(seen)),
+                "Distance from the first weights, by their standard deviation": tabulated("std", by_start(seen.travel)),
             },
             (
                 returns_the_best(seen),
@@ -267,30 +268,30 @@ def prior(travel: Rows) -> Claim:
     )
 
 
-def by_start(seen: Seen) -> dict[str, Measurements]:
-    """How far the weights travel in each way, by the standard deviation of the first."""
-    ways = seen.travel.groupby("arm", sort=False)
-    return {str(way): Measurements.grouped(group["travel"], group["start"]) for way, group in ways}
-
-
 def draw(seen: Seen) -> Figure:
     """One training with its trace; the four ways; how far the weights travel."""
-    figure = Figure(figsize=(7.6, 7.2))
+    figure = Figure(figsize=(7.6, 8.4))
     axes = figure.subplots(3, 2, gridspec_kw={"height_ratios": (3, 2, 3)})
     draw_trace(axes[0, 0], axes[1, 0], seen.runs[NONE][0], seen.traces[0], seen.patience)
-    ways = {name: {way[-3:].replace("ing", "none"): group[name] for way, group in seen.rows.groupby("arm", sort=False)}
-            for name in ("test loss", "test error", "steps")}  # fmt: skip
-    points(
-        axes[0, 1],
-        {"": ways["test loss"]},
-        title="After training (○ a seed, – mean)",
-        ylabel="test loss (nats)",
-    )
-    points(axes[1, 1], {"": ways["steps"]}, ylabel="updates made", ylim=(0, None))
-    points(axes[2, 0], {"": ways["test error"]}, ylabel="test error (%)", xlabel="stopping by Algorithm")
-    along(axes[2, 1], by_start(seen), title="Distance from the first weights", xlabel="their standard deviation",
-          ylabel="distance", log="xy")  # fmt: skip
+    ways = seen.rows.assign(way=seen.rows["arm"].replace(SHORT)).groupby("way", sort=False)
+    for place, what, ylabel in (
+        (axes[0, 1], "test loss", "test loss (nats)"),
+        (axes[1, 1], "steps", "updates made"),
+        (axes[2, 1], "test error", "test error (%)"),
+    ):
+        points(
+            place, {what: dict(ways[what])}, ylabel=ylabel, xlabel="stopping by Algorithm (○ a seed, – mean)"
+        )
+    along(
+        axes[2, 0], by_start(seen.travel), title="Distance from the first weights",
+        xlabel="their standard deviation", ylabel="distance", log="xy",
+    )  # fmt: skip
     return figure
+
+
+def by_start(travel: Rows) -> dict[str, Measurements]:
+    """How far the weights travel in each way, by the standard deviation of the first."""
+    return series(travel, "travel", "start")
 
 
 def draw_trace(top: Axes, bottom: Axes, run: Run, trace: pd.DataFrame, patience: int) -> None:

@@ -88,7 +88,9 @@ class Scale(NamedTuple):
 def by_batch(data: str, hidden: int, steps: int, sizes: tuple[int, ...], seeds: int, *rates: float) -> Study:
     """Batch sizes at equal numbers of updates, each at its best rate of the same."""
     base = Recipe(Mlp((hidden,)), steps=steps, evaluate_every=steps // 3)
-    return Study(DataSpec(data), {str(b): base.replace(batch_size=b) for b in sizes}, seeds, rates)
+    return Study(
+        DataSpec(data), {str(b): base.replace(batch_size=b) for b in sizes}, seeds, rates, folds=False
+    )
 
 
 SCALES: dict[Budget, Callable[[], Scale]] = {
@@ -136,7 +138,7 @@ class Minibatch(Exhibit):
                 "Distance of the gradient of n examples from that of all (root mean square)": seen.noise,
                 "One gradient on this machine": seen.machine,
                 "Validation error (%) after each pass, mean over seeds": by_pass(seen.orders).reset_index(),
-                "Training loss (nats) after equal numbers of updates": tabulated("n", by_method(seen.methods)),
+                "Training loss (nats) after equal numbers of updates": tabulated("n", series(seen.methods, "loss", "n")),
                 "Test error (%) by batch size, at equal numbers of updates": tabulated(
                     "batch size", {"test error": errors(seen.study), "gain": gains(seen.study)}
                 ).assign(**{"learning rate": rates}),
@@ -177,7 +179,8 @@ def loss_of(network: nnx.Module) -> tuple[Any, Loss]:
 
     def loss(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
         outputs = nnx.merge(graphdef, params)(x)
-        return optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean()
+        mean: jax.Array = optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean()
+        return mean
 
     return params, loss
 
@@ -193,13 +196,10 @@ def measure_noise(
     x, y = jnp.asarray(data.inputs[rows]), jnp.asarray(data.targets[rows])
     exact = jax.jit(gradient)(params, x, y)
 
-    @jax.jit
-    def squared_errors(draws: jax.Array) -> jax.Array:  # (repeats, n) -> (repeats,)
-        def squared(i: jax.Array) -> jax.Array:
-            return optax.tree.norm(optax.tree.sub(gradient(params, x[i], y[i]), exact), squared=True)
+    def squared(i: jax.Array) -> Any:
+        return optax.tree.norm(optax.tree.sub(gradient(params, x[i], y[i]), exact), squared=True)
 
-        return jax.lax.map(squared, draws)
-
+    squared_errors = jax.jit(lambda draws: jax.lax.map(squared, draws))  # (repeats, n) -> (repeats,)
     # The mean over single examples is the trace of their covariance: σ².
     single = keys.generator(0, "single").choice(len(rows), min(4000, len(rows)), replace=False)
     variance, table = float(squared_errors(jnp.asarray(single[:, None])).mean()), []
@@ -422,12 +422,6 @@ def by_pass(orders: pd.DataFrame) -> pd.DataFrame:
     return orders.pivot_table("error", "pass", "arm")[list(ORDERS)]
 
 
-def by_method(methods: pd.DataFrame) -> dict[str, Measurements]:
-    """The losses by batch size, for each method."""
-    groups = methods.groupby("arm", sort=False)
-    return {str(arm): Measurements.grouped(group["loss"], group["n"], "nats") for arm, group in groups}
-
-
 def errors(comparison: Comparison) -> Measurements:
     return Measurements({arm.name: comparison.error_of(arm.name) for arm in comparison.arms})
 
@@ -450,9 +444,9 @@ def draw(seen: Seen) -> Figure:
     curves(panels["machine"], one, title="One gradient on this machine", xlabel="batch size", log="xy")
     curves(panels["orders"], by_pass(seen.orders), title="Order of the batches", xlabel="passes over the data",
            ylabel="validation error (%)", log="y")  # fmt: skip
-    along(panels["methods"], by_method(seen.methods), title="Equal updates: descent and L-BFGS", xlabel="batch size",
+    along(panels["methods"], series(seen.methods, "loss", "n"), title="Equal updates: descent and L-BFGS", xlabel="batch size",
           ylabel="training loss (nats)", log="xy")  # fmt: skip
-    each = {arm.name: 100 * np.array(arm.errors) for arm in seen.study.arms}
+    each: dict[Any, Any] = {arm.name: 100 * np.array(arm.errors) for arm in seen.study.arms}
     points(
         panels["study"],
         {"": each},

@@ -104,7 +104,7 @@ def study(s: Scale) -> Study:
     for penalty, strategy in PENALTIES.items():
         recipes = (plain.adding(strategy(strength)) for strength in STRENGTHS[penalty])
         arms |= dict(zip(names(penalty), recipes, strict=True))
-    return Study(images(s.data, train=s.examples), arms, s.seeds, resample=True)
+    return Study(images(s.data, train=s.examples), arms, s.seeds)
 
 
 @config
@@ -119,13 +119,11 @@ class Regularization(Exhibit):
         runs = trained.run(store)
         rows = scores(runs)
         chosen = [best(rows, penalty, "validation error") for penalty in PENALTIES]
-        comparison = compare(
-            [arm for arm in runs if arm.name in ("none", *chosen)], reference="none", resampled=True
-        )
+        comparison = compare([arm for arm in runs if arm.name in ("none", *chosen)], reference="none")
         weights = first_layers(trained, rows, store)
         zeros = count_zeros(trained, weights, store)
         return self.result(
-            draw(rows, weights, compare(runs, reference="none", resampled=True)),
+            draw(rows, weights, compare(runs, reference="none")),
             {
                 "Errors (%) and losses (nats, without penalty) at each strength": means(rows).reset_index(),
                 "Share of first-layer weights with |w| ≤ ε λ": zeros,
@@ -152,7 +150,7 @@ class Regularization(Exhibit):
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """The scores averaged over the seeds, by arm."""
-    kept = [name for name in rows if name == "arm" or name.split()[-1] in ("error", "loss")]
+    kept = ["arm", *rows.filter(regex="(error|loss)$")]
     return rows[kept].groupby("arm", sort=False).mean()
 
 
