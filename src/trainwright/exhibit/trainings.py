@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from trainwright.comparison.compare import Comparison, compare
+import pandas as pd
+
+from trainwright.comparison.compare import ArmRuns, Comparison, compare
+from trainwright.comparison.measured import Measured, Measurements
+from trainwright.comparison.results import ArmResult
 from trainwright.runs.run import Run
+from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.study import Study, run_all
 
 Place = TypeVar("Place", bound=Hashable)
+SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 
 def compare_all(studies: Mapping[Place, Study], store: Path) -> dict[Place, Comparison]:
@@ -34,3 +40,47 @@ def runs_of(study: Study, arm: str, store: Path, *, learning_rate: float | None 
         for planned in study.plan
         if planned.arm == arm and planned.training.recipe.learning_rate == rate
     ]
+
+
+def scores(arms: Iterable[ArmRuns]) -> pd.DataFrame:
+    """A row for each run of arms that have one learning rate each, with what it reached.
+
+    Columns: arm, seed, steps, best step; error (in %) and loss (nats, without penalties) on validation and
+    test, such as "test error"; training loss, the mean over the last interval.
+    """
+    rows = []
+    for arm in arms:
+        (runs,) = arm.runs.values()
+        for run in runs:
+            row = {"arm": arm.name, "seed": run.seed, "steps": run.steps, "best step": run.best_step}
+            for split in SPLITS:
+                reached = score(run, split)
+                row |= {f"{split} error": 100 * reached.error, f"{split} loss": reached.loss}
+            rows.append(row | {"training loss": run.history["train_loss"][-1]})
+    return pd.DataFrame(rows)
+
+
+def change(
+    table: pd.DataFrame, column: str, arm: str, other: str, unit: str = "nats", *, by: str = "arm"
+) -> Measured:
+    """What a column of per-seed rows is more in one arm than in another, paired by seed.
+
+    `by`: the column that holds the arms' names.
+    """
+    values = table.pivot(index="seed", columns=by, values=column)
+    return Measured.of(values[arm] - values[other], unit)
+
+
+def curve(arm: ArmResult, column: str) -> Measurements:
+    """A quantity along an arm's training steps, with the band over its seeds; a rate of errors in %.
+
+    `column`: `train_loss`, `validation_loss` or `validation_error`.
+    """
+    seen, factor = arm.curves[column], 100 if column.endswith("error") and arm.loss else 1
+    rows = zip(seen.steps, seen.mean, seen.low, seen.high, strict=True)
+    return Measurements(
+        {
+            step: Measured(factor * m, factor * low, factor * high, len(arm.seeds))
+            for step, m, low, high in rows
+        }
+    )
