@@ -9,9 +9,9 @@ from the same initial weights and on the same batches, each at its best learning
 Source: Goodfellow, Bengio & Courville 2016, section 6.3; Glorot, Bordes & Bengio 2011 for the sparsity of
 rectified linear units; Goodfellow et al. 2013 for maxout.
 
-All start from He's initial weights, made for rectified linear units, so that only the function differs; radial
-basis units start at examples of what their layer receives. The maxout unit drawn has three pieces, max(-z - 2,
-0, z - 1); the one trained has two, with twice the weights.
+All start from He's initial weights, made for rectified linear units, so that only the function differs;
+radial basis units start at examples of what their layer receives. The maxout unit drawn has three pieces,
+max(-z - 2, 0, z - 1); the one trained has two, with twice the weights.
 """
 
 from __future__ import annotations
@@ -214,9 +214,9 @@ def half_silent(relu: pd.DataFrame) -> Claim:
     return Claim(
         "About half of the rectified linear units are silent before training.",
         "Glorot, Bordes & Bengio 2011, section 3",
-        f"active are {before}; after training {shares['after training'].mean:.1f} %. About: within {ABOUT:g} "
-        "points of a half.",
-        50 - ABOUT < before.low and before.high < 50 + ABOUT,
+        f"active are {before}; after training {shares['after training'].mean:.1f} %. About: within "
+        f"{ABOUT:g} points of a half.",
+        before.low > 50 - ABOUT and before.high < 50 + ABOUT,
     )
 
 
@@ -226,8 +226,8 @@ def better(comparison: Comparison, name: str, source: str) -> Claim:
     return Claim(
         f"Networks of {name} units do better than ones of sigmoid units.",
         source,
-        f"{name} takes {comparison.gain(name)} off a test error of {comparison.error_of('sigmoid').mean:.2f} %; "
-        f"verdict, with Holm's correction: {verdict}.",
+        f"{name} takes {comparison.gain(name)} off a test error of "
+        f"{comparison.error_of('sigmoid').mean:.2f} %; verdict, with Holm's correction: {verdict}.",
         verdict == "helps",
     )
 
@@ -239,8 +239,8 @@ def hard_to_optimise(comparison: Comparison, radial: pd.DataFrame) -> Claim:
     return Claim(
         "Radial basis units can be difficult to optimise, because they are zero for most inputs.",
         f"{BOOK}.3",
-        f"they take {comparison.gain('radial basis')} off the sigmoid's test error; verdict, with Holm's correction: "
-        f"{verdict}. Before training, half of their responses are above "
+        f"they take {comparison.gain('radial basis')} off the sigmoid's test error; verdict, with Holm's "
+        f"correction: {verdict}. Before training, half of their responses are above "
         f"{enumerated(f'{p50:.2f}' for p50 in start)} layer by layer, of at most 1.",
         verdict == "hurts",
     )

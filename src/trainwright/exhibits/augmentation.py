@@ -66,6 +66,15 @@ SETS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {  # images, and the w
     CLOTHES: ({"name": "fashion_mnist"}, tuple(WAYS)),
     DIGITS: ({"name": "mnist"}, tuple(WAYS)),
 }
+CLAIMS = (  # says, section, way, outcome, data
+    ("Mirror images of clothes (without shoes) help.", "4", "mirror", "helps", NO_SHOES),
+    ("Mirror images of clothes and shoes help.", "4", "mirror", "helps", CLOTHES),
+    ("Mirror images of digits hurt: they change the class.", "4", "mirror", "hurts", DIGITS),
+    ("Shifts by a pixel help (clothes and shoes).", "4", "shift", "helps", CLOTHES),
+    ("Shifts by a pixel help (digits).", "4", "shift", "helps", DIGITS),
+    ("Noise on the inputs helps (clothes).", "5", "noise", "helps", CLOTHES),
+    ("Noise on the inputs helps (digits).", "5", "noise", "helps", DIGITS),
+)
 Sweeps = dict[str, Sweep]  # along the training examples, by data set
 
 
@@ -118,47 +127,37 @@ class Augmentation(Exhibit):
         sweeps = {title: Sweep({size: compared[title, size] for size in s.sizes}) for title in SETS}
         return self.result(
             draw(sweeps),
-            {f"Test errors (%) on {title}, gains over plain in points": sweeps[title].table("examples") for title in SETS},
+            {f"Errors (%) and gains on {title}": sweeps[title].table("examples") for title in SETS},
+            (*(as_said(sweeps[data], *claim) for *claim, data in CLAIMS), fades(sweeps)),
             (
-                as_said(sweeps, NO_SHOES, "mirror", "helps", "Mirror images of clothes (without shoes) help.", "4"),
-                as_said(sweeps, CLOTHES, "mirror", "helps", "Mirror images of clothes and shoes help.", "4"),
-                as_said(sweeps, DIGITS, "mirror", "hurts", "Mirror images of digits hurt: they change the class.", "4"),
-                as_said(sweeps, CLOTHES, "shift", "helps", "Shifts by a pixel help (clothes and shoes).", "4"),
-                as_said(sweeps, DIGITS, "shift", "helps", "Shifts by a pixel help (digits).", "4"),
-                as_said(sweeps, CLOTHES, "noise", "helps", "Noise on the inputs helps (clothes).", "5"),
-                as_said(sweeps, DIGITS, "noise", "helps", "Noise on the inputs helps (digits).", "5"),
-                fades(sweeps),
-            ),
-            (
-                f"Hidden layers of {s.hidden}, {s.steps:,} steps of batch 50 at every size, learning rate 0.05, noise "
-                f"of standard deviation {STD:g} (white is 1), {s.seeds} seeds.",
-                "Scaled down: 14×14 pixels, where a shift by one is a shift by two of the original's; 2,500 test images."
+                f"Hidden layers of {s.hidden}, {s.steps:,} steps of batch 50 at every size, rate 0.05, "
+                f"noise of standard deviation {STD:g} (white is 1), {s.seeds} seeds.",
+                "Scaled down: 14×14 pixels, so that a shift by one is one by two of the original's; 2,500 "
+                "test images."
                 if s.images else "",
                 *cautions(*compared.values(), redrawn=True),
             ),
         )  # fmt: skip
 
 
-def outcome(sweep: Sweep, arm: str) -> str:
-    """What the arm does along the whole range: it "helps" or "hurts" if it does so at some sizes and never the
-    contrary; else "nothing" or "both"."""
-    effects = {verdict for verdict in sweep.verdicts(arm).values() if verdict in ("helps", "hurts")}
-    return "both" if len(effects) > 1 else next(iter(effects), "nothing")
+def outcome(sweep: Sweep, way: str) -> str:
+    """Along the whole range: "helps" or "hurts", if it does so at some size and the contrary at none."""
+    effects = {verdict for verdict in sweep.verdicts(way).values() if verdict in ("helps", "hurts")}
+    return "both" if len(effects) > 1 else next(iter(effects), "neither")
 
 
-def as_said(sweeps: Sweeps, title: str, arm: str, expected: str, says: str, section: str) -> Claim:
+def as_said(sweep: Sweep, says: str, section: str, way: str, expected: str) -> Claim:
     """By the verdicts along the range, after Holm's correction over the sizes: see `outcome`."""
-    sweep = sweeps[title]
-    at = {
-        word: [named(n) for n, verdict in sweep.verdicts(arm).items() if verdict == word]
+    helped, hurt = (
+        enumerated(named(size) for size, verdict in sweep.verdicts(way).items() if verdict == word)
         for word in ("helps", "hurts")
-    }
+    )
     return Claim(
         says,
         BOOK + section,
-        f"gain over plain by number of examples {sweep.gains(arm)}; after Holm's correction over the sizes it "
-        f"helps at {enumerated(at['helps'])} and hurts at {enumerated(at['hurts'])}.",
-        outcome(sweep, arm) == expected,
+        f"gain over plain by number of examples {sweep.gains(way)}; after Holm's correction over the sizes "
+        f"it helps at {helped} and hurts at {hurt}.",
+        outcome(sweep, way) == expected,
     )
 
 
@@ -212,14 +211,10 @@ def draw(sweeps: Sweeps) -> Figure:
     pictures(strip, samples())
     grid = panels.subplots(2, len(sweeps), sharex=True, sharey="row")
     for (errors, gains), (title, sweep) in zip(grid.T, sweeps.items(), strict=True):
-        first = errors is grid[0, 0]
-        along(
-            errors, sweep.series, looks=LOOKS, title=title, ylabel="test error (%)" if first else "", log="xy"
-        )
-        ways = {arm: sweep.gains(arm) for arm in SETS[title][1]}
-        along(
-            gains, ways, looks=LOOKS, xlabel="training examples", ylabel="gain over plain (points)" if first else "",
-            log="x", legend=None,
-        )  # fmt: skip
+        along(errors, sweep.series, looks=LOOKS, title=title, log="xy")
+        ways = {way: sweep.gains(way) for way in SETS[title][1]}
+        along(gains, ways, looks=LOOKS, xlabel="training examples", log="x", legend=None)
         level(gains, 0, ls="-")
+    grid[0, 0].set_ylabel("test error (%)")
+    grid[1, 0].set_ylabel("gain over plain (points)")
     return figure

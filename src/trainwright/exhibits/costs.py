@@ -50,6 +50,7 @@ NIELSEN = "Nielsen 2015, chapter 3"
 NEURON_STARTS = {"good start": (0.6, 0.9), "saturated start": (2.0, 2.0)}
 RATE, STEPS = 0.15, 300  # Nielsen's for the quadratic cost
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
+NEURON_COSTS = ("quadratic", "cross-entropy")
 STARTS = {"usual start": (), "sure start": (Initialization("normal", std=1.0),)}
 COSTS = {"quadratic": "quadratic", "cross-entropy": "cross_entropy", "J(θ)": "sigmoid_cross_entropy"}
 LOOKS = dict(zip(COSTS, ({"color": VERMILLION}, {"color": BLUE}, {"color": GREEN, "ls": "--"}), strict=True))
@@ -80,9 +81,7 @@ class Costs(Exhibit):
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
         s = SCALES[budget]
-        neurons = {
-            (start, cost): learn(cost, start) for start in NEURON_STARTS for cost in COSTS if cost != "J(θ)"
-        }
+        neurons = {(start, cost): learn(cost, start) for start in NEURON_STARTS for cost in NEURON_COSTS}
         trained = studies(s)
         networks = Sweep(compare_all(trained, store))
         first = Measurements({start: first_loss(study) for start, study in trained.items()})
@@ -103,10 +102,10 @@ class Costs(Exhibit):
                 ),
             ),
             (
-                f"Networks: {s.data}, 64 rectified linear units, {s.epochs} epochs, {s.seeds} seeds, learning rates "
-                f"{', '.join(f'{rate:g}' for rate in RATES)}; sure start: weights from N(0, 1).",
-                "The quadratic cost of the networks is over softmax outputs. Where they are not saturated, a larger "
-                "learning rate makes up for its smaller gradient.",
+                f"Networks: {s.data}, 64 rectified linear units, {s.epochs} epochs, {s.seeds} seeds, "
+                f"learning rates {', '.join(f'{rate:g}' for rate in RATES)}; sure start: weights from N(0, 1).",
+                "The quadratic cost of the networks is over softmax outputs. Where they are not saturated, a "
+                "larger learning rate makes up for its smaller gradient.",
                 *cautions(*networks.comparisons.values()),
             ),
         )
@@ -166,7 +165,7 @@ def halving(neurons: Neurons) -> pd.DataFrame:
 
 
 def slowed(neurons: Neurons) -> Claim:
-    """A worse start lowers the quadratic cost's first gradient and slows it down, and raises cross-entropy's."""
+    """A worse start lowers the quadratic cost's gradient and slows it down, and raises cross-entropy's."""
     good, bad = NEURON_STARTS
     halved = {key: steps_to_halve(outputs) for key, outputs in neurons.items()}
     first = {
@@ -174,9 +173,10 @@ def slowed(neurons: Neurons) -> Claim:
         for (start, cost), outputs in neurons.items()
     }
     listed = [
-        f"{cost}: from the good to the saturated start the first gradient goes from {first[good, cost]:.3f} to "
-        f"{first[bad, cost]:.3f}, the steps that halve the error from {halved[good, cost]} to {halved[bad, cost]}"
-        for cost in ("quadratic", "cross-entropy")
+        f"{cost}: from the good to the saturated start the first gradient goes from {first[good, cost]:.3f} "
+        f"to {first[bad, cost]:.3f}, the steps that halve the error from {halved[good, cost]} to "
+        f"{halved[bad, cost]}"
+        for cost in NEURON_COSTS
     ]
     return Claim(
         "A sigmoid that is saturated and wrong starts to learn slowly under the quadratic cost; under "
@@ -200,8 +200,9 @@ def better(networks: Sweep, first: Mapping[str, Measured], start: str, cost: str
         f"{outputs} outputs learn better with {cost} than softmax outputs with the quadratic cost"
         + (" when the first outputs are sure of wrong answers." if start == "sure start" else "."),
         source,
-        f"with the {start}, where the first loss is {first[start]}, {cost} takes {networks.gains(cost)[start]} "
-        f"off a test error of {networks.errors('quadratic')[start].mean:.2f} %: {verdict}.",
+        f"with the {start}, where the first loss is {first[start]}, {cost} takes "
+        f"{networks.gains(cost)[start]} off a test error of {networks.errors('quadratic')[start].mean:.2f} %: "
+        f"{verdict}.",
         verdict == "helps",
     )
 
@@ -212,7 +213,7 @@ def draw(neurons: Neurons, networks: Sweep) -> Figure:
     (left, right), below = figure.subplots(2, 2)
     z = np.linspace(-6, 6, 241)
     curves(
-        left, {cost: pd.Series(slope(cost, z, 0.0), z) for cost in ("quadratic", "cross-entropy")}, looks=LOOKS,
+        left, pd.DataFrame({cost: slope(cost, z, 0.0) for cost in NEURON_COSTS}, z), looks=LOOKS,
         title="Gradient on a neuron's input, target 0", xlabel="input z", ylabel="∂C/∂z", legend="upper left",
     )  # fmt: skip
     left.axvspan(2.2, 6, color="black", alpha=0.07, lw=0)
@@ -221,7 +222,7 @@ def draw(neurons: Neurons, networks: Sweep) -> Figure:
     curves(
         right, {f"{cost}, {start}": pd.Series(outputs) for (start, cost), outputs in neurons.items()},
         looks={f"{cost}, {start}": {**LOOKS[cost], "ls": dashes[start]} for start, cost in neurons},
-        title="One neuron that should say 0", xlabel="steps", ylabel="output", ylim=(0, 1.4), legend="upper right",
+        title="One neuron that should say 0", xlabel="steps", ylabel="output", ylim=(0, 1.4),
     )  # fmt: skip
     for axes, (start, comparison) in zip(below, networks.comparisons.items(), strict=True):
         series = {

@@ -4,14 +4,14 @@ Goodfellow, Bengio & Courville 2016, section 6.4.1, show with the street numbers
 that a network reads numbers better the deeper it is (figure 6.6), and that this is not for having more
 weights: making a shallow network wider helps little, and soon not at all (figure 6.7).
 
-Here a number is a picture of two of MNIST's digits, each at a height of its own and the pair at a place of its
-own; the network reads the whole number, one class of a hundred. The control is a single hidden layer with as
-many weights. Each network has the learning rate that is best for it on validation, since a single layer wants
-larger steps; and training lasts until most of the training numbers are known by heart, since a training
+Here a number is a picture of two of MNIST's digits, each at a height of its own and the pair at a place of
+its own; the network reads the whole number, one class of a hundred. The control is a single hidden layer with
+as many weights. Each network has the learning rate that is best for it on validation, since a single layer
+wants larger steps; and training lasts until most of the training numbers are known by heart, since a training
 stopped early shows who learns faster.
 
-Deviations: the book's networks are convolutional, of 3 to 11 layers, and read up to five digits with an output
-for each; these are fully connected. The book gives no numbers, only curves, so their shape is compared.
+Deviations: the book's networks are convolutional, of 3 to 11 layers, and read up to five digits with an
+output for each; these are fully connected. The book gives only curves, so their shape is compared.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 
 BOOK = "Goodfellow et al. 2016, "
+LOOKS = {"more layers": {"color": VERMILLION}, "one layer, more units": {"color": BLUE, "marker": "s"}}
 Images = NDArray[np.float32]
 
 
@@ -170,10 +171,10 @@ class Depth(Exhibit):
             (replace(claim, seen=s.chosen + claim.seen) for claim in claims),
             (
                 f"{len(data.splits.train):,} training and {s.numbers[1]:,} test numbers of {data.shape[0]}×"
-                f"{data.shape[1]} pixels; Adam, {s.steps:,} steps of batch 64, {s.seeds} seeds; learning rates "
-                f"{', '.join(f'{rate:g}' for rate in s.rates)}.",
-                "This size was chosen among others for showing the claims. The intervals leave that choice out and "
-                "are narrower than their name says: a demonstration, not a confirmation."
+                f"{data.shape[1]} pixels; Adam, {s.steps:,} steps of batch 64, {s.seeds} seeds; learning "
+                f"rates {', '.join(f'{rate:g}' for rate in s.rates)}.",
+                "This size was chosen among others for showing the claims. The intervals leave that choice "
+                "out and are narrower than their name says: a demonstration, not a confirmation."
                 if s.chosen else "",
                 *cautions(next(iter(seen.over.values()))),
             ),
@@ -209,26 +210,19 @@ def rises(seen: Seen) -> Claim:
     return Claim(
         "Every further layer makes it better.",
         BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)",
-        f"over one layer less: {gains}. Training loss at the end, by depth: {losses} nats; where it falls and the "
-        "error does not, a layer fits its training numbers only.",
+        f"over one layer less: {gains}. Training loss at the end, by depth: {losses} nats; where it falls "
+        "and the error does not, a layer fits its training numbers only.",
         gains.all_positive,
     )
 
 
 def not_for_weights(seen: Seen) -> Claim:
     """Every deep network is better than the single layer nearest in size, by the whole interval."""
-    rivals = {
-        arm: min(seen.wide[1:], key=lambda wide: abs(wide.parameters - arm.parameters))
-        for arm in seen.deep[1:]
-    }
-    gains = Measurements(
-        {
-            f"{arm.name} against {rival.name} ({arm.parameters:,} and {rival.parameters:,} weights)": seen.gain(
-                arm, rival
-            )
-            for arm, rival in rivals.items()
-        }
-    )
+    gains = Measurements()
+    for arm in seen.deep[1:]:
+        rival = min(seen.wide[1:], key=lambda wide: abs(wide.parameters - arm.parameters))
+        pair = f"{arm.name} against {rival.name} ({arm.parameters:,} and {rival.parameters:,} weights)"
+        gains[pair] = seen.gain(arm, rival)
     return Claim(
         "It is depth and not the number of weights: a single layer of as many stays behind.",
         BOOK + "figure 6.7",
@@ -244,16 +238,14 @@ def draw(seen: Seen, samples: Images) -> Figure:
     strip.suptitle("Numbers to be read")
     pictures(strip, {" " * place: sample for place, sample in enumerate(samples)})
     depth, size = panels.subplots(1, 2, sharey=True)
-    deep = seen.errors(seen.deep, layers)
-    looks = {"more layers": {"color": VERMILLION}, "one layer, more units": {"color": BLUE}}
+    errors = seen.errors(seen.deep, layers)
     along(
-        depth, {"more layers": deep}, looks=looks,
+        depth, {"more layers": errors}, looks=LOOKS,
         title="Along depth", xlabel="hidden layers", ylabel="test error (%)",
     )  # fmt: skip
-    depth.set_xticks(list(deep))
+    depth.set_xticks(list(errors))
     by_size = {"more layers": seen.deep, "one layer, more units": seen.wide}
-    along(
-        size, {label: seen.errors(arms, lambda arm: arm.parameters / 1e6) for label, arms in by_size.items()},
-        looks=looks, title="Control: along the number of weights", xlabel="parameters (millions)",
-    )  # fmt: skip
+    series = {label: seen.errors(arms, lambda arm: arm.parameters / 1e6) for label, arms in by_size.items()}
+    title = "Control: along the number of weights"
+    along(size, series, looks=LOOKS, title=title, xlabel="parameters (millions)")
     return figure

@@ -7,10 +7,10 @@ much of the gradient gets back to the first layer, and how far the networks get 
 Source: the notebook on vanishing gradients of Stanford's course CS224d (2016): weights N(0, 0.1²), biases
 zero, all points in each batch, learning rate 0.1, penalty 0.001, 50,000 steps; one run of each network.
 
-As there, a layer's gradient is the sum of its sizes over the sum of rows and columns (52 in the first layer,
-100 in the second), without the penalty's part. That divisor is not the number of weights, so it compares only
-the same layer of two networks. The ratio of the layers, which the notebook does not form, is such a comparison
-too. The points come from the same recipe, not from the same draws.
+As there, a layer's gradient is the sum of its sizes over the sum of its rows and columns (52 in the first
+layer, 100 in the second), without the penalty's part. That is not their mean, so it compares only the same
+layer of two networks; so does the ratio of the layers, which the notebook does not form. The points come from
+the same recipe, not from the same draws.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from trainwright.data import Dataset
 from trainwright.data.dataset import Splits
 from trainwright.diagnosis.instruments import measure_layers
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, cautions
-from trainwright.exhibit.panels import BLUE, ORANGE, PALETTE, PINK, curves
+from trainwright.exhibit.panels import BLUE, ORANGE, PALETTE, PINK, curves, framed
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Activation, Initialization
@@ -129,10 +129,10 @@ def more_gets_back(trained: Trained) -> Claim:
     """The difference's whole interval lies above zero."""
     sigmoid, relu = (np.array([run.share for run in trained[units]]) for units in UNITS)
     return Claim(
-        "Less of the gradient gets back to the first layer with sigmoid units than with rectified linear ones.",
+        "With sigmoid units, less of the gradient gets back to the first layer than with rectified ones.",
         f"{NOTEBOOK}, which plots the sizes; the ratio is ours",
-        f"the first layer's gradient over the second's: {sigmoid.mean():.2f} with sigmoid and {relu.mean():.2f} "
-        f"with ReLU, {Measured.of(relu - sigmoid)}.",
+        f"the first layer's gradient over the second's: {sigmoid.mean():.2f} with sigmoid and "
+        f"{relu.mean():.2f} with ReLU, {Measured.of(relu - sigmoid)}.",
         Measured.of(relu - sigmoid).positive,
     )
 
@@ -153,14 +153,11 @@ def draw(trained: Trained) -> Figure:
     """The first seed's gradients along the steps, and both networks' regions."""
     figure = Figure(figsize=(7.6, 3.6))
     sizes, *regions = figure.subplots(1, 3, width_ratios=(1.4, 1, 1))
-    series, looks = {}, {}
     for axes, color, (units, (first, *_)) in zip(regions, PALETTE, trained.items(), strict=False):
-        for layer, dashes in (("layer 1", "-"), ("layer 2", ":")):
-            series[f"{units}, {layer}"] = first.sizes[layer]
-            looks[f"{units}, {layer}"] = {"color": color, "ls": dashes}
+        looks = {f"{units}, layer 1": {"color": color}, f"{units}, layer 2": {"color": color, "ls": ":"}}
+        curves(sizes, first.sizes.set_axis(list(looks), axis=1), looks=looks)
         draw_regions(axes, f"{units}: {first.accuracy:.0f} % right", first.classes)
-    label = "Σ|∂C/∂W| / (rows + columns)"
-    curves(sizes, series, looks=looks, title="Gradient sizes", xlabel="steps", ylabel=label, log="y")
+    framed(sizes, title="Gradient sizes", xlabel="steps", ylabel="Σ|∂C/∂W| / (rows + columns)", log="y")
     sizes.locator_params(axis="x", nbins=4)  # ten thousands need room
     sizes.set_ylim(top=10 * sizes.get_ylim()[1])  # for the legend
     return figure

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,8 +29,8 @@ from trainwright.base.config import config
 from trainwright.data import Dataset, DataSpec
 from trainwright.data.dataset import Splits
 from trainwright.diagnosis.layers import layer_values
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, intervals_cover
-from trainwright.exhibit.panels import BLACK, BLUE, VERMILLION, curves
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, enumerated, intervals_cover
+from trainwright.exhibit.panels import BLACK, BLUE, VERMILLION, curves, pictures
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Activation, Adam, RateSchedule
@@ -107,15 +106,15 @@ class Universality(Exhibit):
             },
             (can_be_built(built), falls_with_width(errors), holds_for_surfaces(flat)),
             (
-                f"{seeds} seeds of each width; {steps:,} steps in one dimension, {steps // 2:,} for the surface, "
-                "of batch 100, with Adam.",
+                f"{seeds} seeds of each width; {steps:,} steps in one dimension, {steps // 2:,} for the "
+                "surface, of batch 100, with Adam.",
                 intervals_cover(),
             ),
         )
 
 
 def constructed(bumps: int, x: Floats) -> Floats:
-    """What a network of 2 × bumps sigmoid units whose weights are written down says at the points (points, 1)."""
+    """What a network of 2 × bumps sigmoid units with written-down weights says at the points (points, 1)."""
     edges = np.linspace(0, 1, bumps + 1)
     heights = nielsen((edges[:-1, None] + edges[1:, None]) / 2)
     up, down = edges[:-1].copy(), edges[1:].copy()
@@ -182,15 +181,13 @@ def spread(errors: pd.DataFrame) -> pd.DataFrame:
 def can_be_built(built: pd.DataFrame) -> Claim:
     """Every width is within its bound."""
     below = built["largest error"] <= built["bound"]
-    first, last = (
-        f"{row['largest error']:.2g} with {row['hidden units']:.0f} units"
-        for _, row in built.iloc[[0, -1]].iterrows()
-    )
+    ends = built.iloc[[0, -1]].itertuples(index=False)
+    listed = [f"{error:.2g} with {units:.0f} units" for units, error, _ in ends]
     return Claim(
         "A network with one hidden layer can be built that follows the function as closely as one likes.",
         f"{NIELSEN}; the lecture's universality theorem",
-        f"the largest error is {first}, {last}; {below.sum()} of {len(below)} widths are within their bound, "
-        "which falls as one over the number of units.",
+        f"the largest error is {enumerated(listed)}; {below.sum()} of {len(below)} widths are within the "
+        "bound, which falls as one over the number of units.",
         bool(below.all()),
     )
 
@@ -202,8 +199,8 @@ def falls_with_width(errors: pd.DataFrame) -> Claim:
     return Claim(
         "The more hidden units, the better the approximation; training finds such networks too.",
         NIELSEN,
-        f"the largest error of trained networks falls as width to the power {Measured.of(fitted)}; the median "
-        f"fell at {(np.diff(medians) < 0).sum()} of {len(medians) - 1} steps in width.",
+        f"the largest error of trained networks falls as width to the power {Measured.of(fitted)}; its "
+        f"median fell at {(np.diff(medians) < 0).sum()} of {len(medians) - 1} steps in width.",
         Measured.of(fitted).negative,
     )
 
@@ -215,8 +212,8 @@ def holds_for_surfaces(errors: pd.DataFrame) -> Claim:
     return Claim(
         "The same holds for functions of several inputs.",
         f"{NIELSEN}, many input variables",
-        f"of a surface's largest error {first.median():.3f} with {few} units, {last.median():.3f} is left with "
-        f"{many}: {left.times(100, '%')}.",
+        f"of a surface's largest error {first.median():.3f} with {few} units, {last.median():.3f} is left "
+        f"with {many}: {left.times(100, '%')}.",
         left.high < 1,
     )
 
@@ -232,36 +229,31 @@ def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Tr
     }
     for axes, (kind, said) in zip(top.subplots(1, 2, sharey=True), panels.items(), strict=True):
         axes.plot(x, nielsen(LINE), color=BLACK, lw=3, alpha=0.25, label="function")
-        series = {name: pd.Series(values, x) for name, values in said.items()}
-        curves(axes, series, title=f"{kind} networks", xlabel="x", ylabel="f(x)", legend="upper left")
+        title = f"{kind} networks"
+        curves(axes, pd.DataFrame(said, x), title=title, xlabel="x", ylabel="f(x)", legend="upper left")
 
     axes, units = middle.subplots(), built.set_index("hidden units")
-    trained = f"trained: median, and each of {errors.shape[1]} seeds"
+    axes.plot(errors.index, errors.to_numpy(), "o", color=VERMILLION, ms=4, alpha=0.5)
+    medians = f"trained: median, and each of {errors.shape[1]} seeds"
     curves(
-        axes, {"constructed: bound": units["bound"], "constructed": units["largest error"], trained: errors.median(axis=1)},
-        looks={"constructed: bound": {"color": BLUE, "ls": "--"}, "constructed": {"color": BLUE, "marker": "s", "ms": 5},
-               trained: {"color": VERMILLION, "marker": "o", "ms": 5}},
+        axes,
+        {"bound": units["bound"], "constructed": units["largest error"], medians: errors.median(axis=1)},
+        looks={
+            "bound": {"color": BLUE, "ls": "--"},
+            "constructed": {"color": BLUE, "marker": "s", "ms": 5},
+            medians: {"color": VERMILLION, "marker": "o", "ms": 5},
+        },
         title="The error falls as the layer grows", xlabel="hidden units", ylabel="largest error", log="xy",
     )  # fmt: skip
-    axes.plot(errors.index, errors.to_numpy(), "o", color=VERMILLION, ms=4, alpha=0.5)
     ticks = sorted({*units.index, *errors.index})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
-    axes.grid(visible=True)
 
-    off = {width: np.abs(said[0] - surface(SQUARE)).max() for width, said in surfaces.items()}
     shown = {"Surface": surface(SQUARE)}
-    shown |= {f"{width} units: error ≤ {off[width]:.2g}": said[0] for width, said in surfaces.items()}
-    draw_surfaces(bottom, shown)
+    for width, (first, *_) in surfaces.items():
+        off = np.abs(first - surface(SQUARE)).max()
+        shown[f"{width} units: error ≤ {off:.2g}"] = first
+    squares = {title: heights.reshape(SIDE, SIDE).T for title, heights in shown.items()}
+    pictures(bottom, squares, cmap="viridis", origin="lower", vmin=0.15, vmax=1.05)
+    bottom.colorbar(bottom.axes[0].images[0], ax=bottom.axes, label="height", shrink=0.8)
     return figure
-
-
-def draw_surfaces(figure: Any, surfaces: dict[str, Floats]) -> None:
-    """Surfaces side by side, by their titles; heights (points,) of SQUARE."""
-    panels = figure.subplots(1, len(surfaces), sharey=True)
-    for axes, (title, heights) in zip(panels, surfaces.items(), strict=True):
-        picture = heights.reshape(SIDE, SIDE).T
-        image = axes.imshow(picture, origin="lower", extent=(0, 1, 0, 1), vmin=0.15, vmax=1.05)
-        axes.set(title=title, xlabel="x₁", xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-    panels[0].set_ylabel("x₂")
-    figure.colorbar(image, ax=panels, label="height", shrink=0.8)

@@ -93,9 +93,7 @@ class VanishingGradient(Exhibit):
             draw(chain, norms, speeds),
             {
                 "A chain of single sigmoid units: |∂C/∂b|": chain,
-                "Gradient norm of each layer's weights before the first step": tabulated(
-                    "layer", {units: means(dict(enumerate(table.T, 1))) for units, table in deepest.items()}
-                ),
+                "Gradient norm of a layer's weights before training": tabulated("layer", by_layer(deepest)),
                 "Nielsen's networks before training: a layer's speed over that of the layer before": ratios,
             },
             (product(chain), shrinks(deepest["sigmoid"]), stays_alive(deepest), published(ratios)),
@@ -142,6 +140,11 @@ def measure_norms(depth: int, seeds: int, width: int = 30) -> Norms:
     return {
         units: np.array([norms(recipe, seed) for seed in range(seeds)]) for units, recipe in recipes.items()
     }
+
+
+def by_layer(norms: Norms) -> dict[str, Measurements]:
+    """The gradient in each layer, by units."""
+    return {units: means(dict(enumerate(table.T, 1))) for units, table in norms.items()}
 
 
 def means(norms: dict[int, Floats]) -> Measurements:
@@ -207,8 +210,8 @@ def product(chain: pd.DataFrame) -> Claim:
     return Claim(
         "The gradient in a chain of single units is the product of weights and slopes along it.",
         NIELSEN,
-        f"product and automatic differentiation differ by {off:.0e} of their size at most, over {CHAIN} units "
-        f"and {chain['automatic'].max() / chain['automatic'].min():.0e} in size.",
+        f"product and automatic differentiation differ by {off:.0e} of their size at most, over {CHAIN} "
+        f"units and {chain['automatic'].max() / chain['automatic'].min():.0e} in size.",
         off < 1e-5,
     )
 
@@ -237,7 +240,7 @@ def stays_alive(norms: Norms) -> Claim:
     return Claim(
         "Tanh, rectified linear units and batch normalisation keep the gradient alive: from the last layer "
         "back to the first it changes less than tenfold.",
-        "Goodfellow, Bengio & Courville 2016, sections 6.3 and 8.7.1; Ioffe & Szegedy 2015; the bound is ours",
+        "Goodfellow et al. 2016, sections 6.3 and 8.7.1; Ioffe & Szegedy 2015; the bound is ours",
         f"the last layer above the first: {changes}.",
         all(change.within(1) for change in changes.values()),
     )
@@ -251,7 +254,7 @@ def published(ratios: pd.DataFrame) -> Claim:
         for _, row in ratios.iterrows()
     ]
     return Claim(
-        "In Nielsen's networks each hidden layer starts faster than the one before it, by the published ratios.",
+        "In Nielsen's networks each layer starts faster than the one before it, by the published ratios.",
         f"{NIELSEN}, and the norms published beside it",
         f"published, and the mean of {ratios['seeds'].iloc[0]} draws here: {', '.join(listed)}; in brackets "
         "where a draw like the published one should lie, with a probability of 95 % for all together.",
@@ -263,26 +266,25 @@ def draw(chain: pd.DataFrame, norms: dict[int, Norms], speeds: pd.DataFrame) -> 
     """The chain; the gradient in each layer, and in the first along the depth; speeds along training."""
     figure = Figure(figsize=(7.6, 7.0))
     (left, right), (first, along) = figure.subplots(2, 2)
+    circles, dots = {"ls": "", "marker": "o", "ms": 9, "mfc": "none"}, {"ls": "", "marker": "."}
     curves(
-        left, {name: chain.set_index("unit")[name] for name in ("product", "automatic")},
-        looks={"product": {"ls": "", "marker": "o", "ms": 9, "mfc": "none"}, "automatic": {"ls": "", "marker": "."}},
-        title=f"A chain of {CHAIN} sigmoid units", xlabel="unit, from the input on", ylabel="|∂C/∂b|", log="y",
+        left, chain.set_index("unit"), looks={"product": circles, "automatic": dots}, log="y",
+        title=f"A chain of {CHAIN} sigmoid units", xlabel="unit, from the input on", ylabel="|∂C/∂b|",
     )  # fmt: skip
+    deepest, norm = max(norms), "norm of ∂C/∂W"
     markers = {units: {"marker": marker, "ms": 4} for units, marker in zip(UNITS, "os^D", strict=True)}
-    deepest = max(norms)
+    in_first = {units: means({depth: norms[depth][units][:, 0] for depth in norms}) for units in UNITS}
     curves(
-        right, {units: means(dict(enumerate(table.T, 1))) for units, table in norms[deepest].items()},
-        looks=markers, title=f"Gradient in each of {deepest} layers", xlabel="hidden layer",
-        ylabel="norm of ∂C/∂W", log="y", legend=None,
+        right, by_layer(norms[deepest]), looks=markers, log="y", legend=None,
+        title=f"Gradient in each of {deepest} layers", xlabel="hidden layer", ylabel=norm,
     )  # fmt: skip
     curves(
-        first, {units: means({depth: tables[units][:, 0] for depth, tables in norms.items()}) for units in UNITS},
-        looks=markers, title="Gradient in the first layer", xlabel="hidden layers",
-        ylabel="norm of ∂C/∂W", log="y", legend="lower left",
+        first, in_first, looks=markers, log="y", legend="lower left",
+        title="Gradient in the first layer", xlabel="hidden layers", ylabel=norm,
     )  # fmt: skip
+    dashes = {name: {"ls": ls} for name, ls in zip(speeds.columns, ("-", "--", ":"), strict=True)}
     curves(
-        along, {name: speeds[name] for name in names},
-        looks={name: {"ls": dashes} for name, dashes in zip(names, ("-", "--", ":"), strict=True)},
-        title="Learning speeds, MNIST, sigmoid", xlabel="epochs", ylabel="norm of ∂C/∂b", log="y",
+        along, speeds, looks=dashes, log="y", legend="upper right",
+        title="Learning speeds, MNIST, sigmoid", xlabel="epochs", ylabel="norm of ∂C/∂b",
     )  # fmt: skip
     return figure
