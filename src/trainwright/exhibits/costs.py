@@ -103,7 +103,7 @@ class Costs(Exhibit):
             ),
             (
                 f"Networks: {s.data}, 64 rectified linear units, {s.epochs} epochs, {s.seeds} seeds, "
-                f"learning rates {', '.join(f'{rate:g}' for rate in RATES)}; sure start: weights from N(0, 1).",
+                f"rates {', '.join(f'{rate:g}' for rate in RATES)}; sure start: weights from N(0, 1).",
                 "The quadratic cost of the networks is over softmax outputs. Where they are not saturated, a "
                 "larger learning rate makes up for its smaller gradient.",
                 *cautions(*networks.comparisons.values()),
@@ -201,8 +201,7 @@ def better(networks: Sweep, first: Mapping[str, Measured], start: str, cost: str
         + (" when the first outputs are sure of wrong answers." if start == "sure start" else "."),
         source,
         f"with the {start}, where the first loss is {first[start]}, {cost} takes "
-        f"{networks.gains(cost)[start]} off a test error of {networks.errors('quadratic')[start].mean:.2f} %: "
-        f"{verdict}.",
+        f"{networks.gains(cost)[start]} off the quadratic cost's test error: {verdict}.",
         verdict == "helps",
     )
 
