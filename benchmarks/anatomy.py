@@ -17,6 +17,7 @@ from jobs import JOBS, Job
 from trainwright_job import dataset, recipe
 
 from trainwright.training import step
+from trainwright.training.batches import order
 from trainwright.training.building import Training
 from trainwright.training.cohort import Cohort
 from trainwright.training.fit import fit
@@ -62,27 +63,26 @@ def anatomy(job: Job) -> dict[str, float]:
     """Milliseconds per step of one training."""
     data, chosen = dataset(job), recipe(job)
     training = Training(chosen, data, 0)
-    cohort = Cohort(training, 1, None)
-    cohort.place(training)
-    [slot] = cohort.slots
-    orders = cohort._orders("order", lambda slot: (0, slot.interval))
-    none = jnp.zeros((0, slot.batch), jnp.int32)
+    cohort = Cohort(training, 1)
+    progress = cohort.place(training)
+    batches = jnp.asarray(order(0, "order", progress.rows, progress.batch, 0, progress.interval))
+    none = jnp.zeros((0, 0), jnp.int32)
 
-    def stretch() -> jax.Array:
-        arrays = (orders, cohort.inputs, cohort.targets)
-        cohort.state, loss = step.stretch(cohort.program, cohort.recipe, cohort.state, *arrays)
+    def train_interval() -> jax.Array:
+        arrays = (batches, cohort.data, cohort.fold)
+        cohort.state, loss = step.train_interval(cohort.program, cohort.recipe, cohort.state, *arrays)
         return loss
 
     def evaluate() -> jax.Array:
-        arrays = (none, cohort.inputs, cohort.validation)
+        arrays = (none, cohort.data, cohort.fold)
         cohort.state, scores = step.evaluate(cohort.program, cohort.recipe, cohort.state, *arrays)
         return scores.loss
 
     whole = fastest(lambda: fit(chosen, data, 0).seconds) / job.steps
     parts = {
-        "matrix products alone": products(job, slot.interval),
-        "step": fastest(stretch) / slot.interval,
-        "evaluation": fastest(evaluate) / slot.interval,
+        "matrix products alone": products(job, progress.interval),
+        "step": fastest(train_interval) / progress.interval,
+        "evaluation": fastest(evaluate) / progress.interval,
     }
     return parts | {
         "begin and hand over": whole - parts["step"] - parts["evaluation"],

@@ -69,9 +69,18 @@ def arm(
         found = interval(errors - reference)
         says = verdict(found, delta)
         p = 0.0004 if says in ("helps", "hurts") else 0.21 if n > 1 else math.nan
-        over = Interval(found.mean, found.mean - 0.004, found.mean + 0.004)
-        more = 14 if says == "inconclusive" and n > 1 else None
-        difference = Difference(found, p, min(1, 3 * p), -0.8 if n > 1 else math.nan, says, more, over, 0.03)
+        open_ = says == "inconclusive"
+        difference = Difference(
+            interval=found,
+            p=p,
+            p_holm=min(1, 3 * p),
+            p_equivalence=0.01 if says == "no difference" else 0.6,
+            verdict=says,
+            leans=("better" if found.mean < 0 else "worse") if open_ else None,
+            more_seeds=14 if open_ and n > 1 else None,
+            from_trainings=0.6 if n > 1 else math.nan,
+            over_examples=None if n > 1 else Interval(found.mean, found.mean - 0.004, found.mean + 0.004),
+        )
     steps = tuple(range(50, 1001, 50))
     mean = errors.mean() * (1 + 12 * np.exp(-np.arange(1, 21) / 2.5))
     half = 0.12 * mean
@@ -92,12 +101,14 @@ def arm(
         grid=tuple(
             Setting(rate, float(errors.mean() * (1 + 0.2 * i)), diverged) for i, rate in enumerate(RATES)
         ),
+        validation=float(errors.mean()),
         seeds=tuple(range(n)),
         errors=tuple(errors),
         error=interval(errors),
         loss=None,
         diverged=diverged,
         difference=difference,
+        over_guessing=Interval(-0.9 * errors.mean(), -errors.mean(), -0.8 * errors.mean()),
         best_steps=tuple(int(step) for step in draw.choice(steps[8:], n)),
         parameters=8970,
         seconds=0.42 + 0.07 * seed,
@@ -144,10 +155,17 @@ def study(
         data=data,
         task=task,
         metric="test error" if task == "classification" else "test RMSE",
+        unit="fraction" if task == "classification" else "target",
+        metric_reason="",
         level=0.95,
         delta=delta,
         reference=names[0],
         arms=tuple(arms),
+        baselines=(),
+        design="folds",
+        examples=1797,
+        groups=1797,
+        looks=(),
         environment={
             "trainwright": "0.1.0",
             "versions": {"python": "3.11.2", "jax": "0.10.2", "flax": "0.12.8"},

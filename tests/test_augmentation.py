@@ -4,14 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from small import digits, recipe
 from trainwright.base.errors import SettingError
 from trainwright.strategies import Mirror, Shift
 from trainwright.strategies.noise import NoiseLayer
-from trainwright.training import step
+from trainwright.task import task_of
 from trainwright.training.building import Training, build
 from trainwright.training.fit import fit
+from trainwright.training.predict import predict
 
 IMAGES = np.random.default_rng(0).uniform(0.1, 1, (400, 5, 6)).astype(np.float32)
 COLOURED = IMAGES.reshape(200, 5, 6, 2)
@@ -31,10 +33,10 @@ def test_mirror_averaged_answers_alike_to_an_image_and_its_mirror_image():
     data = digits()
     training = Training(recipe(Mirror(averaged=True)), data, 0)
     graphdef, state = build(training)
-    program = step.Program(graphdef, data.task, data.outputs, cohort=False)
+    model = nnx.merge(graphdef, state.params, state.rest)
     x = jnp.asarray(data.inputs)
     predicted, of_mirrored = (
-        step.predictions(program, training.recipe, state, v) for v in (x, x[:, :, ::-1])
+        predict(model, training.recipe.strategies, v, task_of(data)) for v in (x, x[:, :, ::-1])
     )
     np.testing.assert_allclose(predicted, of_mirrored, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(np.exp(predicted).sum(axis=1), 1, rtol=1e-5)

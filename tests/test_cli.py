@@ -26,6 +26,7 @@ from trainwright.data import load
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.studies import defaults
+from trainwright.studies.arms import read_arms
 from trainwright.training import checkpoints
 from trainwright.training.progress import Progress
 
@@ -263,7 +264,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, shown = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "of 40 runs are kept in study-digits/store; the same command goes on from there" in shown
+    assert "finished runs are kept in study-digits/store. Rerun the same command to resume" in shown
     assert "Traceback" not in shown
 
 
@@ -313,6 +314,6 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def test_the_help_s_example_of_a_base_needs_no_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, base = load("digits"), Recipe(strategies=strategies.read("momentum(0.9)"))
-    assert "momentum(0.9)" not in defaults.arms(data, base)
-    assert len(defaults.read_arms(base, defaults.arms(data, base))) == len(defaults.arms(data, base)) + 1
-    assert "momentum(0.9)" in defaults.arms(data, Recipe())
+    assert not any("momentum" in arm for arm in defaults.arms(data, base))
+    assert len(read_arms(base, defaults.arms(data, base))) == len(defaults.arms(data, base)) + 1
+    assert any("momentum" in arm for arm in defaults.arms(data, Recipe()))

@@ -34,7 +34,7 @@ def test_images_leave_classes_out() -> None:
 
 
 def test_each_seed_draws_its_own_training_images_and_is_judged_by_the_same() -> None:
-    study = Study(images("digits", train=100), {"plain": recipe()}, seeds=3, resample=True)
+    study = Study(images("digits", train=100), {"plain": recipe()}, seeds=3)
     drawn = [study.dataset(seed) for seed in range(3)]
     trained = [{row.tobytes() for row in data.inputs[data.splits.train]} for data in drawn]
     assert len(trained[0] & trained[1]) < 50
@@ -45,7 +45,7 @@ def test_each_seed_draws_its_own_training_images_and_is_judged_by_the_same() -> 
 
 def test_studies_are_compared_and_leave_their_runs(tmp_path: Path) -> None:
     arms = {"without": recipe(), "with": recipe(Dropout(0.5))}
-    studies = {size: Study(images("digits", train=size), arms, seeds=2, resample=True) for size in (50, 100)}
+    studies = {size: Study(images("digits", train=size), arms, seeds=2) for size in (50, 100)}
     compared = compare_all(studies, tmp_path)
     assert list(compared) == [50, 100]
     assert [arm.name for arm in compared[50].arms] == ["without", "with"]

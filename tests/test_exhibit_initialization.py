@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,15 +18,15 @@ def test_zeros_stay_symmetric_and_random_weights_do_not() -> None:
 
 
 def test_each_layer_multiplies_the_mean_square_as_theory_says() -> None:
-    claim = initialization.factor_claim(initialization.measure_layers("relu", seeds=4))
+    claim = initialization.factor_claim(initialization.measure_rules("relu", seeds=4))
     assert claim.holds, claim.seen
 
 
 def test_factors_are_those_of_the_rules() -> None:
     rng, width = np.random.default_rng(0), initialization.WIDTH
-    site = type("Site", (), {"fan_in": width})()
+    site: Any = SimpleNamespace(kernel_shape=(width, width), fan_in=width, fan_out=width, units=width)
     for rule, strategy in initialization.RULES.items():
-        drawn = strategy.initial_kernel(site, width, rng)
+        drawn = strategy.initial_kernel(site, rng)
         # The variance of 10,000 draws is off by a relative √(2/10,000) or less; five of that.
         assert abs(drawn.var() * width / initialization.FACTORS[rule] - 1) < 0.07, rule
 

@@ -33,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     scores = regularization.scored(runs)
     weights = regularization.first_layers(study, scores, store)
     zeros = regularization.count_zeros(study, weights, store)
-    return Trained(study, scores, weights, zeros, compare(runs, reference="none", resampled=True))
+    return Trained(study, scores, weights, zeros, compare(runs, reference="none"))
 
 
 def test_the_book_s_statement_that_needs_few_seeds(trained: Trained) -> None:

@@ -28,6 +28,8 @@ ORDER = [
     ["recipe"],
     ["runs"],
     ["training"],
+    ["baseline"],
+    ["baselines"],
     ["model"],
     ["comparison"],
     ["report"],

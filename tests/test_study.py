@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,20 +13,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from trainwright.base.environment import environment
-from trainwright.base.errors import SettingError
+from trainwright.base.errors import SettingError, StoreError
+from trainwright.baselines import Guess, Linear
 from trainwright.data import DataSpec
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
 from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
-from trainwright.studies.study import Progress, Study, run_all
-from trainwright.studies.workers import WorkerDied, run_tasks
+from trainwright.studies.arms import as_arms
+from trainwright.studies.progress import StudyProgress
+from trainwright.studies.record import Record
+from trainwright.studies.sharing import share, shared
+from trainwright.studies.study import Study, StudyRuns, run_all
+from trainwright.studies.tuning import Tuning
+from trainwright.studies.workers import Pool, Task, WorkerDied
 from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
 from trainwright.training.fit import fit_all
+from trainwright.training.progress import Progress
 
 
 def small_data(examples: int = 90) -> DataSpec:
@@ -39,18 +48,20 @@ def small_data(examples: int = 90) -> DataSpec:
 def small_study(**changes: Any) -> Study:
     base = Recipe(Mlp((4,)), batch_size=16, epochs=3)
     arms = {"plain": base, "dropout": base.replace(strategies=(Dropout(0.5),))}
-    return Study(**({"data": small_data(), "arms": arms, "seeds": 2, "rates": (0.1, 0.5)} | changes))
+    return Study(
+        **({"data": small_data(), "arms": arms, "seeds": 2, "rates": (0.1, 0.5), "folds": False} | changes)
+    )
 
 
 @pytest.fixture(scope="module")
-def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, list[Progress]]:
+def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, list[StudyProgress]]:
     study, folder = small_study(), tmp_path_factory.mktemp("study") / "store"
-    seen: list[Progress] = []
+    seen: list[StudyProgress] = []
     study.run(folder, workers=2, watch=seen.append)
     return study, folder, seen
 
 
-def test_every_arm_has_a_run_for_each_rate_and_seed(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_every_arm_has_a_run_for_each_rate_and_seed(studied: tuple[Study, Path, list[StudyProgress]]) -> None:
     study, folder, seen = studied
     arms = study.run(folder)
     assert [
@@ -60,24 +71,24 @@ def test_every_arm_has_a_run_for_each_rate_and_seed(studied: tuple[Study, Path, 
     assert seen[-1].fraction == 1
 
 
-def test_workers_use_one_core_each(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_workers_use_one_core_each(studied: tuple[Study, Path, list[StudyProgress]]) -> None:
     study, folder, _ = studied
     for arm in study.run(folder):
         assert all(run.environment["NPROC"] == "1" for runs in arm.runs.values() for run in runs)
 
 
 def test_a_study_repeated_trains_nothing(
-    studied: tuple[Study, Path, list[Progress]], monkeypatch: pytest.MonkeyPatch
+    studied: tuple[Study, Path, list[StudyProgress]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, folder, _ = studied
-    monkeypatch.setattr("trainwright.studies.study.run_tasks", None)  # any call would raise
+    monkeypatch.setattr("trainwright.studies.workers._start", None)  # any call would raise
     assert len(study.run(folder)) == 2
 
 
-def test_an_extended_study_trains_only_what_is_new(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_an_extended_study_trains_only_what_is_new(studied: tuple[Study, Path, list[StudyProgress]]) -> None:
     folder = studied[1]
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs").iterdir()}
-    seen: list[Progress] = []
+    seen: list[StudyProgress] = []
     longer = small_study(seeds=3)
     longer.run(folder, workers=1, watch=seen.append)
     assert len(list((folder / "runs").iterdir())) == 12
@@ -90,7 +101,7 @@ def test_an_extended_study_trains_only_what_is_new(studied: tuple[Study, Path, l
             assert np.array_equal(a.predictions["test"], b.predictions["test"])
 
 
-def test_a_damaged_run_is_done_again(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_a_damaged_run_is_done_again(studied: tuple[Study, Path, list[StudyProgress]]) -> None:
     study, folder, _ = studied
     name = study.plan[0].digest
     predictions = folder / "runs" / name / "predictions.npz"
@@ -101,7 +112,9 @@ def test_a_damaged_run_is_done_again(studied: tuple[Study, Path, list[Progress]]
     assert list((folder / "damaged").iterdir())
 
 
-def test_best_model_is_chosen_on_validation_and_predicts(studied: tuple[Study, Path, list[Progress]]) -> None:
+def test_best_model_is_chosen_on_validation_and_predicts(
+    studied: tuple[Study, Path, list[StudyProgress]],
+) -> None:
     study, folder, _ = studied
     comparison = study.compare(folder)
     model = study.best_model(folder, comparison)
@@ -114,11 +127,13 @@ def test_best_model_is_chosen_on_validation_and_predicts(studied: tuple[Study, P
     assert chosen.mean() <= best + 1e-9
 
 
-def test_splits_are_drawn_anew_when_asked(tmp_path: Path) -> None:
-    study = small_study(resample=True, rates=(), seeds=3)
-    assert len({one.training.data.fingerprint for one in study.plan}) == 3
-    comparison = study.compare(tmp_path / "store", workers=1)
-    assert comparison.resampled
+def test_seeds_come_in_whole_repetitions_of_the_folds(tmp_path: Path) -> None:
+    study = small_study(folds=True, rates=(), seeds=3)
+    assert len({one.data.fingerprint for one in study.plan}) == 5
+    arms = study.run(tmp_path / "store", workers=1)
+    for arm in arms:
+        tested = [run.predictions["test_rows"] for run in next(iter(arm.runs.values()))]
+        assert np.array_equal(np.sort(np.concatenate(tested)), np.arange(90))
 
 
 def test_a_number_that_adds_a_layer_makes_another_program(tmp_path: Path) -> None:
@@ -202,7 +217,7 @@ def slow_study() -> Study:
         "max_norm": base.replace(strategies=(MaxNorm(2.0),)),
         "l2": base.replace(strategies=(L2(),)),
     }
-    return Study(small_data(600), arms, seeds=4, rates=(0.05, 0.1))
+    return Study(small_data(600), arms, seeds=4, rates=(0.05, 0.1), folds=False)
 
 
 def start_slow(store: Path) -> subprocess.Popen[bytes]:
@@ -258,17 +273,18 @@ def die(report: Callable[[Any], None]) -> None:
 
 def test_a_task_whose_worker_dies_is_given_out_again_once(tmp_path: Path) -> None:
     flag = tmp_path / "died"
-    assert list(run_tasks([lambda report: die_once(flag, report)], workers=1)) == ["alive"]
-    with pytest.raises(WorkerDied, match="SIGKILL"):
-        list(run_tasks([die], workers=1))
+    with Pool(1) as pool:
+        assert list(pool.run([Task("a", lambda report: die_once(flag, report))])) == ["alive"]
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            list(pool.run([Task("a", die)]))
 
 
 def test_an_error_in_a_task_reaches_the_parent() -> None:
     def task(report: Callable[[Any], None]) -> None:
         raise SettingError("l2: no")
 
-    with pytest.raises(SettingError, match="l2: no"):
-        list(run_tasks([task], workers=1))
+    with Pool(1) as pool, pytest.raises(SettingError, match="l2: no"):
+        list(pool.run([Task("a", task)]))
 
 
 def test_arms_with_and_without_a_layer_are_trained_apart(tmp_path: Path) -> None:
@@ -277,12 +293,12 @@ def test_arms_with_and_without_a_layer_are_trained_apart(tmp_path: Path) -> None
         f"{hidden} {inputs}": base.replace(strategies=(Dropout(hidden_rate=hidden, input_rate=inputs),))
         for hidden, inputs in ((0.5, 0.0), (0.5, 0.2), (0.2, 0.1))
     }
-    assert len(Study(small_data(), arms, seeds=1).run(tmp_path, workers=1)) == 3
+    assert len(Study(small_data(), arms, seeds=1, folds=False).run(tmp_path, workers=1)) == 3
 
 
 def test_studies_on_several_data_sets_run_together(tmp_path: Path) -> None:
     studies = [small_study(data=small_data(examples), rates=()) for examples in (60, 90)]
-    seen: list[Progress] = []
+    seen: list[StudyProgress] = []
     together = run_all([*studies, studies[0]], tmp_path, workers=1, watch=seen.append)
     assert seen[-1].done == seen[-1].runs == 8  # the repeated study costs nothing
     assert [arm.name for arm in together[1]] == ["plain", "dropout"]
@@ -313,7 +329,7 @@ def test_no_model_comes_of_trainings_that_diverged(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     spec = DataSpec((rng.normal(size=(90, 2)), rng.normal(size=90)), task="regression")
     arms = {"wild": Recipe(Mlp((4,)), (Activation("softplus"),), batch_size=16, epochs=3)}
-    study = Study(spec, arms, seeds=1, rates=(1e30,))
+    study = Study(spec, arms, seeds=1, rates=(1e30,), folds=False)
     comparison = study.compare(tmp_path / "store", workers=1)
     assert comparison.arms[0].diverged == 1
     with pytest.raises(SettingError, match="every training diverged"):
@@ -365,3 +381,127 @@ def test_a_checkpoint_from_another_number_of_cores_is_not_gone_on_from(
         assert checkpoints.read(training) is None
     checkpoints.drop(training)
     assert checkpoints.read(training) is None
+
+
+def tuned_study(**changes: Any) -> Study:
+    """Plain and a family of two, tuned and compared on folds, with two baselines beside them."""
+    base = Recipe(Mlp((4,)), batch_size=16, epochs=4)
+    arms = {"plain": base, "dropout": [base.adding(Dropout(rate)) for rate in (0.2, 0.5)]}
+    given = {
+        "data": small_data(),
+        "arms": arms,
+        "seeds": 5,
+        "tuning": Tuning(trainings=10, first=1, longest=2),
+        "baselines": {"guess": Guess(), "linear": [Linear(0.1), Linear(10.0)]},
+    }
+    return Study(**(given | changes))
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path, StudyRuns, list[StudyProgress]]:
+    study, folder = tuned_study(), tmp_path_factory.mktemp("tuned") / "store"
+    seen: list[StudyProgress] = []
+    return study, folder, study.execute(folder, workers=1, watch=seen.append), seen
+
+
+Tuned = tuple[Study, Path, StudyRuns, list[StudyProgress]]
+
+
+def test_the_verdict_comes_from_fresh_seeds_of_the_chosen_candidates(tuned: Tuned) -> None:
+    _, folder, runs, seen = tuned
+    assert runs.tuned
+    for arm in runs.arms:
+        choice = runs.tuned.choices[arm.name].candidate
+        [(rate, trained)] = arm.runs.items()
+        assert isinstance(choice, Recipe)
+        assert rate == choice.learning_rate
+        assert [run.seed for run in trained] == [0, 1, 2, 3, 4]
+        assert all(run.recipe == choice.to_json() for run in trained)
+        assert np.array_equal(
+            np.sort(np.concatenate([run.predictions["test_rows"] for run in trained])), range(90)
+        )
+    stored = [Store(folder).read(path.parent.name) for path in runs_in(folder)]
+    tuning = {run.seed for run in stored if run.steps} - set(range(5))
+    assert tuning
+    assert min(tuning) >= 2**32
+    assert [progress.stage for progress in seen] == sorted(progress.stage for progress in seen)
+    assert seen[-1].done == seen[-1].runs
+    assert seen[-1].fraction == 1
+
+
+def test_baselines_have_a_run_on_every_fold(tuned: Tuned) -> None:
+    _, _, runs, _ = tuned
+    assert [arm.name for arm in runs.baselines] == ["guess", "linear"]
+    for baseline in runs.baselines:
+        trained = [run for group in baseline.runs.values() for run in group]
+        assert len({run.data["fingerprint"] for run in trained}) == 5
+
+
+def test_a_tuned_study_repeated_trains_nothing_and_chooses_the_same(
+    tuned: Tuned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder, runs, _ = tuned
+    monkeypatch.setattr("trainwright.studies.workers._start", None)  # any call would raise
+    again = tuned_study().execute(folder)
+    assert again.tuned == runs.tuned
+
+
+def test_more_seeds_keep_the_choice_and_train_only_the_verdict_s(tuned: Tuned, tmp_path: Path) -> None:
+    _, folder, runs, _ = tuned
+    copy = tmp_path / "store"
+    shutil.copytree(folder, copy)
+    before = {path.parent.name for path in runs_in(copy)}
+    longer = tuned_study(seeds=6).execute(copy, workers=1)
+    assert longer.tuned == runs.tuned
+    new = {path.parent.name for path in runs_in(copy)} - before
+    assert len(new) == 2 * 5 + 2 * 5  # arms and baselines, on five more folds
+
+
+def test_candidates_need_a_tuning_stage() -> None:
+    with pytest.raises(SettingError, match="2 candidates"):
+        tuned_study(tuning=None)
+    with pytest.raises(SettingError, match="depend on what is chosen"):
+        _ = tuned_study().plan
+    with pytest.raises(SettingError, match="an arm and a baseline"):
+        tuned_study(baselines={"plain": Guess()})
+
+
+def test_a_study_is_known_from_its_folder(tuned: Tuned, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    x, y = small_data().source
+    pd.DataFrame(x, columns=["a", "b"]).assign(y=y).to_csv(table, index=False)
+    study = tuned_study(
+        data=DataSpec(table, target="y", task="classification"), rates=(0.1, 0.2), metric="log_loss"
+    )
+    record = Record(study, tmp_path / "store", delta=0.01, level=0.9, looks=(5, 10))
+    record.save(tmp_path)
+    loaded = Record.load(tmp_path)
+    assert as_arms(loaded.study.arms) == as_arms(study.arms)
+    assert as_arms(loaded.study.baselines) == as_arms(study.baselines)
+    for name in ("seeds", "rates", "metric", "reference", "tuning", "folds"):
+        assert getattr(loaded.study, name) == getattr(study, name)
+    assert loaded.study.dataset().fingerprint == study.dataset().fingerprint
+    assert (loaded.store.resolve(), loaded.looks) == ((tmp_path / "store").resolve(), (5, 10))
+    assert (loaded.delta, loaded.level) == (0.01, 0.9)
+    tuned_record = Record(tuned[0], tmp_path / "store")
+    tuned_record.save(tmp_path)
+    with pytest.raises(StoreError, match="arrays"):
+        Record.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"{}", b'{"format": 99}'])
+def test_a_study_s_file_that_cannot_be_read_is_said(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "study.json").write_bytes(content)
+    with pytest.raises(StoreError, match=r"study\.json|upgrade"):
+        Record.load(tmp_path)
+
+
+def test_the_data_is_written_once_for_all_folds(tmp_path: Path) -> None:
+    data = small_data().load()
+    folders = {share(data.fold(seed), tmp_path) for seed in range(7)}
+    assert len(folders) == len(list(tmp_path.iterdir())) == 1
+    copy = shared(folders.pop())
+    assert copy.fold(3).fingerprint == data.fold(3).fingerprint
+    assert not copy.inputs.flags.writeable
+    assert shared(share(data, tmp_path)).fingerprint == data.fingerprint

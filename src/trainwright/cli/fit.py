@@ -63,7 +63,7 @@ def run(
         raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
     data = load(source, target=target, task=task, size=size)
     recipe = changed(defaults.recipe(data), network, batch_size, epochs, rate)
-    recipe = recipe.replace(strategies=strategies.read(with_))
+    recipe = recipe.adding(*strategies.read(with_))
     keep_compiled()
     partial = out.with_name(f"{out.name}.partial")
     with files.explained(out.parent):

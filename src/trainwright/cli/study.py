@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from trainwright.base.errors import Interrupted, SettingError
 from trainwright.cli.options import (
@@ -14,7 +16,6 @@ from trainwright.cli.options import (
     Network,
     Quiet,
     Size,
-    Source,
     Target,
     Task,
     budget_of,
@@ -22,44 +23,72 @@ from trainwright.cli.options import (
     command,
     option,
 )
+from trainwright.cli.options import Source as Data
 from trainwright.cli.report import show
 
 if TYPE_CHECKING:
     from trainwright.comparison.results import Comparison
-    from trainwright.studies.study import Study
+    from trainwright.studies.record import Record
 
 
 def run(
-    source: Source,
+    source: Data,
     target: Target = None,
     task: Task = None,
     size: Size = None,
+    group: Annotated[
+        str | None,
+        option("A table's column, such as the patient: rows with the same value stay in one fold."),
+    ] = None,
     arm: Annotated[
         list[str] | None,
         option(
-            "Strategies to compare with the plain recipe, such as 'dropout(0.5), l2'. May be repeated."
-            " If it is not: the lecture's, one at a time."
+            "Strategies to compare with the plain recipe, such as 'dropout(hidden_rate=0.2|0.5), l2'."
+            " Validation chooses among alternatives. May be repeated. Default: each of the lecture's"
+            " strategies alone."
         ),
     ] = None,
-    base: Annotated[str, option("Strategies that every arm has, such as 'momentum(0.9)'.")] = "",
-    seeds: Annotated[int, option("Trainings per arm and learning rate.", min=1)] = 10,
+    base: Annotated[
+        str | None,
+        option(
+            "Strategies that every arm has, such as 'momentum(0.9)'. Default: none; adam for large tables."
+        ),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        option(
+            "Another learner to show beside the arms, such as 'svm(cost=1.0|10.0)'. May be repeated."
+            " Always there: guess, linear and boosting."
+        ),
+    ] = None,
+    no_baselines: Annotated[bool, option("Show no baselines.", "--no-baselines")] = False,
+    seeds: Annotated[
+        int | None,
+        option("Trainings per arm for the verdict, in whole repetitions of five folds. Default: 10.", min=1),
+    ] = None,
     rates: Annotated[
-        str | None, option("Learning rates, '0.01, 0.1': each arm gets the one best on validation.")
+        str | None,
+        option("The only learning rates to try, such as '0.01, 0.1'. Default: a grid that widens itself."),
     ] = None,
     network: Network = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
-    budget: Annotated[str, option("quick or full: the length and the rates where not given.")] = "quick",
-    resample: Annotated[bool, option("Draw a new split for each seed.", "--resample")] = False,
+    budget: Annotated[str | None, option("quick (minutes, the default) or full (a night).")] = None,
+    metric: Annotated[
+        str | None,
+        option("error, balanced_error, log_loss, brier, rmse or mae. Default: what suits the data."),
+    ] = None,
     delta: Annotated[
         float | None,
         option(
-            "A difference in test error too small to matter, 0.002 for 0.2 points; else a tenth of plain's."
+            "The smallest difference that matters, such as 0.002 for 0.2 points. Default: a tenth of plain's."
         ),
     ] = None,
-    level: Annotated[float, option("The level of confidence.", min=0.5, max=0.999)] = 0.95,
+    level: Annotated[
+        float | None, option("The level of confidence. Default: 0.95.", min=0.5, max=0.999)
+    ] = None,
     out: Annotated[Path | None, option("The folder for report and model. Default: study-DATA.")] = None,
-    store: Annotated[Path | None, option("The folder where runs are kept. Default: OUT/store.")] = None,
+    store: Annotated[Path | None, option("The folder for the runs. Default: OUT/store.")] = None,
     workers: Annotated[int | None, option("Processes. Default: one per core.", min=1)] = None,
     markdown: Markdown = False,
     as_json: Json = False,
@@ -67,58 +96,121 @@ def run(
 ) -> None:
     """Compare training strategies on a data set.
 
-    The result says which helps, by how much, and how sure that is.
+    The result says which helps, by how much, and how sure that is. Every arm is tuned alike first.
 
-    Every run is kept: a study repeated goes on, and extended trains what is new.
+    Finished runs are kept. Rerun the same command to resume; give more --seeds to extend. DATA may also be
+    the folder of an earlier study, which is then resumed with its own settings.
     """
-    from trainwright import strategies
-    from trainwright.base import files
-    from trainwright.data import DataSpec
-    from trainwright.studies import defaults
-    from trainwright.studies.study import Study
-
-    spec = DataSpec(source, target, task, size=size)
-    data = spec.load()
-    recipe = changed(defaults.recipe(data, budget_of(budget)), network, batch_size, epochs, None)
-    recipe = recipe.replace(strategies=strategies.read(base))
-    planned = Study(
-        spec,
-        defaults.read_arms(recipe, arm or defaults.arms(data, recipe)),
-        seeds=seeds,
-        rates=_rates(rates) if rates else defaults.RATES[budget_of(budget)],
-        resample=resample,
-    )
-    folder = out or Path(f"study-{data.name}")
-    with files.explained(folder):
-        files.probe(folder)
-    comparison = _run_study(planned, store or folder / "store", delta, level, workers, quiet)
-    _write_study(planned, comparison, store or folder / "store", folder)
+    plan = {
+        "target": target,
+        "task": task,
+        "size": size,
+        "group": group,
+        "arm": arm,
+        "base": base,
+        "baseline": baseline,
+        "no_baselines": no_baselines or None,
+        "rates": rates,
+        "metric": metric,
+        "network": network,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "budget": budget,
+        "out": out,
+        "store": store,
+    }
+    given = {name: value for name, value in plan.items() if value is not None}
+    folder, record = _earlier(Path(source), given) or _planned(source, given)
+    if seeds is not None:
+        record = replace(record, study=replace(record.study, seeds=seeds))
+    delta, level = (record.delta if delta is None else delta), (record.level if level is None else level)
+    record = replace(record, delta=delta, level=level)
+    comparison = _compare(record, folder, workers, quiet)
+    _write(record, comparison, folder)
     show(comparison, markdown, as_json, quiet)
     if not quiet and not as_json and not markdown:
         print(f"Report: {folder / 'report.html'}   best model: {folder / 'best-model'}")
 
 
-def _run_study(
-    planned: Study, store: Path, delta: float | None, level: float, workers: int | None, quiet: bool
-) -> Comparison:
+def _earlier(folder: Path, given: dict[str, Any]) -> tuple[Path, Record] | None:
+    """The study of an earlier command, where DATA is its folder."""
+    from trainwright.studies import record
+
+    if not (folder / record.NAME).is_file():
+        return None
+    if given:
+        option = next(iter(given)).replace("_", "-")
+        raise SettingError(
+            f"--{option} cannot be changed: {folder} is a study, which has its own; leave it out"
+        )
+    return folder, record.Record.load(folder)
+
+
+def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
+    """The folder and the plan of a new study, with the looks at the same arms before."""
+    from trainwright import strategies
+    from trainwright.data import DataSpec
+    from trainwright.studies import defaults, record
+    from trainwright.studies.arms import read_arms, read_baselines
+    from trainwright.studies.study import Study
+
+    spec = DataSpec(source, **{name: given.get(name) for name in ("target", "task", "size", "group")})
+    data = spec.load()
+    budget = budget_of(given.get("budget", "quick"))
+    recipe = changed(
+        defaults.recipe(data, budget),
+        given.get("network"),
+        given.get("batch_size"),
+        given.get("epochs"),
+        None,
+    )
+    if "base" in given:
+        recipe = recipe.replace(strategies=strategies.read(given["base"]))
+    tuning = defaults.tuning(data, budget)
+    if "epochs" in given:
+        tuning = replace(tuning, longest=1)  # the length is the user's
+    baselines = [] if "no_baselines" in given else [*defaults.BASELINES]
+    study = Study(
+        spec,
+        read_arms(recipe, given.get("arm") or defaults.arms(data, recipe)),
+        rates=_rates(given["rates"]) if "rates" in given else (),
+        metric=given.get("metric"),
+        tuning=tuning,
+        baselines=read_baselines([*baselines, *given.get("baseline", [])]),
+        loaded=data,
+    )
+    folder = given.get("out") or Path(f"study-{data.name}")
+    planned = record.Record(study, given.get("store") or folder / "store")
+    if (folder / record.NAME).is_file():
+        planned = planned.after(record.Record.load(folder))
+    return folder, planned
+
+
+def _compare(record: Record, folder: Path, workers: int | None, quiet: bool) -> Comparison:
+    from trainwright.base import files
     from trainwright.cli.terminal import study_progress
 
+    study = record.study
+    with files.explained(folder):
+        files.probe(folder)
+    record.save(folder)
+    if len(study.verdict_seeds) != study.seeds and not quiet:
+        print(
+            f"Each repetition has five folds: {len(study.verdict_seeds)} seeds instead of {study.seeds}.",
+            file=sys.stderr,
+        )
     try:
-        with study_progress(len(planned.plan), quiet) as watch:
-            return planned.compare(
-                store, delta=delta, level=level, command=command(), workers=workers, watch=watch
-            )
+        with study_progress(study.most_runs(), quiet) as watch:
+            comparison = record.compare(command=command(), workers=workers, watch=watch)
     except Interrupted:
-        from trainwright.runs.store import Store
-
-        kept = sum(one.digest in Store(store) for one in planned.plan)
         raise Interrupted(
-            f"interrupted: {kept} of {len(planned.plan)} runs are kept in {store}; "
-            f"the same command goes on from there:\n  {command()}"
+            f"interrupted; finished runs are kept in {record.store}. "
+            f"Rerun the same command to resume:\n  {command()}"
         ) from None
+    return comparison
 
 
-def _write_study(planned: Study, comparison: Comparison, store: Path, folder: Path) -> None:
+def _write(record: Record, comparison: Comparison, folder: Path) -> None:
     from trainwright.base import files
     from trainwright.report import write
 
@@ -126,7 +218,8 @@ def _write_study(planned: Study, comparison: Comparison, store: Path, folder: Pa
     with files.explained(folder):
         content = comparison.to_json().encode() + b"\n"
         files.replace_file(folder / "comparison.json", content, folder)
-    planned.best_model(store, comparison).save(folder / "best-model", replace=True)
+    record.looked().save(folder)
+    record.study.best_model(record.store, comparison).save(folder / "best-model", replace=True)
 
 
 def _rates(text: str) -> tuple[float, ...]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trainwright.diagnosis.symptoms import Diagnosis
     from trainwright.exhibit import ExhibitResult
     from trainwright.report.catalogue import Card
-    from trainwright.studies.study import Progress
+    from trainwright.studies.progress import StudyProgress
     from trainwright.training.progress import Progress as TrainingProgress
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -36,7 +36,7 @@ def console() -> Console:
 
 
 @contextmanager
-def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[StudyProgress], None]]:
     """Show a study's progress: how many of its runs are done, how many diverged, the time left."""
     if quiet:
         yield lambda progress: None
@@ -44,7 +44,9 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None
     if not sys.stderr.isatty():
         lines = _Lines()
         yield lambda p: lines.say(
-            f"{p.done} of {p.runs} runs done{_diverged(p.diverged)}", p.fraction, last=p.done == p.runs
+            f"{p.stage}: {p.done} of {p.runs} runs done{_diverged(p.diverged)}",
+            p.fraction,
+            last=p.done == p.runs,
         )
         return
     columns = (
@@ -58,8 +60,8 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[Progress], None
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"of {runs} runs", total=1.0)
 
-        def watch(progress: Progress) -> None:
-            text = f"{progress.done} of {progress.runs} runs{_diverged(progress.diverged)}"
+        def watch(progress: StudyProgress) -> None:
+            text = f"{progress.stage}: {progress.done} of {progress.runs} runs{_diverged(progress.diverged)}"
             bar.update(task, completed=progress.fraction, description=text)
 
         yield watch

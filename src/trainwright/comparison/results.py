@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any, Literal
 
 from trainwright.base import strict_json
 from trainwright.base.errors import SettingError, StoreError
 from trainwright.comparison.measured import Measured
-from trainwright.comparison.paired import Verdict
+from trainwright.comparison.metrics import Unit
+from trainwright.comparison.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,32 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """An arm's test error minus the reference's, paired by seed; negative means that the arm is better."""
+    """An arm's metric minus the reference's, paired by seed and example; negative means better."""
 
     interval: Interval
+    """At the comparison's level for this arm at this look: neither other arms nor earlier looks widen it."""
     p: float
+    """Of this arm at this look alone."""
     p_holm: float
-    effect: float  # Cohen's d of the paired differences; NaN for one seed
+    """After Holm's correction over the arms, earlier looks paid for: what *helps* and *hurts* rest on."""
+    p_equivalence: float
+    """Of a difference of delta or more, corrected alike: what *no difference* rests on."""
     verdict: Verdict
-    more_seeds: int | None  # about how many more seeds would decide; None when decided or out of reach
-    over_examples: Interval | None  # the same difference over the examples of a fixed test set
-    p_over_examples: float | None
+    leans: Literal["better", "worse"] | None
+    """For *inconclusive*: which way, if the mean lies more than a standard error from zero."""
+    more_seeds: int | None
+    """For *inconclusive*: so many more seeds would decide with a probability of 80 %; None if no number
+    within reach would."""
+    from_trainings: float
+    """The share of the variance that more seeds would reduce; the rest only more examples would. NaN for one
+    seed, and where nothing differs."""
+    over_examples: Interval | None
+    """For one seed: the difference of these two networks, with examples as the only chance."""
+
+    @property
+    def needs_more_data(self) -> bool:
+        """Whether no number of seeds is likely to decide, and examples make most of the variance."""
+        return self.verdict == "inconclusive" and self.more_seeds is None and self.from_trainings < 0.5
 
 
 @dataclass(frozen=True)
@@ -46,34 +64,71 @@ class Curve:
 
 @dataclass(frozen=True)
 class Setting:
-    """One learning rate of an arm's grid and how it did on validation."""
+    """A candidate of an arm and how it did on validation."""
 
     learning_rate: float
-    validation_error: float  # mean over the seeds
+    validation_error: float
+    """The metric's mean over the seeds."""
     diverged: int
+    strategies: str = ""
+    """What else tells the candidate from the arm's others."""
 
 
 @dataclass(frozen=True)
 class ArmResult:
-    """What one arm reached at the learning rate chosen for it on validation."""
+    """What one arm reached with the candidate chosen for it on validation."""
 
     name: str
     recipe: dict[str, Any]
     learning_rate: float
-    at_edge: bool  # the chosen rate is the smallest or largest of a grid of two or more
+    """NaN where nothing is known of the training, as in what follows from `recipe` and `seconds`."""
+    at_edge: bool
+    """The chosen rate is the smallest or largest of two or more."""
     grid: tuple[Setting, ...]
+    """All candidates."""
+    validation: float
+    """The metric's mean on validation, over the seeds."""
     seeds: tuple[int, ...]
-    errors: tuple[float, ...]  # test error per seed
+    errors: tuple[float, ...]
+    """The metric per seed; of a fold, the mean of what its examples contribute."""
     error: Interval
     loss: Interval | None
+    """Classification: mean negative log-probability of the right class, in nats."""
     diverged: int
-    difference: Difference | None  # None for the reference
-    best_steps: tuple[int, ...]  # per seed, the step of the weights that were kept
+    difference: Difference | None
+    """None for the reference."""
+    over_guessing: Interval | None
+    """The metric minus that of the best guess that looks at no input."""
+    best_steps: tuple[int, ...]
+    """Per seed, the step of the weights that were kept."""
     parameters: int
-    seconds: float  # median per training
-    milliseconds_per_step: float  # median
-    memory_bytes: int  # largest
-    curves: dict[str, Curve]  # train_loss, validation_loss, validation_error
+    seconds: float
+    """Median per training."""
+    milliseconds_per_step: float
+    """Median."""
+    memory_bytes: int
+    """Largest."""
+    curves: dict[str, Curve]
+    """train_loss, validation_loss, validation_error."""
+
+    @property
+    def no_better_than_guessing(self) -> bool:
+        """Whether guessing may be as good: the interval of the difference reaches zero."""
+        return self.over_guessing is not None and not self.over_guessing.high < 0
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """A learner that is no network, beside the arms and outside the tests."""
+
+    name: str
+    recipe: dict[str, Any]
+    errors: tuple[float, ...]
+    error: Interval
+    difference: Interval
+    """The metric minus the reference's."""
+    p_better: float
+    """Of "some arm is as good": the largest of the arms' one-sided p, times the number of baselines."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +137,29 @@ class Comparison:
 
     data: dict[str, Any]
     task: Literal["classification", "regression"]
-    metric: str  # "test error" (a fraction) or "test RMSE" (in the target's unit)
+    metric: str
+    """Its label, such as "test error"."""
+    unit: Unit
+    """What a value of the metric is."""
+    metric_reason: str
+    """Why the metric is not the usual one; empty if it is, or was asked for."""
     level: float
-    delta: float  # differences smaller than this do not matter to the user; same unit as the errors
+    delta: float
+    """Differences smaller than this do not matter to the user; same unit as the errors."""
     reference: str
     arms: tuple[ArmResult, ...]
+    baselines: tuple[BaselineResult, ...]
+    design: Literal["folds", "test set", "scores"]
+    """Each training judges its fold; or all judge one test set; or scores were given."""
+    examples: int
+    """How many examples were judged; 0 where scores say nothing of examples."""
+    groups: int
+    """How many groups of examples count as the pieces of chance; equal to `examples` without groups."""
+    looks: tuple[int, ...]
+    """With how many seeds the arms were judged before, which this comparison pays for."""
     environment: dict[str, Any]
     command: str
     cautions: tuple[str, ...]
-    resampled: bool = False  # each seed has its own splits, and the tests are Nadeau and Bengio's
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name. Raises `SettingError` if there is none."""
@@ -100,13 +169,13 @@ class Comparison:
         raise SettingError(f"no arm {name!r}: choose one of {', '.join(arm.name for arm in self.arms)}")
 
     def error_of(self, name: str) -> Measured:
-        """An arm's test error: in %, or for regression the RMSE in the target's unit."""
+        """An arm's metric: fractions in %, else as it is."""
         arm = self.arm(name)
         error = self._measured(arm.error, len(arm.seeds), signed=False)
-        return error.times(100, "%") if self.task == "classification" else error
+        return error.times(100, "%") if self.unit == "fraction" else error
 
     def gain(self, name: str) -> Measured:
-        """What an arm takes off the reference's test error: in percentage points, or in the target's unit.
+        """What an arm takes off the reference's metric: for fractions in percentage points, else as it is.
 
         A single seed shows no spread; then the interval is over the test examples, and says so. Raises
         `SettingError` for an arm that is not here, and for the reference.
@@ -116,10 +185,10 @@ class Comparison:
             raise SettingError(f"arm {name!r} is the reference, which the gains are over: name another")
         interval, n, over = arm.difference.interval, len(arm.seeds), ""
         if n == 1 and arm.difference.over_examples:
-            interval, n, over = arm.difference.over_examples, self.data["examples"]["test"], "test examples"
+            interval, n, over = arm.difference.over_examples, self.examples, "test examples"
         turned = Interval(-interval.mean, -interval.high, -interval.low)
         gain = self._measured(turned, n, signed=True, over=over)
-        return gain.times(100, "points") if self.task == "classification" else gain
+        return gain.times(100, "points") if self.unit == "fraction" else gain
 
     def verdict(self, name: str) -> Verdict:
         """What an arm does against the reference. Raises `SettingError` as `gain` does."""
@@ -137,6 +206,21 @@ class Comparison:
         return Measured(
             interval.mean, interval.low, interval.high, n, signed=signed, level=self.level, over=over
         )
+
+    @property
+    def best(self) -> str:
+        """The arm to use: among those that help, the best on validation; else the reference."""
+        helping = [arm for arm in self.arms if arm.difference and arm.difference.verdict == "helps"]
+        ranked = sorted(
+            helping, key=lambda arm: arm.validation if isfinite(arm.validation) else arm.error.mean
+        )
+        return ranked[0].name if ranked else self.reference
+
+    @property
+    def better_baselines(self) -> tuple[BaselineResult, ...]:
+        """The baselines that are clearly better than every arm, best first."""
+        clear = [baseline for baseline in self.baselines if baseline.p_better < 1 - self.level]
+        return tuple(sorted(clear, key=lambda baseline: baseline.error.mean))
 
     def to_json(self) -> str:
         """The comparison as JSON text; see `strict_json` for infinite bounds."""

@@ -38,13 +38,13 @@ class Sweep:
         """The arm's verdict at each place, by one rule along the whole range.
 
         It is each comparison's own, but that an arm helps or hurts is believed after Holm's correction over
-        the places; what is not believed any more cannot be told.
+        the places; what is not believed any more is inconclusive.
         """
         found = {place: one.arm(arm).difference for place, one in self.comparisons.items()}
         judged = {place: one for place, one in found.items() if one}
         corrected, _ = paired.holm(np.array([one.p for one in judged.values()]))
         return {
-            place: "cannot tell"
+            place: "inconclusive"
             if one.verdict in ("helps", "hurts") and p >= 1 - self._level
             else one.verdict
             for (place, one), p in zip(judged.items(), corrected.tolist(), strict=True)

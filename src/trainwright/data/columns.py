@@ -1,4 +1,4 @@
-"""The columns of a table: what each one is taken for and how it becomes numbers."""
+"""The columns of a table: how each is interpreted and turned into numbers."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from trainwright.data.values import as_codes, as_numbers, as_text, centre_and_un
 
 MOST_CATEGORIES = 50
 FEWEST_CATEGORIES = 10  # so many distinct texts are categories even in a small table
-MOSTLY = 0.8  # from this share on, a column of texts is taken for what they look like
+MOSTLY = 0.8  # from this share on, a column of texts is taken for what most of them look like
 FARTHEST = 1e30  # of the unit: beyond, float32 overflows
-ROW_NUMBERS = 20  # consecutive numbers from 0 or 1 on, that many, count the rows
+ROW_NUMBERS = 20  # so many consecutive numbers from 0 or 1 are taken for row numbers
 
 DATE = re.compile(
     r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T]\d{1,2}:\d{2}.*)?\s*"
 )
 COMMA = re.compile(r"\s*[-+]?\d{1,3}(\.?\d{3})*,\d+\s*")
-DATES = ("dates or durations", "turn them into numbers, such as days since a day, month or weekday")
+DATES = ("dates or durations", "convert them to numbers, such as days since a date, month or weekday")
 
 
 Unseen = Literal["error", "zeros"]
-"""What a category not seen in training is: an error, or no category (zeros)."""
+"""How a category not seen in training is treated: as an error, or as no category (zeros)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Number:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
-                f"{found(column, row)} is not a number, as it was in training; correct it or leave it empty"
+                f"{found(column, row)} is not a number, unlike in training; correct it or leave it empty"
             )
         scale = 1 / self.deviation if self.deviation else 0.0
         standardised = (np.where(missing, self.mean, numbers) - self.mean) * scale
@@ -67,7 +67,7 @@ class Number:
             row = int(np.argmax(far))
             raise DataError(
                 f"{found(column, row)} is too far from most other values (about {self.mean:.4g}, "
-                f"{self.deviation:.4g} apart); correct it or leave it empty"
+                f"some {self.deviation:.4g} apart); correct it or leave it empty"
             )
         standardised[missing] = gap
         parts = [standardised, missing] if self.indicator else [standardised]
@@ -81,7 +81,7 @@ class Number:
     def treatment(self) -> str:
         done = f"standardised (mean {self.mean:.4g}, standard deviation {self.deviation:.4g})"
         if not self.deviation:
-            done = f"one value only in the training split ({self.mean:.4g}), so set to 0"
+            done = f"only one value in the training split ({self.mean:.4g}), so set to 0"
         return done + ("; missing: the mean, and an indicator" if self.indicator else "")
 
 
@@ -111,17 +111,17 @@ class Category:
         return inputs
 
     def refuse_unseen(self, column: pd.Series[Any]) -> None:
-        """Raise DataError for a category that training has not seen."""
+        """Raise DataError for a category not seen in training."""
         new = self.unseen(column)
         if new.any():
             row = int(np.argmax(new))
             raise DataError(
-                f"{found(column, row)} was no category in training ({some(self.levels)}); "
-                "correct it, leave it empty if it is not known, or train with examples of it"
+                f"{found(column, row)} is not a category seen in training ({some(self.levels)}); "
+                "correct it, leave it empty if unknown, or train with examples of it"
             )
 
     def unseen(self, column: pd.Series[Any]) -> NDArray[np.bool_]:
-        """Where the column holds a category that training has not seen, (rows,)."""
+        """Where the column holds a category not seen in training, (rows,)."""
         return (as_codes(column, self.levels) < 0) & column.notna().to_numpy()
 
     def treatment(self) -> str:
@@ -197,10 +197,10 @@ class Columns:
         return inputs
 
     def notes(self, table: pd.DataFrame) -> tuple[str, ...]:
-        """What happened to a table beyond what was prepared for: worth saying, not an error."""
+        """What in a table differs from training and is worth a note, but is no error."""
         known = {column.name for column in self.columns}
         extra = [name for name in table.columns if name not in known]
-        said = [f"not used, since not in training: {some(extra)}"] if extra else []
+        said = [f"columns not used, because they were not in training: {some(extra)}"] if extra else []
         for column in self.used:
             values = table[column.name]
             missing = int(values.isna().sum())
@@ -210,7 +210,7 @@ class Columns:
             new = int(column.unseen(values).sum()) if isinstance(column, Category) else 0
             if new:
                 said.append(
-                    f"column {column.name!r}: {new} of a category not in training; no category is set"
+                    f"column {column.name!r}: {new} with a category not in training; no category is set"
                 )
         return tuple(said)
 
@@ -220,7 +220,7 @@ class Columns:
 
 
 def read_columns(table: pd.DataFrame) -> Columns:
-    """Decide for each column of a table what it is, from all of its rows.
+    """Decide what each column of a table is, from all its rows.
 
     A number's `mean` and `deviation` are its median and the median distance from it here: any unit will do,
     since each fold standardises by its own training rows. Raises DataError for an infinite value, or if no
@@ -229,7 +229,7 @@ def read_columns(table: pd.DataFrame) -> Columns:
     columns = Columns(tuple(_choose(table[name], alone=table.shape[1] == 1) for name in table.columns))
     if not columns.used:
         reasons = "; ".join(f"{column.name!r}: {column.treatment()}" for column in columns.columns)
-        raise DataError(f"no column can be used as input: {reasons or 'there is none beside the target'}")
+        raise DataError(f"no column can be used as input: {reasons or 'there is none besides the target'}")
     return columns
 
 
@@ -247,13 +247,13 @@ def _choose(column: pd.Series[Any], alone: bool) -> Column:
         return _choose_number(column, numbers, indicator, alone)
     if strays.sum() <= (1 - MOSTLY) * column.notna().sum():
         row = int(np.argmax(strays))
-        reason = f"text among its numbers ({column.iloc[row]!r} in {row_name(column, row)})"
+        reason = f"text among the numbers ({column.iloc[row]!r} in {row_name(column, row)})"
         return LeftOut(name, reason, "write numbers with a decimal point and leave unknown cells empty")
     if not all(isinstance(v, str | int | float) for v in present.tolist()):
         return LeftOut(
             name,
             f"holds values of type {type(present.iloc[0]).__name__}",
-            "give it one number or text per row",
+            "give one number or text per row",
         )
     return _choose_text(name, present, indicator)
 
@@ -263,12 +263,10 @@ def _choose_number(
 ) -> Number | LeftOut:
     name = str(column.name)
     if not alone and pd.api.types.is_integer_dtype(column) and _counts_rows(numbers):
-        return LeftOut(
-            name, "counts the rows", "if it means something, let it start at another number than 0 or 1"
-        )
+        return LeftOut(name, "row numbers", "if it is meaningful, let it start at a number other than 0 or 1")
     known = numbers[~np.isnan(numbers)]
     if np.ptp(known) == 0 and not indicator:
-        return LeftOut(name, f"one value only ({known[0]:g})", "remove it, or add examples")
+        return LeftOut(name, f"only one value ({known[0]:g})", "remove it, or add examples")
     return Number(name, *centre_and_unit(known), indicator)
 
 
@@ -279,12 +277,12 @@ def _choose_text(name: str, present: pd.Series[Any], indicator: bool) -> Categor
     if _mostly(COMMA, levels):
         return LeftOut(name, f"numbers with a decimal comma ({levels[0]!r})", "write a decimal point")
     if len(levels) == 1 and not indicator:
-        return LeftOut(name, f"one value only ({levels[0]!r})", "remove it, or add examples")
+        return LeftOut(name, f"only one value ({levels[0]!r})", "remove it, or add examples")
     if len(levels) > min(MOST_CATEGORIES, max(FEWEST_CATEGORIES, len(present) // 2)):
         return LeftOut(
             name,
             f"free text or names: {len(levels)} distinct texts in {len(present)} rows",
-            f"group it into at most {MOST_CATEGORIES} categories, or turn it into numbers",
+            f"group it into at most {MOST_CATEGORIES} categories, or convert it to numbers",
         )
     return Category(name, levels, indicator)
 
@@ -294,5 +292,5 @@ def _mostly(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
 
 
 def _counts_rows(numbers: NDArray[np.float64]) -> bool:
-    """A running number says nothing about a new example, but in a sorted file it gives the target away."""
+    """A row number says nothing about a new example, but in a sorted file it gives the target away."""
     return len(numbers) >= ROW_NUMBERS and numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())

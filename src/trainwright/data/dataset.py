@@ -32,7 +32,7 @@ class Dataset:
     targets: NDArray[np.int32] | NDArray[np.float32]
     """int32 (examples,), the class's number; or float32 (examples,), a quantity in a unit of its own."""
     splits: Splits
-    """Which examples train, choose and judge."""
+    """Which examples are for training, validation and testing."""
     classes: tuple[str, ...] = ()
     """The classes' names in the order of their numbers; empty for a regression."""
     encoding: Preparation | None = None

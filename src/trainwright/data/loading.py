@@ -70,7 +70,9 @@ class DataSpec:
     def to_json(self) -> dict[str, Any]:
         """As plain values, paths absolute. Raises DataError for arrays: no name stands for them."""
         if not isinstance(self.source, str | os.PathLike):
-            raise DataError("arrays and data frames have no name to store; save them to a file and name that")
+            raise DataError(
+                "arrays and data frames have no name to store; save them to a file and give its path"
+            )
         source = str(self.source)
         source = source if source in NAMED else str(Path(source).expanduser().absolute())
         return asdict(replace(self, source=source))
@@ -131,7 +133,7 @@ def read(source: Source, target: str | None = None, group: str | None = None, si
     if images is not None:
         return images.raw(target, group)
     if size is not None:
-        raise SettingError(f"size={size} is for images in files of their own; this source has none")
+        raise SettingError(f"size={size} applies to folders of image files; this source is none")
     if isinstance(source, pd.DataFrame):
         return from_table(source, target, "table", group=group)
     path = None
@@ -141,9 +143,11 @@ def read(source: Source, target: str | None = None, group: str | None = None, si
         with _naming(path):
             return from_table(TABLES[path.suffix.lower()](path), target, _stem(path), str(path), group)
     if target is not None:
-        raise SettingError(f"target={target!r} names a table's column, but this source has its targets apart")
+        raise SettingError(
+            f"target={target!r} names a column of a table, but this source keeps its targets separately"
+        )
     if group is not None:
-        raise SettingError(f"group={group!r} names a table's column, but this source is no table")
+        raise SettingError(f"group={group!r} names a column of a table, but this source is not a table")
     if path is None:
         return NAMED[str(source)]() if isinstance(source, str | os.PathLike) else from_arrays(source)
     with _naming(path):
@@ -181,11 +185,11 @@ def _existing(source: str | os.PathLike[str]) -> Path:
     path = Path(source).expanduser()
     if not str(source) or not path.exists():
         raise DataError(
-            f"no data set named {str(source)!r} and no such file{near(str(source), list(NAMED))}; "
-            f"names: {', '.join(NAMED)}"
+            f"no known data set or file {str(source)!r}{near(str(source), list(NAMED))}; "
+            f"known: {', '.join(NAMED)}"
         )
     if not (path.is_dir() or path.suffix.lower() in {*TABLES, ".npz"} or is_idx(path)):
-        raise DataError(f"{path}: not a format that is known by its name; give {READABLE}")
+        raise DataError(f"{path}: unknown file format; give {READABLE}")
     return path
 
 
@@ -228,7 +232,7 @@ def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
 
 @contextmanager
 def _naming(source: str | Path) -> Iterator[None]:
-    """Readers and preparation know lines, rows and columns; here they learn whose."""
+    """Put the source's name before messages of readers and preparation, which know lines and columns only."""
     try:
         yield
     except DataError as error:

@@ -40,7 +40,7 @@ class Pixels:
         """Raw images (examples, *shape) as float32 inputs. Raises DataError for another shape or NaN."""
         images = np.asarray(images)
         if images.shape[1:] != self.shape:
-            raise DataError(f"images of shape {images.shape[1:]}; the data trained on has {self.shape}")
+            raise DataError(f"images of shape {images.shape[1:]}, but training had {self.shape}")
         check_numbers(images)
         inputs = images.astype(np.float32)
         if self.shift:
@@ -49,20 +49,20 @@ class Pixels:
         return inputs
 
     def notes(self, images: NDArray[Any]) -> tuple[str, ...]:
-        """A word of warning if the values' range is another than in training (scaled beforehand?)."""
+        """A warning if the values' range differs from training, as when they are already scaled."""
         low, high = float(images.min()), float(images.max())
         span = self.high - self.low
         if self.low - span <= low and high <= self.high + span and high - low >= span / 10:
             return ()
         return (
-            f"the values lie in {low:g}...{high:g}, in training in {self.low:g}...{self.high:g}: "
-            "give them in the same unit",
+            f"the values range from {low:g} to {high:g}, in training from {self.low:g} to {self.high:g}: "
+            "use the same unit",
         )
 
     def report(self) -> list[dict[str, str]]:
         """One line: all pixels are treated alike."""
         size = "×".join(map(str, self.shape))
-        done = f"({self.low:g}...{self.high:g}) "
+        done = f"({self.low:g} to {self.high:g}) "
         if self.shift:
             divisor = f"divided by {1 / self.scale:g}" if self.scale else "and all set to 0"
             done += f"standardised together: minus {self.shift:g}, {divisor}"
@@ -82,7 +82,7 @@ def read_pixels(images: NDArray[Any], highest: float | None) -> Pixels:
     check_numbers(images)
     low, high = float(images.min()), float(images.max())
     if low == high:
-        raise DataError(f"the inputs have one value only, {low:g}; nothing can be learnt")
+        raise DataError(f"the inputs have only one value, {low:g}; there is nothing to learn")
     if highest is None and images.dtype.kind in "iu" and low >= 0 and 1 < high <= 255:
         highest = 255.0
     shift, scale = 0.0, 1.0
@@ -111,7 +111,7 @@ def check_numbers(images: NDArray[Any]) -> None:
     if images.dtype.kind in "biu":
         return
     if images.dtype.kind != "f":
-        raise DataError(f"inputs of type {images.dtype} with shape {images.shape}; numbers are needed")
+        raise DataError(f"inputs of type {images.dtype} with shape {images.shape}; give numbers")
     bad = ~(np.abs(images) < min(LARGEST, float(np.finfo(images.dtype).max)))
     if bad.any():
         where = [int(i) for i in np.argwhere(bad)[0]]

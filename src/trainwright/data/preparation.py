@@ -1,4 +1,4 @@
-"""Preparation: what was done to the raw data, kept so that it can be done again to new data."""
+"""Preparation: what was done to the raw data, kept so that new data can be treated alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trainwright.data.values import some
 
 @dataclass(frozen=True)
 class Preparation:
-    """How raw inputs become a network's inputs, and how its outputs read in the target's own terms.
+    """How raw inputs become a network's inputs, and how its outputs translate back to the target's own terms.
 
     What a model keeps has the shifts and scales of its training rows alone (`in_fold`).
 
@@ -43,7 +43,7 @@ class Preparation:
         target_shift, target_scale = (part[0] for part in measure(targets[:, None]))
         if not target_scale:
             raise DataError(
-                f"column {self.target.name!r}: one value only in the training split; add examples with others"
+                f"column {self.target.name!r}: only one value in the training split; add other examples"
             )
         return Standardization(shift, scale, target_shift, target_scale)
 
@@ -72,13 +72,15 @@ class Preparation:
         """
         if isinstance(self.inputs, Pixels):
             if isinstance(raw, pd.DataFrame):
-                raise DataError(f"a table; the model was trained on arrays of shape {self.inputs.shape}")
+                raise DataError(
+                    f"this is a table, but the model was trained on arrays of shape {self.inputs.shape}"
+                )
             return self.inputs.transform(raw)
         table, columns = as_table(raw), self.inputs.columns
         if not isinstance(raw, pd.DataFrame) and table.shape[1] != len(columns):
-            # Without names, a column too many could be any of them.
+            # Without names, an extra column could be any of them.
             raise DataError(
-                f"an array of {table.shape[1]} columns; {len(columns)} are needed, as in training"
+                f"an array with {table.shape[1]} columns; the model needs {len(columns)}, as in training"
             )
         return self.inputs.transform(table, unseen)
 
@@ -129,11 +131,11 @@ def as_table(raw: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
         array = np.asarray(raw)
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2:
-            raise DataError(f"an array of shape {array.shape}; rows × columns are needed")
+            raise DataError(f"an array of shape {array.shape}; give rows × columns")
         table = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
         table = table.infer_objects() if array.dtype == object else table
     table = table.rename(columns=str).rename_axis(index=str(table.index.name or "row"))
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
-        raise DataError(f"two columns are named {twice[0]!r}; rename one")
+        raise DataError(f"two columns are named {twice[0]!r}; rename one of them")
     return table

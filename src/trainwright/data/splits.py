@@ -1,4 +1,4 @@
-"""Which examples train, which choose and which judge."""
+"""Which examples are for training, which for validation and which for testing."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def fold(strata: NDArray[np.integer[Any]], groups: NDArray[np.integer[Any]] | No
     if pieces < FOLDS:
         what = "example" if groups is None else "group"
         raise DataError(
-            f"{pieces} {what}{'s' * (pieces != 1)}, fewer than the {FOLDS} folds of a cross-validation; "
+            f"{pieces} {what}{'s' * (pieces != 1)}, fewer than the {FOLDS} folds of cross-validation; "
             + ("add examples" if groups is None else "name a group column with more values, or none")
         )
     repetition, number = divmod(seed, FOLDS)

@@ -1,4 +1,4 @@
-"""What is to be predicted: classes as numbers, or a quantity."""
+"""The target: classes as numbers, or a quantity."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainwright.data.values import as_codes, as_numbers, as_text, centre_and_un
 
 TaskName = Literal["classification", "regression"]
 
-MOST_CLASSES_GUESSED = 20  # whole numbers with more distinct values are taken for a quantity
+MOST_CLASSES_GUESSED = 20  # whole numbers with more distinct values are taken to be a quantity
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Classes:
         if (codes < 0).any():
             row = int(np.argmax(codes < 0))
             raise DataError(
-                f"{found(values, row)} was no class in training ({some(self.names)}); "
+                f"{found(values, row)} is not a class seen in training ({some(self.names)}); "
                 "correct it, or train with examples of it"
             )
         return codes.astype(np.int32)
@@ -68,7 +68,7 @@ Target = Classes | Quantity
 
 
 def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[TaskName, str | None]:
-    """The task, and if nobody asked for one, how it was guessed.
+    """The task and, if none was asked for, how it was inferred.
 
     Categories are classes, which is no guess. Numbers with a fraction or with more than 20 distinct values
     are a quantity; anything else is classes.
@@ -78,24 +78,27 @@ def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[TaskName, st
     if values.isna().any():
         row = int(np.argmax(values.isna()))
         raise DataError(
-            f"{place(values, row)}: the target is missing ({int(values.isna().sum())} such rows; an empty "
-            "cell, NA, None and null count as missing); fill it in or remove the row"
+            f"{place(values, row)}: the target is missing ({int(values.isna().sum())} such rows; empty "
+            "cells, NA, None and null count as missing); fill it in or remove the row"
         )
     if asked in ("classification", "regression"):
         return asked, None  # type: ignore[return-value]  # narrowed by the tuple
     if asked is not None:
-        raise SettingError(f"task={asked!r} is not known; choose 'classification' or 'regression'")
+        raise SettingError(f"task={asked!r} is unknown; choose 'classification' or 'regression'")
     if isinstance(values.dtype, pd.CategoricalDtype):
         return "classification", None
     if not _holds_numbers(values) or pd.api.types.is_bool_dtype(values):
-        return "classification", f"task: classification, since {values.name!r} does not hold numbers"
+        return "classification", f"task: classification, because {values.name!r} does not hold numbers"
     numbers = as_numbers(values)
     if (numbers != np.floor(numbers)).any():
-        return "regression", f"task: regression, since {values.name!r} holds numbers with fractions"
+        return "regression", f"task: regression, because {values.name!r} holds fractional numbers"
     distinct = len(np.unique(numbers))
     if distinct > MOST_CLASSES_GUESSED:
-        return "regression", f"task: regression, since {values.name!r} has {distinct} distinct numbers"
-    return "classification", f"task: classification, since {values.name!r} has {distinct} whole numbers"
+        return "regression", f"task: regression, because {values.name!r} has {distinct} distinct numbers"
+    return (
+        "classification",
+        f"task: classification, because {values.name!r} has {distinct} distinct whole numbers",
+    )
 
 
 def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
@@ -115,11 +118,11 @@ def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
     names = tuple(as_text(present))
     if len(set(names)) < len(names):
         raise DataError(
-            f"column {values.name!r}: classes that read the same, as number and text; make them one"
+            f"column {values.name!r}: some classes occur both as a number and as text; write them alike"
         )
     if len(names) < 2:
         raise DataError(
-            f"column {values.name!r}: one class only ({names[0]!r}), so there is nothing to tell apart; "
+            f"column {values.name!r}: only one class ({names[0]!r}), so there is nothing to classify; "
             "add examples of another class"
         )
     classes = Classes(str(values.name), names)
@@ -128,7 +131,7 @@ def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
     needed = 2 if own_test else 3
     if counts.min() < needed:
         rarest = int(np.argmin(counts))
-        many = f" ({int((counts < needed).sum())} of {len(names)} classes are so rare)"
+        many = f" ({int((counts < needed).sum())} of {len(names)} classes are this rare)"
         raise DataError(
             f"column {values.name!r}: the class {names[rarest]!r} has {counts[rarest]} example(s), but "
             f"each split needs one, {needed} in all{many}; add examples, or merge or remove the class"
@@ -145,7 +148,7 @@ def read_quantity(values: pd.Series[Any]) -> Quantity:
     quantities = _quantities(values)
     if np.ptp(quantities) == 0:
         raise DataError(
-            f"column {values.name!r}: one value only, {quantities[0]:g}; there is nothing to predict"
+            f"column {values.name!r}: only one value, {quantities[0]:g}; there is nothing to predict"
         )
     return Quantity(str(values.name), *centre_and_unit(quantities))
 

@@ -1,4 +1,4 @@
-"""A column's values: as numbers, as text, as class numbers, and where they stand in the source."""
+"""A column's values: as numbers, text or class numbers, and where they are in the source."""
 
 from __future__ import annotations
 
@@ -84,6 +84,6 @@ def as_numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
         row = int(np.argmax(infinite))
         raise DataError(
             f"{found(values, row)} is infinite or too large to compute with; correct "
-            "it, or leave the cell empty to have it treated as missing"
+            "it, or leave the cell empty to treat it as missing"
         )
     return numbers

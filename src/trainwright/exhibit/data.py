@@ -22,14 +22,14 @@ def images(
 ) -> DataSpec:
     """A known image set with so many training examples (all, if `train` is None).
 
-    Which ones is drawn by `resample`, so that a study with `resample=True` draws a subset for each seed
-    and its intervals cover the draw. It is made from the first `pool` of the set's training images, less the
+    Which ones is decided by the fold: a study draws a subset for each seed (unless `folds=False`), so that
+    its intervals cover the draw. It is made from the first `pool` of the set's training images, less the
     validation split; validation keeps its size whatever `train`. The test split is the first `test` of the
     set's test images (of its fixed split where it has none of its own), the same for all seeds.
     `halved`: each pixel is the mean of four. `without`: the numbers of classes to leave out.
 
     >>> images("mnist", train=100)
-    DataSpec(source='mnist', target=None, task=None, resample=None, examples=100)
+    DataSpec(source='mnist', target=None, task=None, examples=100, group=None)
     """
     if name != "digits" and pool is None and test is None and not halved and not without:
         return DataSpec(name, examples=train)

@@ -24,7 +24,7 @@ def compare_all(studies: Mapping[Place, Study], store: Path) -> dict[Place, Comp
     """Train what the store has not, with one pool of workers for all studies, and compare each one's arms."""
     runs = run_all(list(studies.values()), store)
     return {
-        place: compare(arms, reference=study.reference or next(iter(study.arms)), resampled=study.resample)
+        place: compare(arms, reference=study.reference or next(iter(study.arms)))
         for (place, study), arms in zip(studies.items(), runs, strict=True)
     }
 

@@ -108,7 +108,6 @@ def studies(s: Scale) -> dict[tuple[str, int], Study]:
             images(train=size, **chosen, **s.images),
             {arm: arms[arm] for arm in ("plain", *ways)},
             s.seeds,
-            resample=True,
         )
         for title, (chosen, ways) in SETS.items()
         for size in s.sizes

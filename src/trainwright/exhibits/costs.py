@@ -191,17 +191,18 @@ def slowed(neurons: Neurons) -> Claim:
 
 def better(networks: Sweep, first: Mapping[str, Measured], start: str, cost: str) -> Claim:
     """By the verdict over the quadratic cost, with Holm's correction over both starts."""
-    outputs, source = {
-        "cross-entropy": ("Softmax", "Goodfellow, Bengio & Courville 2016, section 6.2.2"),
-        "J(θ)": ("Sigmoid", f"the lecture; {NIELSEN}"),
+    says, source = {
+        "cross-entropy": ("Cross-entropy over softmax outputs learns", "Goodfellow et al. 2016, section 6.2.2"),
+        "J(θ)": ("J(θ) over sigmoid outputs learns", f"the lecture; {NIELSEN}"),
     }[cost]
     verdict = networks.verdicts(cost)[start]
     return Claim(
-        f"{outputs} outputs learn better with {cost} than softmax outputs with the quadratic cost"
+        f"{says} better than the quadratic cost over softmax outputs"
         + (" when the first outputs are sure of wrong answers." if start == "sure start" else "."),
         source,
-        f"with the {start}, where the first loss is {first[start]}, {cost} takes "
-        f"{networks.gains(cost)[start]} off the quadratic cost's test error: {verdict}.",
+        f"with the {start}, where the first loss is {first[start]}, the quadratic cost has "
+        f"{networks.errors('quadratic')[start].mean:.2f} % test error; the gain over it is "
+        f"{networks.gains(cost)[start]}: {verdict}.",
         verdict == "helps",
     )
 

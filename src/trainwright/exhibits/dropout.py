@@ -134,7 +134,7 @@ def studies(s: Scale) -> Studies:
     """Networks without and with dropout; the training examples are drawn anew for each seed."""
 
     def study(arms: dict[str, Recipe], examples: int | None, seeds: int) -> Study:
-        return Study(images("mnist", train=examples, **s.images), arms, seeds, resample=True)
+        return Study(images("mnist", train=examples, **s.images), arms, seeds)
 
     def pair(hidden: tuple[int, ...], steps: int) -> dict[str, Recipe]:
         plain = base.replace(network=Mlp(hidden), steps=steps)

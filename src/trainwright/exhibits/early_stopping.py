@@ -95,7 +95,7 @@ def plan(*, full: bool) -> Study:
     for way, retrain in zip(WAYS[1:], ("no", "anew", "onward"), strict=True):
         stopping = Strategy.from_json({"patience": patience, "retrain": retrain})
         arms[way] = base.replace(strategies=(maxout, stopping))
-    return Study(spec, arms, seeds=10 if full else 30)
+    return Study(spec, arms, seeds=10 if full else 30, folds=False)
 
 
 def train(study: Study, store: Path) -> Runs:

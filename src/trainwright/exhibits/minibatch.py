@@ -294,7 +294,7 @@ def _study(full: bool) -> Study:
         return Study(DataSpec("mnist"), arms, seeds=10, rates=(0.03, 0.1, 0.3, 1.0, 3.0))
     base = Recipe(Mlp((32,)), steps=1500, evaluate_every=500)
     arms = {f"batch size {b}": base.replace(batch_size=b) for b in (256, 16)}
-    return Study(DataSpec("digits"), arms, seeds=16, rates=(0.2, 0.5, 1.0, 2.0))
+    return Study(DataSpec("digits"), arms, seeds=16, rates=(0.2, 0.5, 1.0, 2.0), folds=False)
 
 
 def _study_table(comparison: Comparison) -> pd.DataFrame:

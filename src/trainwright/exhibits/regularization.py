@@ -99,7 +99,7 @@ def study(s: Scale) -> Study:
     for penalty, strengths in STRENGTHS.items():
         recipes = (arms["none"].adding(PENALTIES[penalty](strength)) for strength in strengths)
         arms |= dict(zip(names(penalty, strengths), recipes, strict=True))
-    return Study(images(s.data, train=s.examples), arms, s.seeds, resample=True)
+    return Study(images(s.data, train=s.examples), arms, s.seeds)
 
 
 @config
@@ -114,10 +114,8 @@ class Regularization(Exhibit):
         runs = trained.run(store)
         scores = scored(runs)
         chosen = [best(scores, penalty, "validation error") for penalty in PENALTIES]
-        comparison = compare(
-            [arm for arm in runs if arm.name in ("none", *chosen)], reference="none", resampled=True
-        )
-        everything = compare(runs, reference="none", resampled=True)
+        comparison = compare([arm for arm in runs if arm.name in ("none", *chosen)], reference="none")
+        everything = compare(runs, reference="none")
         weights = first_layers(trained, scores, store)
         zeros = count_zeros(trained, weights, store)
         return self.result(

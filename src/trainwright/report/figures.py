@@ -23,8 +23,14 @@ WIDE, NARROW = 760, 330
 SMALL = 11
 LINE = 15  # pixels from one line of text to the next
 BLUE, VERMILLION, ORANGE, GREEN = "#0072B2", "#D55E00", "#E69F00", "#009E73"
-COLOURS = {"helps": BLUE, "hurts": VERMILLION, "no difference": GREEN, "inconclusive": ORANGE}
-MARKERS = {"helps": "o", "hurts": "s", "no difference": "D", "inconclusive": "o"}
+COLOURS = {
+    "helps": BLUE,
+    "hurts": VERMILLION,
+    "no difference": GREEN,
+    "inconclusive": ORANGE,
+    "changed nothing": GREEN,
+}
+MARKERS = {"helps": "o", "hurts": "s", "no difference": "D", "inconclusive": "o", "changed nothing": "D"}
 
 
 def effects(comparison: Comparison, width: int = WIDE) -> str:

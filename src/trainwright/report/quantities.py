@@ -16,6 +16,7 @@ from trainwright.comparison.results import Comparison, Interval
 MISSING = "–"
 MINUS = "−"
 NO_INTERVAL = "(no interval)"
+UNITS = {"target": "target's unit", "nats": "nats", "score": "score"}
 CONTROL = ("Cc", "Cs", "Cn")  # control characters, halves of surrogate pairs, what is no character
 Pieces = tuple[str, str]
 
@@ -41,19 +42,19 @@ class Unit:
 
 
 def unit(comparison: Comparison) -> Unit:
-    """Percent for the fractions of classification, the target's own unit for regression.
+    """Percent for fractions, the metric's own unit for what is none.
 
     All errors, differences and bounds share their decimals. Percentages have two, or up to four where the
     narrowest interval would read as nothing. In the target's unit the narrowest interval's half-width has two
     significant digits, as long as that leaves the reference's error between three and six.
     """
     half = _narrowest(comparison) / 2
-    if comparison.task == "classification":
+    if comparison.unit == "fraction":
         return percent(min(max(-_magnitude(100 * half), 2), 4))
     reference = next(arm for arm in comparison.arms if arm.name == comparison.reference)
     size = _magnitude(reference.error.mean)
     decimals = 1 - _magnitude(half) if isfinite(half) else 3 - size
-    return target(min(max(decimals, 2 - size), 5 - size))
+    return target(min(max(decimals, 2 - size), 5 - size), UNITS[comparison.unit])
 
 
 def percent(decimals: int = 2) -> Unit:
@@ -61,9 +62,9 @@ def percent(decimals: int = 2) -> Unit:
     return Unit(100, " %", "percentage points", "%", decimals)
 
 
-def target(decimals: int) -> Unit:
-    """A regression's errors, in the target's own unit."""
-    return Unit(1, "", "target's unit", "target's unit", decimals)
+def target(decimals: int, name: str = "target's unit") -> Unit:
+    """What is no fraction, such as a regression's errors in the target's own unit."""
+    return Unit(1, "", name, name, decimals)
 
 
 def _narrowest(comparison: Comparison) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainwright.comparison.paired import MOST_SEEDS
 from trainwright.comparison.results import ArmResult, Comparison, Difference
+from trainwright.comparison.verdict import MOST_SEEDS
 from trainwright.report import quantities
 
 
@@ -57,7 +57,9 @@ def counted(count: int, thing: str) -> str:
 
 def correction(comparison: Comparison) -> str:
     """What was done about several tests: "Holm's correction over 11 arms"; nothing for a single one."""
-    tests = sum(arm.difference is not None for arm in comparison.arms)
+    tests = sum(
+        arm.difference is not None and arm.difference.verdict != "changed nothing" for arm in comparison.arms
+    )
     return f"Holm's correction over {tests} arms" if tests > 1 else ""
 
 
@@ -67,6 +69,7 @@ def _verdict(difference: Difference, comparison: Comparison) -> str:
         "hurts": "hurts",
         "no difference": f"makes no difference larger than {quantities.margin(comparison)}",
         "inconclusive": "is inconclusive",
+        "changed nothing": "changed nothing",
     }[difference.verdict]
 
 
@@ -85,6 +88,8 @@ def _remark(arm: ArmResult, comparison: Comparison) -> str:
         text = f"; {leans}, but not significant after {correction(comparison)}"
     else:
         text = f"; {leans}, but not significantly"
+    if difference.needs_more_data:
+        return f"{text}; only more data would settle it"
     if difference.more_seeds is None:
         return f"{text}; not even {MOST_SEEDS:,} more seeds would settle it"
     return f"{text}; about {counted(difference.more_seeds, 'more seed')} would settle it"

@@ -53,23 +53,21 @@ def results(comparison: Comparison) -> Table:
 
 def evidence(comparison: Comparison) -> Table:
     """The tests behind the verdicts."""
-    unit = quantities.unit(comparison)
 
     def cells(arm: ArmResult) -> Sequence[Pieces]:
         difference = arm.difference
         if difference is None:
-            return (NOTHING,) * 6
-        over, more = difference.over_examples, difference.more_seeds
+            return (NOTHING,) * 5
+        more, seeds = difference.more_seeds, quantities.number(100 * difference.from_trainings)
         return (
             (quantities.probability(difference.p), ""),
             (quantities.probability(difference.p_holm), ""),
-            (quantities.number(difference.effect, 2, signed=True), ""),
-            quantities.difference(over, unit) if over else NOTHING,
-            (quantities.probability(difference.p_over_examples), ""),
+            (quantities.probability(difference.p_equivalence), ""),
+            (seeds if seeds == MISSING else f"{seeds} %", ""),
             (f"about {more:,}" if more is not None else MISSING, ""),
         )
 
-    heads = ("p", "Holm's p", "effect d", "over test examples", "p over examples", "more seeds")
+    heads = ("p", "Holm's p", "p of no difference", "variance from trainings", "more seeds")
     return _table("The tests behind the verdicts", heads, comparison, cells)
 
 

@@ -18,7 +18,14 @@ from trainwright.report import tables, verdicts
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 
-STYLES = {"helps": "green", "hurts": "red", "no difference": "", "inconclusive": "yellow", "reference": "dim"}
+STYLES = {
+    "helps": "green",
+    "hurts": "red",
+    "no difference": "",
+    "inconclusive": "yellow",
+    "changed nothing": "",
+    "reference": "dim",
+}
 ASCII = str.maketrans(
     {"−": "-", "–": "-", "±": "+/-", "≈": "~", "✓": "+", "✗": "x", "•": "*", "▸": ">", "δ": "delta", "×": "x"}
     | dict(zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True))

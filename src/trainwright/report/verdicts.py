@@ -9,7 +9,14 @@ from trainwright.report import quantities
 from trainwright.report.sentences import counted, gain
 
 # A verdict is never told by its colour alone.
-SIGNS = {"helps": "✓", "hurts": "✗", "no difference": "≈", "inconclusive": "?", "reference": "•"}
+SIGNS = {
+    "helps": "✓",
+    "hurts": "✗",
+    "no difference": "≈",
+    "inconclusive": "?",
+    "changed nothing": "=",
+    "reference": "•",
+}
 
 
 def word(arm: ArmResult) -> str:
@@ -36,8 +43,8 @@ def best(comparison: Comparison) -> ArmResult | None:
 
     Not the one with the lowest test error: the lowest of several is low by luck, too.
     """
-    helping = [arm for arm in comparison.arms if word(arm) == "helps"]
-    return min(helping, key=_validation_error, default=None)
+    arm = comparison.arm(comparison.best)
+    return arm if arm.difference else None
 
 
 def headline(comparison: Comparison) -> str:
@@ -90,6 +97,7 @@ def meanings(comparison: Comparison) -> dict[str, str]:
         " There may be a smaller one.",
         "inconclusive": f"None of the above can be said: the {level} interval is too wide."
         " This is not evidence of no effect.",
+        "changed nothing": "At every seed its predictions are the reference's, bit by bit.",
     }
 
 
@@ -101,12 +109,6 @@ def _reference(comparison: Comparison) -> ArmResult:
     return next(arm for arm in comparison.arms if arm.name == comparison.reference)
 
 
-def _validation_error(arm: ArmResult) -> float:
-    return next(
-        setting.validation_error for setting in arm.grid if setting.learning_rate == arm.learning_rate
-    )
-
-
 def _tally(judged: list[ArmResult], comparison: Comparison) -> str:
     """How many arms got which verdict."""
     count = Counter(map(word, judged))
@@ -116,6 +118,7 @@ def _tally(judged: list[ArmResult], comparison: Comparison) -> str:
         "hurts": ("hurts", "hurt"),
         "no difference": (f"makes {none}", f"make {none}"),
         "inconclusive": ("is inconclusive", "are inconclusive"),
+        "changed nothing": ("changed nothing", "changed nothing"),
     }
     parts = [
         f"{count[verdict]} {singular if count[verdict] == 1 else plural}"
@@ -138,6 +141,7 @@ def _alone(arm: ArmResult, comparison: Comparison, data: str) -> str:
     return {
         "hurts": f"{arm.name} hurts on {data}: stay with {reference}.",
         "no difference": f"{arm.name} makes no difference that matters on {data}: stay with {reference}.",
+        "changed nothing": f"{arm.name} changed nothing on {data}: its predictions are {reference}'s.",
         "inconclusive": f"Inconclusive: whether {arm.name} is better than {reference} on {data}"
         " cannot be told from these runs.",
     }[word(arm)]

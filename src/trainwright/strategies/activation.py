@@ -8,7 +8,7 @@ Radial basis units start as templates: their first centres are examples of what 
 random among up to 1,000 training examples as they come through the layers before it. All units of a layer
 share one sigma, which is not trained: `width` times the root mean squared distance between two such examples
 (Bishop 1995, section 5.9: subsets of the data as centres, widths from the distances between them). The book
-leaves both open. Maxout's pieces are compared before batch normalisation, not after.
+leaves both open. Maxout takes the maximum of its pieces before batch normalisation, not after.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Activation(Strategy):
     slope: Annotated[float, Field(ge=-1, lt=1)] = 0.01
     """leaky_relu: the slope where z < 0; -1 gives the absolute value."""
     pieces: Annotated[int, Field(ge=2)] = 2
-    """maxout: affine pieces of each unit; a layer has so many times the weights."""
+    """maxout: affine pieces per unit; a layer has this many times the weights."""
     width: Annotated[float, Field(gt=0)] = 1.0
     """rbf: sigma over the root mean squared distance between two examples of what the layer receives."""
 

@@ -1,4 +1,4 @@
-"""Adam: each weight's step is scaled by running averages of its gradient and of its gradient's square.
+"""Adam: each weight's step is scaled by running averages of its gradient and of the gradient's square.
 
 Source: Kingma & Ba 2015 (arXiv 1412.6980), Algorithm 1.
 

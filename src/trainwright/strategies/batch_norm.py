@@ -3,10 +3,10 @@
 Source: Ioffe & Szegedy 2015 (arXiv 1502.03167), Algorithm 1 (training) and Algorithm 2 (predicting).
 
 population is Algorithm 2: with the weights fixed, the average of the means and of the unbiased variances of
-one pass over the training examples, 100 batches at most, taken anew before each evaluation. running is what
+one pass over the training examples (at most 100 batches), repeated before each evaluation. running is what
 most libraries do: a decaying average over the training steps, here corrected for its start at zero, so that
 early evaluations are right.
-The affine map before keeps its bias, which has no effect here (the paper leaves it out).
+The affine map before it keeps its bias, which has no effect here (the paper leaves it out).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class BatchNorm(Strategy):
     place: Literal["pre_activation", "post_activation"] = "pre_activation"
     """Before the activation as in the paper, or after it."""
     statistics: Literal["population", "running"] = "population"
-    """What predictions are normalised by: averages at fixed weights, or decaying averages during training."""
+    """What predictions are normalised by: averages with fixed weights, or decaying ones during training."""
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """running: how much of the average is kept per step."""
     epsilon: Annotated[float, Field(gt=0)] = 1e-5

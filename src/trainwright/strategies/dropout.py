@@ -1,11 +1,11 @@
-"""Dropout: each unit is left out with some probability, anew for every example and step.
+"""Dropout: each unit is left out with some probability, drawn afresh for every example and step.
 
 Source: Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting",
 section 4; Hinton et al. 2012 (arXiv 1207.0580).
 
 The paper's p is the probability to *retain* a unit; the rates here are the probability to *drop* it:
 rate = 1 - p. The paper multiplies the weights by p at test time; scaling the kept units by 1/p in
-training ("inverted dropout") is the same model with another learning rate and other initial weights.
+training ("inverted dropout") is the same model with a different learning rate and different initial weights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 
 @config
 class Dropout(Strategy):
-    """Leave units out at random while training, and use all of them, scaled, when predicting.
+    """Leave out units at random during training, and use all of them, scaled, when predicting.
 
     >>> Dropout(hidden_rate=0.5, input_rate=0.2)  # the paper's p = 0.5 and 0.8
     Dropout(hidden_rate=0.5, input_rate=0.2, scaling='train')

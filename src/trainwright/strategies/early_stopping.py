@@ -1,12 +1,12 @@
-"""Early stopping: keep the weights that were best on validation, and stop when they stay the best.
+"""Early stopping: keep the weights that are best on validation, and stop when no better ones come.
 
 Source: Goodfellow, Bengio & Courville 2016, Algorithm 7.1 (n steps between evaluations, patience p, the best
-weights theta* and their step i* returned), 7.2 (then train anew on all data for i* steps) and 7.3 (then go on
-from theta* with all data until the validation loss is down to the training loss at theta*). The recipe's
-`evaluate_every` is n.
+weights theta* and their step i* returned), 7.2 (then train from scratch on all data for i* steps) and 7.3
+(then continue from theta* with all data until the validation loss falls to the training loss at theta*). The
+recipe's `evaluate_every` is n.
 
-Algorithm 7.1 has no other end than the patience; a recipe also has a length, and theta* and i* are returned
-whichever ends the training. Algorithm 7.2 here counts i* in updates, not in passes over the data. Algorithm
+Algorithm 7.1 ends only when patience runs out; a recipe also has a length, and theta* and i* are returned
+whichever comes first. Algorithm 7.2 here counts i* in updates, not in passes over the data. Algorithm
 7.3 "is not even guaranteed to terminate": here it ends at the recipe's length at the latest.
 """
 
@@ -34,7 +34,7 @@ class EarlyStopping(Strategy):
     monitor: Literal["loss", "error"] = "loss"
     """The validation quantity v that must fall strictly: the mean log-loss, or the error."""
     retrain: Literal["no", "anew", "onward"] = "no"
-    """With all data, validation included: anew is Algorithm 7.2, onward is Algorithm 7.3."""
+    """Retrain with all data, validation included: anew is Algorithm 7.2, onward is Algorithm 7.3."""
 
     example: ClassVar = {"patience": 1}
 

@@ -5,8 +5,9 @@ and the normalised rule of Glorot & Bengio 2010, U(-sqrt(6/(m+n)), sqrt(6/(m+n))
 et al. 2013, arXiv 1312.6120); output biases that solve softmax(b) = c for the marginals c; 0.1 for the biases
 of rectified linear units. He et al. 2015 (arXiv 1502.01852), equation 10, for he_normal.
 
-`lecture` is Glorot's rule as the lecture prints it, 6/sqrt(m+n) without the root over the 6: wrong, and here
-to see what it does. For the marginals, a class without training examples counts half of the rarest one.
+`lecture` is Glorot's rule as the lecture prints it, 6/sqrt(m+n) without the root over the 6: wrong, and
+included to show what it does. For the marginals, a class without training examples counts half of the rarest
+one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from trainwright.strategy import Kernel, NothingToActOn, Site, Strategy
 
 @config
 class Initialization(Strategy):
-    """Draw the first weights by this rule, and set the first biases.
+    """Draw the initial weights by this rule, and set the initial biases.
 
     >>> Initialization("orthogonal", gain=1.4, hidden_bias=0.1).rule
     'orthogonal'
@@ -38,9 +39,9 @@ class Initialization(Strategy):
     std: Annotated[float, Field(gt=0)] = 0.01
     """normal: the weights' standard deviation."""
     hidden_bias: float = 0.0
-    """Every hidden unit's first bias; 0.1 lets most rectified linear units start active."""
+    """Every hidden unit's initial bias; with 0.1 most rectified linear units start active."""
     output_bias: Literal["zeros", "marginals"] = "zeros"
-    """marginals: log of each class's frequency in the training split, what the first outputs predict."""
+    """marginals: log of each class's frequency in the training split, which the first outputs predict."""
 
     example: ClassVar = {"rule": "orthogonal", "output_bias": "marginals", "hidden_bias": 0.1}
 

@@ -1,9 +1,9 @@
-"""L1 penalty (lasso): weights cost by their size, so that many become nearly zero.
+"""L1 penalty (lasso): a cost on the weights' absolute values makes many of them nearly zero.
 
 Source: Goodfellow, Bengio & Courville 2016, section 7.1.2: J + coefficient ||w||_1.
 
-The gradient step is the subgradient coefficient * sign(w), so weights hover about zero by a learning rate
-times the coefficient and do not reach it exactly, as they would with a proximal step.
+The gradient step is the subgradient coefficient * sign(w), so weights hover around zero within a learning
+rate times the coefficient, and do not reach it exactly as they would with a proximal step.
 """
 
 from __future__ import annotations

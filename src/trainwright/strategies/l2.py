@@ -1,4 +1,4 @@
-"""L2 penalty (weight decay, ridge, Tikhonov): large weights cost.
+"""L2 penalty (weight decay, ridge, Tikhonov): a cost on the squared weights keeps them small.
 
 Source: Goodfellow, Bengio & Courville 2016, section 7.1.1: J + (coefficient/2) ||w||^2.
 """

@@ -1,4 +1,4 @@
-"""Label smoothing: the targets are nearly one and nearly zero, not one and zero.
+"""Label smoothing: the targets are nearly one and nearly zero instead of one and zero.
 
 Source: Szegedy et al. 2016 (arXiv 1512.00567), section 7: q' = (1 - amount) q + amount / classes;
 Goodfellow, Bengio & Courville 2016, section 7.5.1.
@@ -20,7 +20,7 @@ from trainwright.strategy import NothingToActOn, Strategy
 
 @config
 class LabelSmoothing(Strategy):
-    """Mix the one-hot targets with the uniform distribution over the classes while training.
+    """Mix the one-hot targets with the uniform distribution over the classes during training.
 
     >>> LabelSmoothing(0.1)
     LabelSmoothing(amount=0.1)

@@ -3,7 +3,7 @@
 Source: Krizhevsky, Sutskever & Hinton 2012, section 4.1 (horizontal reflections, and predictions averaged
 over them); Goodfellow, Bengio & Courville 2016, section 7.4.
 
-It helps only where a mirror image keeps its class: on digits or letters it teaches what is not so.
+It helps only where a mirror image keeps its class: on digits or letters it teaches something false.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from trainwright.strategy import NothingToActOn, Strategy
 
 @config
 class Mirror(Strategy):
-    """Flip each training image left to right with probability 1/2, anew at every step.
+    """Flip each training image left to right with probability 1/2, drawn afresh at every step.
 
     >>> Mirror(averaged=True)
     Mirror(averaged=True)
     """
 
     averaged: bool = False
-    """Whether predictions are averaged over an image and its mirror image; they cost twice as much then."""
+    """Whether predictions are averaged over an image and its mirror image, at twice the cost."""
 
     example: ClassVar = {"averaged": True}
 

@@ -1,10 +1,10 @@
-"""Noise: Gaussian noise on the inputs and on the hidden units, drawn anew for every example and step.
+"""Noise: Gaussian noise on the inputs and on the hidden units, drawn afresh for every example and step.
 
 Source: Goodfellow, Bengio & Courville 2016, section 7.5; Sietsma & Dow 1991 for the inputs; Poole, Sohl-
 Dickstein & Ganguli 2014 (arXiv 1406.1831) for the hidden units.
 
-Predictions are made without noise, those of Monte-Carlo averaging included: the noise augments the data, it
-is no model of what the network does not know.
+Predictions are made without noise, including those of Monte-Carlo averaging: the noise augments the data and
+does not model the network's uncertainty.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Deviation = Annotated[float, Field(ge=0)]
 
 @config
 class Noise(Strategy):
-    """Add Gaussian noise while training.
+    """Add Gaussian noise during training.
 
     >>> Noise(input_std=0.3)
     Noise(input_std=0.3, hidden_std=0.0)

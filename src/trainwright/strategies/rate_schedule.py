@@ -1,4 +1,4 @@
-"""Rate schedule: the learning rate falls while training goes on, after a warm-up if wished.
+"""Rate schedule: the learning rate falls during training, optionally after a warm-up.
 
 Source: Goodfellow, Bengio & Courville 2016, section 8.3.1 (linear); Bottou 2012 (inverse time); Loshchilov &
 Hutter 2017 (arXiv 1608.03983, cosine, here without restarts); Smith & Topin 2018 (arXiv 1708.07120) for the
@@ -24,7 +24,7 @@ Part = Annotated[float, Field(ge=0, lt=1)]
 
 @config
 class RateSchedule(Strategy):
-    """Multiply the learning rate by a factor that depends on how much of the training is done.
+    """Multiply the learning rate by a factor that depends on the progress of training.
 
     >>> RateSchedule("cosine", warmup=0.1)
     RateSchedule(shape='cosine', final=0.01, warmup=0.1, start=0.0)

@@ -1,10 +1,10 @@
-"""Shift: training images are moved by a few pixels, at random.
+"""Shift: training images are moved at random by a few pixels.
 
 Source: Goodfellow, Bengio & Courville 2016, section 7.4 (a few pixels in each direction); Simard,
 Steinkraus & Platt 2003 for handwritten digits.
 
-Each image moves down and right by its own two whole numbers, uniform from -pixels to pixels; what moves in is
-zero, so inputs should have zero as their background.
+Each image moves down and right by two whole numbers of its own, uniform from -pixels to pixels; what moves in
+is zero, so zero should be the inputs' background.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trainwright.strategy import NothingToActOn, Strategy
 
 @config
 class Shift(Strategy):
-    """Move each training image by up to so many pixels in each direction, anew at every step.
+    """Move each training image by up to so many pixels in each direction, drawn afresh at every step.
 
     >>> Shift(pixels=2)
     Shift(pixels=2)

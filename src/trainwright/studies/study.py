@@ -1,90 +1,78 @@
-"""Study: arms × seeds on one data set, each arm at its best learning rate.
+"""Study: arms side by side on one data set, each by the candidate that validation chose for it.
 
-The plan is a list of trainings, each with the digest of its run. What the store has is skipped, so a study
-may be interrupted and repeated at any moment, and extended by more seeds, arms or rates at the cost of what
-is new. The missing runs are grouped by program and given to worker processes; a run that another process
-has claimed is left to it and waited for.
+First every arm is tuned (`tuning.py`), on seeds of its own; then the chosen candidates are trained on fresh
+seeds, the same for all arms, and these trainings alone are compared. What the store has is not trained again:
+a study may be interrupted and repeated at any moment, and extended at the cost of what is new.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import pickle
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-
-from trainwright.base.environment import keep_compiled
 from trainwright.base.errors import SettingError
+from trainwright.comparison import metrics
 from trainwright.comparison.compare import ArmRuns, Comparison, check_levels, compare
+from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
+from trainwright.data.splits import FOLDS
 from trainwright.model import Model
 from trainwright.recipe import Recipe
-from trainwright.runs import store as stores
-from trainwright.runs.run import Run
 from trainwright.runs.score import score
-from trainwright.runs.store import DamagedRun, Store
-from trainwright.studies.workers import Report, run_tasks
-from trainwright.training.building import Plan, Training, dry_run
-from trainwright.training.checkpoints import StoredCheckpoints
-from trainwright.training.fit import fit_all
-from trainwright.training.progress import Progress as TrainingProgress
+from trainwright.runs.store import Store
+from trainwright.studies.arms import Arm, Candidate, as_arms
+from trainwright.studies.executor import Rounds, carry_out, trained
+from trainwright.studies.plan import Planned, planned, tuning_seed
+from trainwright.studies.progress import StudyProgress
+from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
+from trainwright.studies.tuning import Trial, Tuning, allowance, choose
 
-LARGEST_TASK = 256  # trainings: each holds a lock file open
-
-
-class Planned(NamedTuple):
-    """A training of the study and the name of the run that it leaves."""
-
-    arm: str
-    training: Training
-    digest: str
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a study has come."""
-
-    runs: int
-    done: int
-    diverged: int
-    fraction: float
-    """Of all steps of the missing runs, those that are made."""
-    latest: str
-    """The run that ended last, in words; empty if none has since the last report."""
+Watch = Callable[[StudyProgress], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Recipes side by side on one data set, over the same seeds.
+    """Arms side by side on one data set, over the same seeds.
 
-    `arms`: recipe by name. `rates`: the learning rates that every arm may choose from, on validation; none
-    keeps each recipe's own. `reference`: the arm that the others are compared with, by default the first.
-    `resample`: draw a new train/validation/test split for each seed. Raises `SettingError` for fewer than
-    one seed, an unknown reference, a rate given twice, and arms that are the same recipe (at the same rate).
+    Raises `SettingError` for fewer than one seed, an unknown reference, a rate given twice, arms that are the
+    same recipe (at the same rate), and candidates to choose among without a tuning stage.
 
     >>> from trainwright.strategies import Dropout
     >>> arms = {"plain": Recipe(epochs=2), "dropout": Recipe(strategies=(Dropout(0.5),), epochs=2)}
-    >>> study = Study(DataSpec("digits"), arms, seeds=3, rates=(0.03, 0.1))
+    >>> study = Study(DataSpec("digits"), arms, seeds=5, rates=(0.03, 0.1))
     >>> len(study.plan)
-    12
+    20
     """
 
     data: DataSpec
-    arms: Mapping[str, Recipe]
+    """The data set."""
+    arms: Mapping[str, Any]
+    """A recipe by name, or several among which tuning chooses."""
     seeds: int = 10
+    """Trainings of each arm for the verdict."""
     rates: tuple[float, ...] = ()
+    """Without tuning: the learning rates that every arm may choose from, on validation, each trained on all
+    seeds; none keeps each recipe's own. With tuning: the only ones that it tries."""
+    metric: str | None = None
+    """What validation chooses by and the arms are compared by; None for what suits the data."""
     reference: str = ""
-    resample: bool = False
-    _cache: dict[int | None, Dataset] = field(default_factory=dict, repr=False)
+    """The arm that the others are compared with; the first, if not given."""
+    tuning: Tuning | None = None
+    """How much is spent on choosing candidates, rates and length; None for no tuning stage."""
+    baselines: Mapping[str, Any] = field(default_factory=dict)
+    """Learners shown beside the arms, outside the tests."""
+    folds: bool = True
+    """Whether each seed has its own fold of the data (see `Dataset.fold`), so that the verdict is about the
+    data and not about one split. Seeds come in whole repetitions: 7 seeds become 10. Of a data set with a
+    test set of its own, all seeds share the one split."""
+    loaded: Dataset | None = field(default=None, repr=False)
+    """The data set, where it has been read already."""
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
@@ -97,41 +85,85 @@ class Study:
             )
         if len(set(self.rates)) < len(self.rates):
             raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
-        seen: dict[Recipe, str] = {}
-        for name, recipe in self.arms.items():
-            recipe = recipe.replace(learning_rate=self.rates[0]) if self.rates else recipe
-            if (other := seen.setdefault(recipe, name)) != name:
-                raise SettingError(f"study: the arms {other!r} and {name!r} are the same recipe: drop one")
+        if twice := self.arms.keys() & self.baselines.keys():
+            raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
+        seen: dict[frozenset[object], str] = {}
+        for arm in self._all:
+            candidates = frozenset(self._at_rate(candidate) for candidate in arm.candidates)
+            if (other := seen.setdefault(candidates, arm.name)) != arm.name:
+                raise SettingError(
+                    f"study: the arms {other!r} and {arm.name!r} are the same recipe: drop one"
+                )
+            if len(arm.candidates) > 1 and self.tuning is None:
+                raise SettingError(
+                    f"study: arm {arm.name!r} has {len(arm.candidates)} candidates: "
+                    "give tuning=Tuning() to choose among them"
+                )
+
+    def _at_rate(self, candidate: object) -> object:
+        """A recipe as it is told from others: the rate does not count where it is chosen."""
+        chosen = self.rates or self.tuning
+        return candidate.replace(learning_rate=1.0) if chosen and isinstance(candidate, Recipe) else candidate
+
+    @cached_property
+    def _arms(self) -> tuple[Arm, ...]:
+        return as_arms(self.arms)
+
+    @cached_property
+    def _baselines(self) -> tuple[Arm, ...]:
+        return as_arms(self.baselines)
+
+    @property
+    def _all(self) -> tuple[Arm, ...]:
+        return self._arms + self._baselines
+
+    @cached_property
+    def _metric(self) -> Metric:
+        """What validation chooses by. Raises `SettingError` for a metric that does not suit the task."""
+        data = self.dataset()
+        return metrics.choose(self.metric, data.task, data.labels(data.splits.validation))[0]
+
+    @cached_property
+    def _reference(self) -> Arm:
+        return next(arm for arm in self._arms if arm.name == (self.reference or self._arms[0].name))
 
     def dataset(self, seed: int | None = None) -> Dataset:
-        """The data as this seed sees it."""
-        split = seed if self.resample else None
-        if None not in self._cache:
-            self._cache[None] = self.data.load()
-        if split not in self._cache:
-            self._cache[split] = self._cache[None].fold(seed or 0)
-        return self._cache[split]
+        """The data as this seed sees it: its fold, where the study has folds; else the fixed split."""
+        fold = seed if self.folds else None
+        if fold not in self._folds:
+            self._folds[fold] = self._folds[None].fold(fold) if fold is not None else self._folds[None]
+        return self._folds[fold]
+
+    @cached_property
+    def _folds(self) -> dict[int | None, Dataset]:
+        return {None: self.loaded or self.data.load()}
+
+    @cached_property
+    def _repeated(self) -> bool:
+        """Whether the study is a repeated cross-validation."""
+        return self.folds and not self.dataset().own_test
+
+    @cached_property
+    def verdict_seeds(self) -> range:
+        """The seeds of the verdict, in whole repetitions of the folds."""
+        return range(math.ceil(self.seeds / FOLDS) * FOLDS if self._repeated else self.seeds)
 
     @cached_property
     def plan(self) -> list[Planned]:
-        """Every training of the study, arm by arm and seed by seed."""
-        planned = []
-        for name, recipe in self.arms.items():
-            for rate in self.rates or (recipe.learning_rate,):
-                for seed in range(self.seeds):
-                    training = Training(recipe.replace(learning_rate=rate), self.dataset(seed), seed)
-                    fingerprint = training.data.fingerprint
-                    planned.append(
-                        Planned(name, training, stores.digest(training.recipe.to_json(), fingerprint, seed))
-                    )
-        return planned
+        """Every training of a study without a tuning stage, arm by arm and seed by seed.
+
+        Raises `SettingError` where there is one: what it will choose is not known yet.
+        """
+        if self.tuning:
+            raise SettingError("study: with a tuning stage, its trainings depend on what is chosen")
+        return self._verdict({arm.name: arm.candidates[0] for arm in self._all})
 
     def run(
         self,
         folder: str | os.PathLike[str],
         *,
         workers: int | None = None,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Watch | None = None,
     ) -> list[ArmRuns]:
         """Train what the store in `folder` has not, and return every arm's runs by learning rate.
 
@@ -139,59 +171,104 @@ class Study:
         called with the progress. Damaged runs are moved aside and done again. Raises `SettingError` where a
         recipe does not suit the data, `StoreError` where the folder cannot be written, and `WorkerDied`.
         """
-        return run_all([self], folder, workers=workers, watch=watch)[0]
+        return self.execute(folder, workers=workers, watch=watch).arms
+
+    def execute(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        workers: int | None = None,
+        watch: Watch | None = None,
+    ) -> StudyRuns:
+        """`run`, with the baselines' runs and what tuning decided."""
+        return _execute([self], folder, workers, watch)[0]
 
     def compare(
         self,
         folder: str | os.PathLike[str],
         *,
+        metric: str | None = None,
         delta: float | None = None,
         level: float = 0.95,
+        looks: Sequence[int] = (),
         command: str = "",
         workers: int | None = None,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Watch | None = None,
     ) -> Comparison:
-        """`run`, and the arms side by side: see `trainwright.comparison.compare.compare`."""
+        """`execute`, and the arms side by side: see `trainwright.comparison.compare.compare`.
+
+        `metric`: another than the study's, for the same trainings.
+        """
         check_levels(delta, level)  # before the work, not after it
-        return compare(
-            self.run(folder, workers=workers, watch=watch),
-            reference=self.reference or next(iter(self.arms)),
+        runs = self.execute(folder, workers=workers, watch=watch)
+        comparison = compare(
+            runs.arms,
+            reference=self._reference.name,
+            metric=metric or self.metric,
             delta=delta,
             level=level,
-            resampled=self.resample,
+            looks=looks,
+            baselines=runs.baselines,
             command=command,
         )
+        added = cautions(runs.tuned) if runs.tuned else ()
+        return replace(comparison, cautions=(*comparison.cautions, *added))
 
     def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model:
         """The model of the arm, and of its seed, that did best on validation.
 
         Raises `SettingError` if every training of that arm diverged.
         """
-        arm = min(comparison.arms, key=lambda arm: min(one.validation_error for one in arm.grid))
-        runs = [
-            (one, Store(Path(folder)).read(one.digest))
-            for one in self.plan
-            if one.arm == arm.name and one.training.recipe.learning_rate == arm.learning_rate
-        ]
-        scores = {one: score(run, "validation") for one, run in runs}
-        finished = [one for one in scores if not scores[one].diverged]
+        arm = comparison.best_on_validation()
+        store = Store(Path(folder))
+        candidate = Recipe.from_json(arm.recipe)
+        finished = []
+        for seed in arm.seeds:
+            one = planned(arm.name, candidate, self.dataset(seed), seed)
+            found = score(store.read(one.digest), "validation")
+            if not found.guessed:
+                finished.append(((found.error, found.loss, seed), one))
         if not finished:
             raise SettingError("study: every training diverged, so there is no model: give smaller rates")
-        chosen = min(finished, key=lambda one: (scores[one].error, scores[one].loss))
-        return Model.of(Store(Path(folder)).read(chosen.digest, weights=True), chosen.training.data)
+        _, chosen = min(finished)
+        return Model.of(store.read(chosen.digest, weights=True), chosen.data)
 
-    def _collect(self, store: Store) -> list[ArmRuns]:
-        arms: dict[str, dict[float, list[Run]]] = {name: {} for name in self.arms}
-        for arm, training, digest in self.plan:
-            try:
-                run = store.read(digest)
-            except DamagedRun:
-                store.discard(digest)
-                raise
-            arms[arm].setdefault(training.recipe.learning_rate, []).append(run)
+    def rounds(self, store: Store) -> Rounds[StudyRuns]:
+        """The study round by round; see `executor`."""
+        candidates = {arm.name: arm.candidates[0] for arm in self._all}
+        tuned = None
+        if self.tuning:
+            splits = FOLDS if self._repeated else 1
+            procedure = choose(self._all, self._reference, self._grid(self.tuning), splits)
+            tuned = Tuned(*(yield from tuned_by(procedure, store, self._tuning_training, self._metric)))
+            candidates = {name: choice.candidate for name, choice in tuned.choices.items()}
+        plan = self._verdict(candidates)
+        runs = by_arm(plan, (yield from trained(store, plan)), tuned)
+        return StudyRuns([runs[name] for name in self.arms], [runs[name] for name in self.baselines], tuned)
+
+    def most_runs(self) -> int:
+        """How many trainings there may be."""
+        if not self.tuning:
+            return len(self.plan)
+        tuning = len(self._arms) * allowance(self._arms, self._grid(self.tuning))
+        return tuning + len(self._all) * len(self.verdict_seeds)
+
+    def _grid(self, tuning: Tuning) -> Tuning:
+        return replace(tuning, rates=tuple(sorted(self.rates)))
+
+    def _tuning_training(self, trial: Trial) -> Planned:
+        """Tuning alternates between the folds, and pools what it finds: one candidate for all of them."""
+        data = self.dataset(trial.number % FOLDS)
+        return planned("tuning", trial.candidate, data, tuning_seed(trial.number), "tuning")
+
+    def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
+        """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""
+        rates = () if self.tuning else self.rates
         return [
-            ArmRuns(name, {rate: tuple(runs) for rate, runs in by_rate.items()})
-            for name, by_rate in arms.items()
+            planned(name, at_rate, self.dataset(seed), seed)
+            for name, candidate in candidates.items()
+            for at_rate in _at_rates(candidate, rates)
+            for seed in self.verdict_seeds
         ]
 
 
@@ -200,149 +277,29 @@ def run_all(
     folder: str | os.PathLike[str],
     *,
     workers: int | None = None,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Watch | None = None,
 ) -> list[list[ArmRuns]]:
     """Run several studies, on several data sets perhaps, with one pool of workers; see `Study.run`.
 
     A program that they have in common is compiled once, and no core waits for another study's end.
     """
-    workers = os.cpu_count() or 1 if workers is None else workers
-    if workers < 1:
-        raise SettingError(f"workers = {workers} is not allowed: give a whole number in [1, ∞)")
+    return [runs.arms for runs in _execute(studies, folder, workers, watch)]
+
+
+def _execute(
+    studies: Sequence[Study],
+    folder: str | os.PathLike[str],
+    workers: int | None,
+    watch: Watch | None,
+) -> list[StudyRuns]:
     store = Store(Path(folder))
-    plan = {one.digest: one for study in studies for one in study.plan}
-    begun = False
-    while True:
-        while missing := [one for digest, one in plan.items() if digest not in store]:
-            if begun and not any(_is_free(store, one.digest) for one in missing):
-                time.sleep(1)  # other processes are at all of them
-            else:
-                _train(store, len(plan), missing, workers, watch)
-            begun = True
-        try:
-            return [study._collect(store) for study in studies]
-        except DamagedRun:
-            continue  # it has been moved aside, so it is missing now
+    most = sum(study.most_runs() for study in studies)
+    return carry_out(
+        [study.rounds(store) for study in studies], store, most=most, workers=workers, watch=watch
+    )
 
 
-def _is_free(store: Store, digest: str) -> bool:
-    """Whether no other process is training this run."""
-    if claim := store.claim(digest):
-        claim.release()
-    return claim is not None
-
-
-def _train(
-    store: Store,
-    runs: int,
-    missing: Sequence[Planned],
-    workers: int,
-    watch: Callable[[Progress], None] | None,
-) -> None:
-    with tempfile.TemporaryDirectory(prefix="trainwright-") as shared:
-        tasks = [
-            partial(_work, store.folder, _share(group[0].training.data, Path(shared)), _light(group))
-            for group in _tasks(missing, workers)
-        ]
-        progress = ProgressCounter(runs, missing)
-        for event in run_tasks(tasks, workers):
-            progress.note(*event)
-            if watch:
-                watch(progress.now())
-
-
-def _tasks(missing: Sequence[Planned], workers: int) -> list[list[Planned]]:
-    """Groups of one program and one data set: large enough to fill a cohort, small enough to share out."""
-    programs: dict[Any, list[Planned]] = {}
-    graphs: dict[Any, Plan] = {}
-    for one in missing:
-        recipe, data = one.training.recipe, one.training.data
-        kind = recipe.replace(learning_rate=1.0), data.fingerprint  # no network depends on the rate
-        if kind not in graphs:
-            graphs[kind] = dry_run(one.training)
-        program = jax.tree.structure(recipe), graphs[kind], data.fingerprint
-        programs.setdefault(program, []).append(one)
-    share = math.ceil(len(missing) / (4 * workers))
-    tasks = []
-    for (_, plan, _), group in programs.items():
-        size = min(max(plan.width, share), LARGEST_TASK)
-        parts = math.ceil(len(group) / size)
-        tasks += [group[part::parts] for part in range(parts)]
-    return sorted(tasks, key=len, reverse=True)
-
-
-class ProgressCounter:
-    """Counts what the workers report."""
-
-    def __init__(self, runs: int, missing: Sequence[Planned]):
-        self.runs, self.missing = runs, len(missing)
-        self.names = {
-            one.digest: f"{one.arm}, rate {one.training.recipe.learning_rate:g}, seed {one.training.seed}"
-            for one in missing
-        }
-        self.made = dict.fromkeys(self.names, 0.0)
-        self.ended = self.diverged = 0
-        self.latest = ""
-
-    def note(self, digest: str, fraction: float, status: str | None) -> None:
-        self.made[digest] = fraction
-        self.latest = ""
-        if status:
-            self.ended += 1
-            self.diverged += status == "diverged"
-            self.latest = f"{self.names[digest]}: {status}"
-
-    def now(self) -> Progress:
-        done = self.runs - self.missing + self.ended
-        return Progress(self.runs, done, self.diverged, sum(self.made.values()) / self.missing, self.latest)
-
-
-# In the worker.
-
-Light = list[tuple[Recipe, int, str]]  # recipe, seed, digest
-
-
-def _light(group: Sequence[Planned]) -> Light:
-    return [(one.training.recipe, one.training.seed, one.digest) for one in group]
-
-
-def _share(data: Dataset, folder: Path) -> Path:
-    """Write a data set where the workers find it, once."""
-    path = folder / data.fingerprint
-    if not path.exists():
-        path.write_bytes(pickle.dumps(data, protocol=5))
-    return path
-
-
-@lru_cache(maxsize=1)
-def _shared(path: Path) -> Dataset:
-    data: Dataset = pickle.loads(path.read_bytes())
-    return data
-
-
-def _work(folder: Path, shared: Path, group: Light, report: Report) -> None:
-    """Train those of a group that are neither in the store nor claimed by another process."""
-    keep_compiled()
-    store = Store(folder)
-    digests, claims = {}, {}
-    for recipe, seed, digest in group:
-        if (claim := store.claim(digest)) is None:
-            continue
-        if digest in store:
-            claim.release()
-            continue
-        digests[Training(recipe, _shared(shared), seed)] = digest
-        claims[digest] = claim
-
-    def watch(progress: TrainingProgress) -> None:
-        made = min(1.0, progress.total / progress.length)  # added phases take longer
-        report((digests[progress.training], made, None))
-
-    if digests:
-        checkpoints = StoredCheckpoints(store)
-        for training, run in fit_all(list(digests), watch=watch, checkpoints=checkpoints):
-            digest = digests[training]
-            store.write(run)
-            checkpoints.drop(training)
-            claims.pop(digest).release()
-            report((digest, 1.0, run.status))
+def _at_rates(candidate: Candidate, rates: Sequence[float]) -> list[Candidate]:
+    if not rates or not isinstance(candidate, Recipe):
+        return [candidate]
+    return [candidate.replace(learning_rate=rate) for rate in rates]

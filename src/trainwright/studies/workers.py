@@ -1,8 +1,8 @@
 """Worker processes: one training per core, which is the fastest way found on CPU.
 
-Each worker has NPROC=1, set before JAX is imported, so a run's result does not depend on the machine's
-cores. A worker that dies costs the task it was at: that one is given out again, once. When the parent ends,
-however it ends, its workers find their line cut and end too.
+Each worker has NPROC=1 (and OMP_NUM_THREADS=1, for the baselines), set before JAX is imported, so a run's
+result does not depend on the machine's cores. A worker that dies costs the task it was at: that one is given
+out again, once. When the parent ends, however it ends, its workers find their line cut and end too.
 
 Messages are bytes of cloudpickle over a socket of their own, between a process and the one it started.
 """
@@ -14,10 +14,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle
 
@@ -33,31 +33,62 @@ class WorkerDied(TrainwrightError):
     exit_code = 1
 
 
+class Task(NamedTuple):
+    """A job for a worker, and the program that it needs compiled: any value that can be a key."""
+
+    program: Hashable
+    job: Job
+
+
 @dataclass
 class Worker:
-    """A process, the line to it, and the task it is at."""
+    """A process, the line to it, the task that it is at, and the programs that it has compiled."""
 
     process: subprocess.Popen[bytes]
     line: Connection
     task: int | None = None
+    programs: set[Hashable] = field(default_factory=set)
 
 
-def run_tasks(tasks: Sequence[Job], workers: int) -> Iterator[Any]:
-    """Run tasks in worker processes, and yield what they report as it comes.
+class Pool:
+    """Worker processes, started when there is work for them, until the pool is closed."""
 
-    A task is called in a worker with a function to report by. A `TrainwrightError` in a task is raised
-    here; so is any other exception, with the worker's trace. Raises `WorkerDied` if a task kills its worker
-    twice.
-    """
-    waiting = list(reversed(range(len(tasks))))
-    deaths = [0] * len(tasks)
-    pool = [_start() for _ in range(min(workers, len(tasks)))]
-    try:
-        for worker in pool:
-            _give(worker, tasks, waiting)
-        while busy := [worker for worker in pool if worker.task is not None]:
+    def __init__(self, workers: int) -> None:
+        self._most = workers
+        self._workers: list[Worker] = []
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, whatever they are at."""
+        for worker in self._workers:
+            worker.line.close()
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.wait()
+        self._workers = []
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Any]:
+        """Run tasks in the workers, and yield what they report as it comes.
+
+        A task's job is called in a worker with a function to report by. A worker is given tasks whose program
+        it has compiled, where there are any. A `TrainwrightError` in a job is raised here; so is any other
+        exception, with the worker's trace. Raises `WorkerDied` if a task kills its worker twice. The pool
+        runs nothing more after an error.
+        """
+        waiting = list(range(len(tasks)))
+        deaths = [0] * len(tasks)
+        while len(self._workers) < min(self._most, len(tasks)):
+            self._workers.append(_start())
+        for worker in self._workers:
+            self._give(worker, tasks, waiting)
+        while busy := [worker for worker in self._workers if worker.task is not None]:
             for line in wait([worker.line for worker in busy]):
-                worker = next(one for one in busy if one.line is line)
+                worker = next(worker for worker in busy if worker.line is line)
                 try:
                     kind, content = cloudpickle.loads(worker.line.recv_bytes())
                 except (EOFError, ConnectionError):
@@ -66,39 +97,41 @@ def run_tasks(tasks: Sequence[Job], workers: int) -> Iterator[Any]:
                     deaths[task] += 1
                     if deaths[task] > 1:
                         raise WorkerDied(_obituary(code)) from None
-                    waiting.append(task)
+                    waiting.insert(0, task)
                     worker.line.close()
-                    pool[pool.index(worker)] = worker = _start()
+                    self._workers[self._workers.index(worker)] = worker = _start()
                     kind, content = "done", None
                 if kind == "report":
                     yield content
                 elif kind == "error":
                     raise content
                 else:
-                    _give(worker, tasks, waiting)
-    finally:
-        for worker in pool:
-            worker.line.close()
-            worker.process.terminate()
-        for worker in pool:
-            worker.process.wait()
+                    self._give(worker, tasks, waiting)
+
+    def _give(self, worker: Worker, tasks: Sequence[Task], waiting: list[int]) -> None:
+        """The next task: of a program that the worker has compiled, else one that no worker has, else any."""
+        others = {program for other in self._workers if other is not worker for program in other.programs}
+
+        def cost(task: int) -> int:
+            program = tasks[task].program
+            return 0 if program in worker.programs else 1 if program not in others else 2
+
+        worker.task = min(waiting, key=cost, default=None)
+        if worker.task is not None:
+            waiting.remove(worker.task)
+            worker.programs.add(tasks[worker.task].program)
+            worker.line.send_bytes(cloudpickle.dumps(tasks[worker.task].job))
 
 
 def _start() -> Worker:
     ours, theirs = socket.socketpair()
     # The same import path: a module beside the user's script, say, is found by the worker too.
     path = os.pathsep.join(part or os.getcwd() for part in sys.path)
-    environment = os.environ | {"NPROC": "1", "PYTHONPATH": path}
+    environment = os.environ | {"NPROC": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     command = [sys.executable, "-m", "trainwright.studies.workers", str(theirs.fileno())]
     process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
     theirs.close()
     return Worker(process, Connection(ours.detach()))
-
-
-def _give(worker: Worker, tasks: Sequence[Job], waiting: list[int]) -> None:
-    worker.task = waiting.pop() if waiting else None
-    if worker.task is not None:
-        worker.line.send_bytes(cloudpickle.dumps(tasks[worker.task]))
 
 
 def _obituary(code: int) -> str:

@@ -1,0 +1,124 @@
+"""Baseline: the base of all learners that are no networks, and how one of them leaves a run.
+
+A study shows baselines beside its arms, so that its reader sees what the networks are worth. They see the
+same folds and the same prepared inputs as the networks. A baseline is deterministic: it has one run on each
+split of the data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainwright.base.config import Config
+from trainwright.base.environment import environment
+from trainwright.data.dataset import Dataset
+from trainwright.data.facts import facts
+from trainwright.data.targets import TaskName
+from trainwright.runs.run import Run
+
+Inputs = NDArray[np.float32]
+Targets = NDArray[np.int32] | NDArray[np.float32]
+Predict = Callable[[Inputs], NDArray[np.floating[Any]]]
+
+LEAST_PROBABILITY = 1e-6  # no class is impossible, or one example would make the log-loss infinite
+
+
+class Examples(NamedTuple):
+    """One split of the data: inputs (examples, features) and targets (examples,)."""
+
+    inputs: Inputs
+    targets: Targets
+
+
+class Baseline(Config):
+    """A learner that is no network, as a frozen value."""
+
+    def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
+        """Learn from the training split and return what predicts.
+
+        Inputs are as a network would get them. Targets are class numbers below `outputs`, or standardised
+        values. Predictions are log-probabilities (examples, outputs), or standardised values (examples, 1).
+        The validation split may choose a setting; the weights are learned without it.
+        """
+        raise NotImplementedError
+
+    def fit(self, data: Dataset) -> Run:
+        """The run of this baseline on a data set: predictions, time and environment; no weights, no curves.
+
+        >>> from trainwright.baselines import Linear
+        >>> from trainwright.data import load
+        >>> from trainwright.runs.score import score
+        >>> score(Linear().fit(load("digits")), "test").error < 0.1
+        True
+        """
+        start = time.perf_counter()
+        splits = data.splits
+        train, validation = (_examples(data, rows) for rows in (splits.train, splits.validation))
+        predict = self._certain(train, data) or self.learn(train, validation, data.task, data.outputs)
+        seconds = time.perf_counter() - start
+        test = predict(_examples(data, splits.test).inputs)
+        predictions = {
+            "validation": data.decode(predict(validation.inputs).astype(np.float32)),
+            "validation_targets": data.labels(splits.validation),
+            "validation_rows": splits.validation,
+            "test": data.decode(test.astype(np.float32)),
+            "test_targets": data.labels(splits.test),
+            "test_rows": splits.test,
+        }
+        if data.groups is not None:
+            predictions["test_groups"] = data.groups[splits.test]
+        return Run(
+            recipe=self.to_json(),
+            data=facts(data),
+            seed=0,
+            status="finished",
+            steps=0,
+            best_step=0,
+            parameters=0,
+            seconds=seconds,
+            memory_bytes=0,
+            environment=environment(),
+            history={},
+            predictions=predictions,
+            weights={},
+        )
+
+    def _certain(self, train: Examples, data: Dataset) -> Predict | None:
+        """What predicts the only class that training has examples of, if there is but one: a rare class may
+        be missing from a fold, and learners refuse such data."""
+        classes = np.unique(train.targets)
+        if data.task == "regression" or len(classes) > 1:
+            return None
+        return lambda inputs: log_probabilities(np.ones((len(inputs), 1)), classes, data.outputs)
+
+
+def log_probabilities(
+    probabilities: NDArray[np.floating[Any]], classes: NDArray[Any], outputs: int
+) -> NDArray[np.float64]:
+    """Logarithms of probabilities (examples, classes) as (examples, outputs).
+
+    `classes`: the number of each column's class. A class that training had no example of gets the least
+    probability.
+    """
+    complete = np.zeros((len(probabilities), outputs))
+    complete[:, classes.astype(int)] = probabilities
+    complete = np.maximum(complete, LEAST_PROBABILITY)
+    logarithms: NDArray[np.float64] = np.log(complete / complete.sum(axis=1, keepdims=True))
+    return logarithms
+
+
+def loss(predictions: NDArray[np.floating[Any]], targets: Targets, task: TaskName) -> float:
+    """The mean loss of predictions as `Baseline.learn` gives them: log-loss, or half the squared error."""
+    if task == "regression":
+        return float(np.mean((predictions[:, 0] - targets) ** 2) / 2)
+    return float(-np.mean(predictions[np.arange(len(targets)), targets.astype(int)]))
+
+
+def _examples(data: Dataset, rows: NDArray[np.int64]) -> Examples:
+    inputs, targets = data.standardized(rows)
+    return Examples(inputs.reshape(len(rows), -1), targets)

@@ -1,0 +1,169 @@
+"""Metrics: what is averaged over examples, from predictions that are stored. Lower is better in all.
+
+Every metric is a mean over examples, or a smooth function of such means. Either way each example has a
+contribution: its own loss, or, to first order, what the metric would be if all examples were like it (the
+delta method). The mean of the contributions is the metric, and their spread is its uncertainty, so that one
+estimator serves all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainwright.base.errors import SettingError
+from trainwright.runs.run import Run
+from trainwright.runs.score import score
+
+Array = NDArray[np.float64]
+Task = Literal["classification", "regression"]
+Unit = Literal["fraction", "target", "nats", "score"]
+Split = Literal["validation", "test"]
+RARE = 0.15  # where guessing errs less, the error rate hardly sees the other classes
+LEAST_PROBABILITY = 1e-15  # a probability of zero counts as this one in the log-loss
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a run's predictions are scored."""
+
+    name: str
+    """As on the command line."""
+    label: str
+    """As in a sentence."""
+    task: Task
+    unit: Unit
+    """What a value is: a fraction (shown in percent), in the target's unit, in nats, or a plain score."""
+    losses: Callable[[NDArray[Any], NDArray[Any]], Array]
+    """Predictions and targets -> each example's loss, (examples,)."""
+    pooling: Literal["mean", "classes", "root"] = "mean"
+    """The mean of the losses; the mean of the classes' means; or the root of the mean."""
+    counts: bool = False
+    """A loss is a whole example: right or wrong."""
+
+    def contributions(self, losses: Array, targets: NDArray[Any]) -> Array:
+        """What each example contributes, (examples,); their mean is the metric.
+
+        >>> METRICS["rmse"].contributions(np.array([9.0, 7.0, 11.0]), np.zeros(3)).mean()
+        np.float64(3.0)
+        """
+        if self.pooling == "root":
+            root = np.sqrt(losses.mean())
+            return (root + losses / root) / 2 if root else losses
+        if self.pooling == "classes":
+            classes, members = np.unique(targets, return_inverse=True)
+            sizes = np.bincount(members)
+            errors = np.bincount(members, losses) / sizes
+            weights = len(losses) / (len(classes) * sizes)
+            contributions: Array = errors.mean() + weights[members] * (losses - errors[members])
+            return contributions
+        return losses
+
+    def resolution(self, targets: NDArray[Any]) -> float:
+        """How much the metric changes at most when one example changes sides; 0 where losses are graded.
+
+        >>> METRICS["balanced_error"].resolution(np.array([0, 0, 0, 1, 1]))
+        0.25
+        """
+        if not self.counts:
+            return 0.0
+        sizes = np.unique(targets, return_counts=True)[1]
+        return float(1 / (len(sizes) * sizes.min())) if self.pooling == "classes" else 1 / len(targets)
+
+
+def _wrong(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    return np.asarray(np.argmax(predicted, axis=1) != targets, np.float64)
+
+
+def _surprise(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    said = np.maximum(predicted[np.arange(len(targets)), targets], np.log(LEAST_PROBABILITY))
+    return np.asarray(-said, np.float64)
+
+
+def _brier(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    misses = np.exp(predicted.astype(np.float64))
+    misses[np.arange(len(targets)), targets] -= 1
+    return np.asarray(np.square(misses).sum(axis=1))
+
+
+def _squared(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    return np.asarray(np.square(predicted.astype(np.float64) - targets))
+
+
+def _absolute(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    return np.asarray(np.abs(predicted.astype(np.float64) - targets))
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("error", "test error", "classification", "fraction", _wrong, counts=True),
+        Metric(
+            "balanced_error", "balanced test error", "classification", "fraction", _wrong, "classes", True
+        ),
+        Metric("log_loss", "test log-loss", "classification", "nats", _surprise),
+        Metric("brier", "test Brier score", "classification", "score", _brier),
+        Metric("rmse", "test RMSE", "regression", "target", _squared, "root"),
+        Metric("mae", "test mean absolute error", "regression", "target", _absolute),
+    )
+}
+
+
+def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric, str]:
+    """The metric of this name, or the one that suits these targets; and why, where it is not the usual.
+
+    The default is RMSE for regression and the error rate for classification; but the balanced error where
+    always guessing the commonest class would err in less than 15 %. Raises `SettingError` for a name that
+    the task does not have.
+
+    >>> metric, reason = choose(None, "classification", np.repeat([0, 1], [94, 6]))
+    >>> metric.name, reason
+    ('balanced_error', 'always guessing the commonest class would err in only 6.0 %')
+    """
+    names = [metric.name for metric in METRICS.values() if metric.task == task]
+    if name is not None:
+        if name not in names:
+            raise SettingError(f"metric={name!r} does not suit {task}: choose one of {', '.join(names)}")
+        return METRICS[name], ""
+    if task == "regression":
+        return METRICS["rmse"], ""
+    sizes = np.unique(targets, return_counts=True)[1]
+    guessing = 1 - sizes.max() / sizes.sum()
+    if 0 < guessing < RARE:
+        reason = f"always guessing the commonest class would err in only {100 * guessing:.1f} %"
+        return METRICS["balanced_error"], reason
+    return METRICS["error"], ""
+
+
+def targets(run: Run, split: Split) -> NDArray[Any]:
+    """The targets of a split."""
+    return np.asarray(run.predictions[f"{split}_targets"])
+
+
+def guess(run: Run, split: Split) -> NDArray[Any]:
+    """What the best guess that looks at no input predicts: the classes by their frequency in the split, or
+    the mean of the training targets."""
+    truth = targets(run, split)
+    if run.data["task"] == "regression":
+        mean = run.data["target"]["mean"] if "target" in run.data else np.mean(truth)
+        return np.full(len(truth), mean, np.float64)
+    with np.errstate(divide="ignore"):
+        classes = np.asarray(run.predictions[split]).shape[1]
+        frequencies = np.log(np.bincount(truth, minlength=classes) / len(truth))
+    return np.broadcast_to(frequencies, (len(truth), classes))
+
+
+def losses(run: Run, split: Split, metric: Metric) -> Array:
+    """Each example's loss, (examples,). A run that diverged and kept no weights has those of the guess that
+    looks at no input, see `runs.score.score`."""
+    predicted = guess(run, split) if score(run, split).guessed else np.asarray(run.predictions[split])
+    return metric.losses(predicted, targets(run, split))
+
+
+def measure(run: Run, split: Split, metric: Metric) -> float:
+    """A run's metric on a split."""
+    return float(metric.contributions(losses(run, split, metric), targets(run, split)).mean())

@@ -1,0 +1,140 @@
+"""Arms: a name and the candidates among which validation chooses.
+
+A strategy's own numbers are nuisances: the question is whether dropout helps, not whether dropout at 0.5
+does. So an arm may hold several candidates, `dropout(hidden_rate=0.1|0.2|0.5)` on the command line.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from trainwright import baselines, strategies
+from trainwright.base.errors import SettingError
+from trainwright.baseline import Baseline
+from trainwright.recipe import Recipe
+from trainwright.strategy import Strategy
+
+Candidate = Recipe | Baseline
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A name and its candidates: recipes, or baselines.
+
+    Raises `SettingError` for no candidates, one given twice, and recipes mixed with baselines.
+    """
+
+    name: str
+    candidates: tuple[Candidate, ...]
+
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise SettingError(f"arm {self.name!r} has no candidates: give at least one recipe")
+        for candidate in self.candidates:
+            if not isinstance(candidate, Recipe | Baseline):
+                raise SettingError(f"arm {self.name!r}: {candidate!r} is neither a recipe nor a baseline")
+        if len(set(self.candidates)) < len(self.candidates):
+            raise SettingError(f"arm {self.name!r} has the same candidate twice: drop one")
+        if len({isinstance(candidate, Baseline) for candidate in self.candidates}) > 1:
+            raise SettingError(f"arm {self.name!r} mixes recipes and baselines: make two arms of them")
+
+
+def as_arms(named: Mapping[str, Candidate | Sequence[Candidate]]) -> tuple[Arm, ...]:
+    """The arms of a mapping from names to a candidate or several."""
+    return tuple(
+        Arm(name, (given,) if isinstance(given, Recipe | Baseline) else tuple(given))
+        for name, given in named.items()
+    )
+
+
+def read_arms(base: Recipe, texts: Sequence[str]) -> dict[str, tuple[Recipe, ...]]:
+    """The base recipe as `plain`, and for each text an arm: the base with its strategies added.
+
+    A strategy takes the place of the base's strategy of the same name. An arm of one candidate is called what
+    was written; an arm of several is called by its strategies' names, unless two arms would be.
+
+    >>> for name, candidates in read_arms(Recipe(), ["l2", "dropout(hidden_rate=0.2|0.5)"]).items():
+    ...     print(name, [str(strategy) for recipe in candidates for strategy in recipe.strategies])
+    plain []
+    l2 ['l2']
+    dropout ['dropout(hidden_rate=0.2)', 'dropout']
+    """
+    families = {text.strip(): [strategies.read(one) for one in alternatives(text)] for text in texts}
+    names = {text: _name(text, family) for text, family in families.items()}
+    return {"plain": (base,)} | {
+        text if list(names.values()).count(names[text]) > 1 else names[text]: tuple(
+            base.adding(*chosen) for chosen in family
+        )
+        for text, family in families.items()
+    }
+
+
+def read_baselines(texts: Sequence[str]) -> dict[str, tuple[Baseline, ...]]:
+    """An arm for each text, such as `linear(penalty=0.1|1.0)`, called by the baseline's name.
+
+    Raises `SettingError` for a text that does not name one baseline.
+    """
+    arms: dict[str, tuple[Baseline, ...]] = {}
+    for text in texts:
+        read = [baselines.read(one) for one in alternatives(text)]
+        if any(len(one) != 1 for one in read):
+            raise SettingError(
+                f"baseline {text!r}: name one baseline, such as 'svm' or 'linear(penalty=0.1)'"
+            )
+        candidates = tuple(baseline for (baseline,) in read)
+        arms[candidates[0].name] = candidates
+    return arms
+
+
+def alternatives(text: str) -> list[str]:
+    """All that a text stands for: every combination of the alternatives in its settings.
+
+    Raises `SettingError` where `|` stands anywhere but between plain values.
+
+    >>> alternatives("dropout(0.2|0.5), l2(coefficient=1e-4|1e-3)")
+    ['dropout(0.2), l2(coefficient=0.0001)', 'dropout(0.2), l2(coefficient=0.001)',
+     'dropout(0.5), l2(coefficient=0.0001)', 'dropout(0.5), l2(coefficient=0.001)']
+    """
+    if "|" not in text:
+        return [text]
+    try:
+        calls = ast.parse(f"({text.strip()},)", mode="eval").body.elts  # type: ignore[attr-defined]
+    except SyntaxError:
+        return [text]  # what reads it says what is wrong
+    return [", ".join(parts) for parts in itertools.product(*(_spelled(call, text) for call in calls))]
+
+
+def _spelled(call: ast.expr, text: str) -> list[str]:
+    """One name with its settings, once for every combination of their alternatives."""
+    if isinstance(call, ast.Name):
+        return [call.id]
+    if not isinstance(call, ast.Call):
+        raise _misplaced(text)
+    given = [("", argument) for argument in call.args]
+    given += [(f"{keyword.arg}=" if keyword.arg else "**", keyword.value) for keyword in call.keywords]
+    choices = [[place + ast.unparse(value) for value in _values(node, text)] for place, node in given]
+    return [f"{ast.unparse(call.func)}({', '.join(chosen)})" for chosen in itertools.product(*choices)]
+
+
+def _values(node: ast.expr, text: str) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [*_values(node.left, text), *_values(node.right, text)]
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        raise _misplaced(text) from None
+    return [node]
+
+
+def _misplaced(text: str) -> SettingError:
+    return SettingError(
+        f"cannot read {text!r}: write alternatives as plain values of one setting with | between, "
+        "as in 'dropout(hidden_rate=0.1|0.2|0.5)'"
+    )
+
+
+def _name(text: str, family: Sequence[tuple[Strategy, ...]]) -> str:
+    return text if len(family) == 1 else ", ".join(strategy.name for strategy in family[0])

@@ -1,0 +1,161 @@
+"""Record: a study's plan and looks, as `study.json` in its folder.
+
+With the store beside it, a study can be compared again, resumed and extended from its folder alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from trainwright import baselines
+from trainwright.base import files, strict_json
+from trainwright.base.errors import DataError, StoreError
+from trainwright.comparison.results import Comparison
+from trainwright.data.loading import DataSpec
+from trainwright.recipe import Recipe
+from trainwright.studies.arms import Candidate, as_arms
+from trainwright.studies.study import Study, Watch
+from trainwright.studies.tuning import Tuning
+
+NAME = "study.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What `study.json` says."""
+
+    study: Study
+    """The plan: data, arms, seeds, tuning."""
+    store: Path
+    """Where its runs are."""
+    delta: float | None = None
+    """The smallest difference that matters; None for the default."""
+    level: float = 0.95
+    """The level of confidence."""
+    looks: tuple[int, ...] = ()
+    """With how many seeds its arms have been compared."""
+
+    def after(self, earlier: Record) -> Record:
+        """The record with an earlier one's looks, if that compared the same arms on the same data."""
+        same = _question(self.study) == _question(earlier.study)
+        return replace(self, looks=earlier.looks if same else ())
+
+    def compare(
+        self,
+        *,
+        metric: str | None = None,
+        command: str = "",
+        workers: int | None = None,
+        watch: Watch | None = None,
+    ) -> Comparison:
+        """`Study.compare` as the record has it, earlier looks paid for; by another metric, if given."""
+        return self.study.compare(
+            self.store,
+            metric=metric,
+            delta=self.delta,
+            level=self.level,
+            looks=self.looks,
+            command=command,
+            workers=workers,
+            watch=watch,
+        )
+
+    def looked(self) -> Record:
+        """The record once its comparison has been looked at."""
+        return replace(self, looks=tuple(sorted({*self.looks, len(self.study.verdict_seeds)})))
+
+    def save(self, folder: Path) -> None:
+        """Write `study.json` into the folder, whole or not at all.
+
+        Raises `StoreError` where it cannot be written. Data that was given as arrays is not in it: such a
+        study cannot be loaded again.
+        """
+        study = self.study
+        try:
+            data = study.data.to_json()
+        except DataError:
+            data = None
+        content = {
+            "format": files.FORMAT,
+            "data": data,
+            "arms": _to_json(study.arms),
+            "baselines": _to_json(study.baselines),
+            "seeds": study.seeds,
+            "rates": list(study.rates),
+            "reference": study.reference,
+            "folds": study.folds,
+            "tuning": asdict(study.tuning) if study.tuning else None,
+            "store": os.path.relpath(self.store, folder),
+            "metric": study.metric,
+            "delta": self.delta,
+            "level": self.level,
+            "looks": list(self.looks),
+        }
+        with files.explained(folder):
+            files.replace_file(folder / NAME, strict_json.dumps(content).encode() + b"\n", folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Record:
+        """Read a study's folder.
+
+        Raises `StoreError` for a folder without a readable `study.json` and for a study of arrays, and
+        `SettingError` for a strategy that is not here (import a class of your own first).
+        """
+        path = folder / NAME
+        try:
+            stored = strict_json.loads(path.read_bytes())
+        except OSError as problem:
+            raise StoreError(f"{path} cannot be read: {problem.strerror}; name a study's folder") from None
+        except ValueError:
+            raise StoreError(
+                f"{path} is damaged: delete it and repeat the study; its runs stay valid"
+            ) from None
+        try:
+            files.refuse_newer(stored["format"], folder)
+            if stored["data"] is None:
+                raise StoreError(f"{path}: the study's data was given as arrays, which it does not hold")
+            study = Study(
+                DataSpec.from_json(stored["data"]),
+                _from_json(stored["arms"]),
+                seeds=stored["seeds"],
+                rates=tuple(stored["rates"]),
+                metric=stored["metric"],
+                reference=stored["reference"],
+                tuning=stored["tuning"] and TypeAdapter(Tuning).validate_python(stored["tuning"]),
+                baselines=_from_json(stored["baselines"]),
+                folds=stored["folds"],
+            )
+            return cls(
+                study,
+                folder / stored["store"],
+                delta=stored["delta"],
+                level=stored["level"],
+                looks=tuple(stored["looks"]),
+            )
+        except (KeyError, TypeError, ValidationError):
+            raise StoreError(f"{path} is not a study of this version: repeat the study") from None
+
+
+def _question(study: Study) -> Any:
+    """What a study asks: its arms, on its data. Looks at this are paid for."""
+    return as_arms(study.arms), study.reference, study.folds, study.dataset().fingerprint
+
+
+def _to_json(named: Mapping[str, Any]) -> dict[str, Any]:
+    return {arm.name: [candidate.to_json() for candidate in arm.candidates] for arm in as_arms(named)}
+
+
+def _from_json(stored: Mapping[str, Any]) -> dict[str, tuple[Candidate, ...]]:
+    return {name: tuple(map(_candidate, candidates)) for name, candidates in stored.items()}
+
+
+def _candidate(stored: dict[str, Any]) -> Candidate:
+    if stored["name"] == Recipe.name:
+        return Recipe.from_json(stored)
+    return baselines.find(stored["name"]).from_json(stored)

@@ -1,0 +1,113 @@
+"""Stages: how a study's procedures are carried out by trainings in a store, and what they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from trainwright.comparison import metrics
+from trainwright.comparison.compare import ArmRuns, Setting
+from trainwright.comparison.metrics import Metric
+from trainwright.recipe import Recipe
+from trainwright.runs.run import Run
+from trainwright.runs.score import score
+from trainwright.runs.store import Store
+from trainwright.studies.arms import Candidate
+from trainwright.studies.executor import Rounds, trained
+from trainwright.studies.plan import Planned
+from trainwright.studies.tuning import Choice, Length, Outcome, Procedure, Trial
+
+Result = TypeVar("Result")
+
+
+class Tuned(NamedTuple):
+    """What tuning decided: the length of all trainings, and each arm's candidate."""
+
+    length: Length
+    choices: dict[str, Choice]
+
+
+class StudyRuns(NamedTuple):
+    """What a study left: each arm's runs by learning rate, the baselines', and what tuning decided."""
+
+    arms: list[ArmRuns]
+    baselines: list[ArmRuns]
+    tuned: Tuned | None
+
+
+def tuned_by(
+    procedure: Procedure[Result], store: Store, training: Callable[[Trial], Planned], metric: Metric
+) -> Rounds[Result]:
+    """What a procedure comes to when its trials are trained and judged by a metric on validation."""
+    outcomes: dict[Trial, Outcome] = {}
+    ask = next(procedure)
+    while True:
+        new = [trial for trial in ask if trial not in outcomes]
+        runs = yield from trained(store, [training(trial) for trial in new])
+        outcomes |= {trial: outcome(run, metric) for trial, run in zip(new, runs, strict=True)}
+        try:
+            ask = procedure.send(outcomes)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def outcome(run: Run, metric: Metric) -> Outcome:
+    """How a run did on validation. One that diverged, and kept no weights from before, has no error."""
+    found = score(run, "validation")
+    curve = tuple(float(error) for error in run.history.get("validation_error", ()))
+    return Outcome(metrics.measure(run, "validation", metric), found.loss, found.guessed, curve)
+
+
+def by_arm(plan: Sequence[Planned], runs: Sequence[Run], tuned: Tuned | None) -> dict[str, ArmRuns]:
+    """Every arm's runs by learning rate (0 for a baseline), and what its candidates did in tuning."""
+    found: dict[str, dict[float, list[Run]]] = {}
+    for one, run in zip(plan, runs, strict=True):
+        found.setdefault(one.arm, {}).setdefault(_rate(one.candidate), []).append(run)
+    return {
+        name: ArmRuns(
+            name,
+            {rate: tuple(runs) for rate, runs in rates.items()},
+            _settings(tuned.choices[name]) if tuned else (),
+        )
+        for name, rates in found.items()
+    }
+
+
+def cautions(tuned: Tuned) -> Iterator[str]:
+    """What tuning found that a reader should know."""
+    if not tuned.length.enough:
+        yield (
+            "the reference still improves in the last quarter of its training: strategies that only learn "
+            "faster may look better than they are; train longer (--epochs, or --budget full)"
+        )
+    late = [name for name, choice in tuned.choices.items() if choice.improving]
+    if late and tuned.length.enough:
+        yield f"{', '.join(late)}: still improving in the last quarter of training, and may gain by more epochs"
+
+
+def _settings(choice: Choice) -> tuple[Setting, ...]:
+    several = len({_without_rate(tried.candidate) for tried in choice.tried}) > 1
+    return tuple(
+        Setting(
+            _rate(tried.candidate),
+            tried.error,
+            tried.diverged,
+            _strategies(tried.candidate) if several else "",
+        )
+        for tried in choice.tried
+    )
+
+
+def _rate(candidate: Candidate) -> float:
+    return candidate.learning_rate if isinstance(candidate, Recipe) else 0.0
+
+
+def _without_rate(candidate: Candidate) -> Candidate:
+    return candidate.replace(learning_rate=1.0) if isinstance(candidate, Recipe) else candidate
+
+
+def _strategies(candidate: Candidate) -> str:
+    if not isinstance(candidate, Recipe):
+        return str(candidate)
+    return ", ".join(map(str, candidate.strategies))

@@ -1,0 +1,329 @@
+"""Tuning: which of its candidates speaks for an arm, at which learning rate, and how long all train.
+
+Every arm, the reference included, may use the same number of trainings and is tuned by the same rule:
+
+1. Each candidate is trained at three learning rates, a factor of about 3 apart.
+2. While the best rate is the smallest or the largest tried, the grid is widened.
+3. The better half of the settings, and the rates between the best one and its neighbours, are trained on
+   twice as many seeds, and so on until the trainings are used up (successive halving, Karnin et al. 2013).
+   Settings are compared on the same seeds and splits.
+
+Before that the reference decides how long all train: the length is doubled while the reference still improves
+in the last quarter, so that no strategy is praised for learning faster in a training that is too short.
+
+A procedure is a generator: it yields the trainings that it needs and is sent their outcomes, and in the end
+returns its choice. It depends on nothing else; so it can be interrupted, and begun again from stored runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from trainwright.base.errors import SettingError
+from trainwright.baseline import Baseline
+from trainwright.recipe import Recipe
+from trainwright.studies.arms import Arm, Candidate
+
+Result = TypeVar("Result")
+
+RUNGS = 4  # of the ladder of learning rates, per factor of 10: 1, 1.8, 3.2, 5.6, 10
+COARSE = 2  # rungs between the first rates tried
+SMALL_GAIN = 0.02  # of the error
+LOWEST, HIGHEST = -5 * RUNGS, 1 * RUNGS  # 1e-5 and 10
+
+
+class Trial(NamedTuple):
+    """A training that a procedure needs: of a candidate, on the tuning's split and seed of this number."""
+
+    candidate: Candidate
+    number: int
+
+
+class Outcome(NamedTuple):
+    """How a trial did on validation."""
+
+    error: float
+    loss: float
+    diverged: bool = False
+    curve: tuple[float, ...] = ()
+    """The validation error at each evaluation."""
+
+
+Outcomes = Mapping[Trial, Outcome]
+Procedure = Generator[list[Trial], Outcomes, Result]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How much is spent on choosing.
+
+    Raises `SettingError` for numbers below one.
+    """
+
+    trainings: int = 24
+    """The most trainings for each arm, at the length that is decided for all; more, for every
+    arm, where one has very many candidates: see `allowance`."""
+    first: int = 2
+    """Trainings of each setting before the worse half is dropped."""
+    longest: int = 4
+    """How many times the recipes' own length all may be lengthened to; 1 keeps it."""
+    rates: tuple[float, ...] = ()
+    """The only learning rates to try; if none, the grid starts at the reference's best and widens itself."""
+
+    def __post_init__(self) -> None:
+        for name in ("trainings", "first", "longest"):
+            if (number := getattr(self, name)) < 1:
+                raise SettingError(f"tuning: {name} = {number} is not allowed: give a whole number in [1, ∞)")
+        if list(self.rates) != sorted(set(self.rates)) or any(rate <= 0 for rate in self.rates):
+            raise SettingError(f"tuning: rates = {self.rates}: give positive rates in ascending order")
+
+
+class Setting(NamedTuple):
+    """A setting that was tried: a candidate at a learning rate, and its means on validation."""
+
+    candidate: Candidate
+    error: float
+    loss: float
+    trainings: int
+    diverged: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The candidate that speaks for an arm, at its learning rate and length, and all that were tried."""
+
+    candidate: Candidate
+    tried: tuple[Setting, ...]
+    """In the order in which they were dropped, the chosen one first."""
+    at_edge: bool
+    """Whether the chosen learning rate is the smallest or the largest that its candidate was tried at."""
+    improving: bool
+    """Whether validation still improves in the last quarter of the training."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long all arms train, as the reference decides."""
+
+    factor: int
+    """What multiplies the recipes' own length."""
+    start: float
+    """The reference's best learning rate among those tried, around which every arm's grid begins."""
+    enough: bool
+    """Whether the reference has stopped improving before the last quarter."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The learning rates that may be tried, by rung: rungs are a factor of 10^(1/4) apart, or given."""
+
+    rates: tuple[float, ...] = ()
+    """The only rates to try, in ascending order; if none, 1e-5 to 10."""
+
+    def rate(self, rung: int) -> float:
+        """The learning rate of a rung, in two digits: 0.1, 0.18, 0.32, 0.56, 1 ..."""
+        return self.rates[rung] if self.rates else float(f"{10 ** (rung / RUNGS):.2g}")
+
+    def begin(self, start: float) -> list[int]:
+        """The rungs of the first grid: around a learning rate, or all that are given."""
+        if self.rates:
+            return list(range(len(self.rates)))
+        middle = round(RUNGS * math.log10(start))
+        return [rung for rung in (middle - COARSE, middle, middle + COARSE) if LOWEST <= rung <= HIGHEST]
+
+    def beyond(self, rung: int, tried: set[int]) -> list[int]:
+        """The next two coarse rungs outside the grid, where this rung is at its edge."""
+        steps = [COARSE, 2 * COARSE] if rung == max(tried) else []
+        steps += [-COARSE, -2 * COARSE] if rung == min(tried) else []
+        return self._new([rung + step for step in steps], tried)
+
+    def between(self, rung: int, tried: set[int]) -> list[int]:
+        """The rungs next to this one that have not been tried."""
+        return self._new([rung - 1, rung + 1], tried)
+
+    def _new(self, rungs: list[int], tried: set[int]) -> list[int]:
+        if self.rates:
+            return []
+        return [rung for rung in rungs if LOWEST <= rung <= HIGHEST and rung not in tried]
+
+
+class Point(NamedTuple):
+    """A candidate at a rung of the ladder; a baseline has no learning rate."""
+
+    origin: Candidate
+    rung: int
+    candidate: Candidate
+    """The candidate at that learning rate."""
+
+
+def choose(
+    arms: Sequence[Arm], reference: Arm, tuning: Tuning, splits: int
+) -> Procedure[tuple[Length, dict[str, Choice]]]:
+    """Decide the length of all trainings, then tune every arm. `splits`: how many the tuning alternates."""
+    length = yield from settle_length(reference, tuning)
+    arms = [Arm(arm.name, tuple(lengthened(one, length.factor) for one in arm.candidates)) for arm in arms]
+    most = allowance(arms, tuning)
+    choices = yield from side_by_side(
+        {arm.name: tune(arm, tuning, length.start, most, splits) for arm in arms}
+    )
+    return length, choices
+
+
+def allowance(arms: Sequence[Arm], tuning: Tuning) -> int:
+    """The most trainings of each arm: what was asked for, or twice the first grid of the largest arm."""
+    return max(tuning.trainings, *(2 * _grid_size(arm, tuning) for arm in arms))
+
+
+def settle_length(reference: Arm, tuning: Tuning) -> Procedure[Length]:
+    """Double the length while the reference still improves in the last quarter."""
+    factor, start = 1, _own_rate(reference)
+    while True:
+        arm = Arm(reference.name, tuple(lengthened(one, factor) for one in reference.candidates))
+        choice = yield from tune(arm, tuning, start, 2 * _grid_size(arm, tuning))
+        if isinstance(choice.candidate, Recipe):
+            start = choice.candidate.learning_rate
+        if not choice.improving or 2 * factor > tuning.longest:
+            return Length(factor, start, not choice.improving)
+        factor *= 2
+
+
+def tune(
+    arm: Arm, tuning: Tuning, start: float, allowance: int, splits: int | None = None
+) -> Procedure[Choice]:
+    """Choose an arm's candidate and learning rate, with at most so many trainings; see the module."""
+    ladder = Ladder(tuning.rates)
+    settings = [point for one in arm.candidates for point in _points(one, ladder, ladder.begin(start))]
+    tried = list(settings)
+    most = splits if splits and isinstance(arm.candidates[0], Baseline) else allowance  # see Baseline
+    trainings = min(tuning.first, most)
+    ask = _trials(settings, trainings)
+    asked = set(ask)
+    while True:
+        outcomes = yield ask
+        settings.sort(key=lambda point: _rank(point, range(trainings), outcomes))
+        best, left = settings[0], allowance - len(asked)
+        rungs = {point.rung for point in tried if point.origin == best.origin}
+        outside = _points(best.origin, ladder, ladder.beyond(best.rung, rungs))
+        inside = _points(best.origin, ladder, ladder.between(best.rung, rungs))
+        half = settings[: max(2, math.ceil(len(settings) / 2))]
+        plans = [(settings + outside, trainings)] if outside else [(half + inside, 2 * trainings)]
+        plans += [(half, trainings + min(trainings, left // len(half)))]
+        plans += [(half[:2], trainings + min(trainings, left // 2))]
+        for field, number in plans:
+            ask = [trial for trial in _trials(field, min(number, most)) if trial not in asked]
+            if ask and len(ask) <= left and len(field) > 1:
+                break
+        else:
+            return _choice(settings, tried, outcomes, asked, ladder)
+        tried += [point for point in field if point not in tried]
+        settings, trainings = field, min(number, most)
+        asked.update(ask)
+
+
+def side_by_side(procedures: Mapping[str, Procedure[Result]]) -> Procedure[dict[str, Result]]:
+    """Several procedures at once; each is sent the outcomes when all that are asked for are known."""
+    results: dict[str, Result] = {}
+    asks: dict[str, list[Trial]] = {}
+
+    def advance(name: str, outcomes: Outcomes | None) -> None:
+        try:
+            asks[name] = procedures[name].send(outcomes)  # type: ignore[arg-type]  # None begins it
+        except StopIteration as end:
+            asks.pop(name, None)
+            results[name] = end.value
+
+    for name in procedures:
+        advance(name, None)
+    while asks:
+        outcomes = yield list(dict.fromkeys(trial for ask in asks.values() for trial in ask))
+        for name in list(asks):
+            advance(name, outcomes)
+    return {name: results[name] for name in procedures}
+
+
+def lengthened(candidate: Candidate, factor: int) -> Candidate:
+    """A recipe so many times as long; a baseline as it is."""
+    if not isinstance(candidate, Recipe) or factor == 1:
+        return candidate
+    if candidate.steps is not None:
+        return candidate.replace(steps=factor * candidate.steps)
+    return candidate.replace(epochs=factor * candidate.epochs)
+
+
+def still_improves(curves: Sequence[Sequence[float]]) -> bool:
+    """Whether the mean curve's best value lies in its last quarter, more than a fiftieth below any before:
+    less is no reason to train twice as long.
+
+    >>> still_improves([[8, 4, 3, 2]]), still_improves([[8, 4, 2, 2.1]])
+    (True, False)
+    """
+    if not curves or len({len(curve) for curve in curves}) > 1 or len(curves[0]) < 4:
+        return False  # a training that diverged or stopped by itself needs no more steps
+    mean = np.mean(curves, axis=0)
+    last = math.ceil(0.75 * len(mean))
+    return bool(mean[last:].min() < (1 - SMALL_GAIN) * mean[:last].min())
+
+
+def _points(candidate: Candidate, ladder: Ladder, rungs: Sequence[int]) -> list[Point]:
+    if not isinstance(candidate, Recipe):
+        return [Point(candidate, 0, candidate)] if rungs else []
+    return [Point(candidate, rung, candidate.replace(learning_rate=ladder.rate(rung))) for rung in rungs]
+
+
+def _trials(points: Sequence[Point], trainings: int) -> list[Trial]:
+    return [Trial(point.candidate, number) for number in range(trainings) for point in points]
+
+
+def _rank(point: Point, numbers: Sequence[int], outcomes: Outcomes) -> tuple[float, float, float]:
+    """By mean error, then mean loss, then the smaller rate. A setting that diverged once comes last."""
+    found = [outcomes[Trial(point.candidate, number)] for number in numbers]
+    error = fmean(math.inf if one.diverged else one.error for one in found)
+    loss = fmean(math.inf if one.diverged else one.loss for one in found)
+    # Equal means must tie although they were summed from other numbers: 12 digits are the same.
+    return float(f"{error:.12g}"), float(f"{loss:.12g}"), point.rung
+
+
+def _choice(
+    settings: Sequence[Point], tried: Sequence[Point], outcomes: Outcomes, asked: set[Trial], ladder: Ladder
+) -> Choice:
+    best = settings[0]
+    numbers = {point: [n for n in range(len(asked)) if Trial(point.candidate, n) in asked] for point in tried}
+    order = sorted(tried, key=lambda point: (-len(numbers[point]), _rank(point, numbers[point], outcomes)))
+    order.sort(key=lambda point: point != best)
+    rungs = [point.rung for point in tried if point.origin == best.origin]
+    curves = [outcomes[Trial(best.candidate, number)].curve for number in numbers[best]]
+    return Choice(
+        candidate=best.candidate,
+        tried=tuple(
+            _setting(point, [outcomes[Trial(point.candidate, n)] for n in numbers[point]]) for point in order
+        ),
+        at_edge=len(rungs) > 1 and best.rung in (min(rungs), max(rungs)),
+        improving=still_improves(curves),
+    )
+
+
+def _setting(point: Point, found: Sequence[Outcome]) -> Setting:
+    return Setting(
+        point.candidate,
+        fmean(one.error for one in found),
+        fmean(one.loss for one in found),
+        len(found),
+        sum(one.diverged for one in found),
+    )
+
+
+def _grid_size(arm: Arm, tuning: Tuning) -> int:
+    """Trainings of an arm's first grid."""
+    rates = len(Ladder(tuning.rates).begin(1.0)) if isinstance(arm.candidates[0], Recipe) else 1
+    return tuning.first * rates * len(arm.candidates)
+
+
+def _own_rate(arm: Arm) -> float:
+    first = arm.candidates[0]
+    return first.learning_rate if isinstance(first, Recipe) else 1.0
