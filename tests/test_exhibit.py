@@ -25,6 +25,14 @@ def test_images_are_the_set_s_own() -> None:
     np.testing.assert_array_equal(few.targets[few.splits.test], digits.targets[test])
 
 
+def test_images_leave_classes_out() -> None:
+    few = images("digits", without=(3, 8)).load()
+    assert few.classes == tuple("01245679")
+    digits = load("digits")
+    kept = ~np.isin(digits.targets[digits.splits.test], (3, 8))
+    np.testing.assert_array_equal(few.inputs[few.splits.test], digits.inputs[digits.splits.test][kept])
+
+
 def test_each_seed_draws_its_own_training_images_and_is_judged_by_the_same() -> None:
     study = Study(images("digits", train=100), {"plain": recipe()}, seeds=3)
     drawn = [study.dataset(seed) for seed in range(3)]
@@ -64,3 +72,10 @@ def test_shares_are_of_the_whole() -> None:
     panels.shares(axes, {"a": np.array([0.5, 1.5, 1.5, 9.0])}, np.array([0.0, 1.0, 2.0]), (panels.BLUE,))
     [steps] = axes.patches
     assert steps.get_data().values.tolist() == [25.0, 50.0]
+
+
+def test_pictures_stand_over_their_names() -> None:
+    figure = Figure()
+    panels.pictures(figure, {"a": np.zeros((2, 2)), "b": np.ones((2, 2))})
+    assert [axes.get_xlabel() for axes in figure.axes] == ["a", "b"]
+    assert [axes.images[0].get_array().mean() for axes in figure.axes] == [0, 1]

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
@@ -42,6 +43,7 @@ __all__ = [
     "curves",
     "framed",
     "level",
+    "pictures",
     "points",
     "shares",
 ]
@@ -145,6 +147,17 @@ def level(axes: Axes, value: float, label: str = "", *, color: str = GREY, ls: s
     """A horizontal line to compare with; one that has a label is named in the legend."""
     axes.axhline(value, color=color, ls=ls, lw=1.2, label=label or None, zorder=1)
     framed(axes)
+
+
+def pictures(figure: Figure | SubFigure, images: Mapping[str, NDArray[Any]], **look: Any) -> None:
+    """Pictures side by side, dark where they are large, each over its name; `look` is for `imshow`."""
+    look = {"cmap": "gray_r", "vmin": 0, "vmax": 1} | look
+    panels = figure.subplots(1, len(images), squeeze=False)[0]
+    for axes, (name, image) in zip(panels, images.items(), strict=True):
+        axes.imshow(image, **look)
+        axes.set_xlabel(name, fontsize=9)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
 
 
 def framed(axes: Axes, **words: Unpack[Words]) -> None:

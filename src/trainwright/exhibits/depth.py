@@ -4,54 +4,75 @@ Goodfellow, Bengio & Courville 2016, section 6.4.1, show with the street numbers
 that a network reads numbers better the deeper it is (figure 6.6), and that this is not for having more
 weights: making a shallow network wider helps little, and soon not at all (figure 6.7).
 
-Here a number is a picture of two of MNIST's digits, side by side, each at a height of its own and the pair at
-a place of its own; the network has to read the whole number, one class of a hundred. That takes two kinds of
-work, to find the digits and to know them, and a single layer of features has to do both at once. Networks of
-equal width and growing depth get the same number of steps, and the same choice of learning rates, of which
-each takes what serves it best on validation. The control: a single hidden layer with as many weights as the
-deeper networks have.
-
-Two things would pass for depth and are kept out. A single layer wants larger steps than a stack of them: at a
-rate that suits the stack it is only slow. And a training stopped early shows who learns faster, not who reads
-better, so training lasts until most of the training numbers are known by heart; the table gives the training
-loss, and the quick version has few training numbers to get there.
+Here a number is a picture of two of MNIST's digits, each at a height of its own and the pair at a place of
+its own; the network reads the whole number, one class of a hundred. The control is a single hidden layer with
+as many weights. Each network has the learning rate that is best for it on validation, since a single layer
+wants larger steps; and training lasts until most of the training numbers are known by heart, since a training
+stopped early shows who learns faster.
 
 Deviations: the book's networks are convolutional, of 3 to 11 layers, and read up to five digits with an
-output for each; these are fully connected, of 1 to 4 layers (6 in the full version). The book gives no
-numbers, only curves, so what is held against it is their shape. Training numbers are made of MNIST's
-training digits, test numbers of its test digits.
+output for each; these are fully connected. The book gives only curves, so their shape is compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base.config import config
-from trainwright.comparison import paired
-from trainwright.comparison.compare import ArmResult, Comparison
+from trainwright.comparison.compare import ArmResult, Comparison, compare
 from trainwright.data import DataSpec, load
 from trainwright.data.pixels import halved
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, Measurements, cautions, tabulated
+from trainwright.exhibit.panels import BLUE, VERMILLION, along, pictures
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.report.figures import BLUE, VERMILLION
 from trainwright.strategies.adam import Adam
 from trainwright.strategies.rate_schedule import RateSchedule
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 
 BOOK = "Goodfellow et al. 2016, "
+LOOKS = {"more layers": {"color": VERMILLION}, "one layer, more units": {"color": BLUE, "marker": "s"}}
 Images = NDArray[np.float32]
+
+
+class Scale(NamedTuple):
+    """How large everything is."""
+
+    halved: bool
+    """Whether digits have 14×14 pixels."""
+    numbers: tuple[int, int]
+    """Training (with validation) and test numbers."""
+    width: int
+    depths: tuple[int, ...]
+    controlled: tuple[int, ...]
+    """The depths that have a single layer of as many weights beside them."""
+    rates: tuple[float, ...]
+    steps: int
+    seeds: int
+    chosen: str = ""
+    """What each claim begins with where this size was chosen to show them."""
+
+
+SCALES: dict[Budget, Scale] = {
+    "quick": Scale(
+        halved=True, numbers=(8000, 4000), width=128, depths=(1, 2, 3, 4), controlled=(4,),
+        rates=(0.001, 0.003, 0.01, 0.03), steps=1500, seeds=3, chosen="at the size chosen for it: ",
+    ),
+    "full": Scale(
+        halved=False, numbers=(30_000, 5000), width=256, depths=(1, 2, 3, 4, 6), controlled=(2, 3, 4, 6),
+        rates=(0.0003, 0.001, 0.003, 0.01), steps=8000, seeds=5,
+    ),
+}  # fmt: skip
 
 
 def numbers(
@@ -81,54 +102,43 @@ def same_size(network: Mlp, inputs: int, outputs: int) -> Mlp:
     return Mlp((round((parameters - outputs) / (inputs + 1 + outputs)),))
 
 
-def study_of(budget: Budget) -> Study:
-    """Growing depth at one width, and single layers of the same numbers of weights."""
-    quick = budget == "quick"
-    mnist = load("mnist")
-    rng = np.random.default_rng(0)
-    old = np.concatenate([mnist.splits.train, mnist.splits.validation])
-    parts = ((old, 8000 if quick else 30_000), (mnist.splits.test, 4000 if quick else 5000))
-    arrays: list[NDArray[Any]] = []
-    for rows, count in parts:
-        images = halved(mnist.inputs[rows]) if quick else mnist.inputs[rows]
-        arrays += numbers(images, mnist.targets[rows], count, rng)
-    base = Recipe(
-        strategies=(Adam(), RateSchedule()),
-        batch_size=64,
-        steps=1500 if quick else 8000,
-        evaluate_every=500,
-    )
-    width, depths = (128, (1, 2, 3, 4)) if quick else (256, (1, 2, 3, 4, 6))
-    deep = [Mlp((width,) * depth) for depth in depths]
-    wide = [same_size(network, arrays[0][0].size, 100) for network in (deep[-1:] if quick else deep[1:])]
-    arms = {name(network): base.replace(network=network) for network in (*deep, *wide)}
-    rates = (0.001, 0.003, 0.01, 0.03) if quick else (0.0003, 0.001, 0.003, 0.01)
-    return Study(
-        DataSpec(arrays, task="classification"), arms, seeds=3 if quick else 5, rates=rates, folds=False
-    )
-
-
 def name(network: Mlp) -> str:
     """Such as `2×256`."""
     return f"{len(network.hidden)}×{network.hidden[0]}"
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What the trainings gave: all networks, the first of which has a single layer."""
+def study(s: Scale) -> Study:
+    """Growing depth at one width, and single layers of the same numbers of weights."""
+    mnist, rng, arrays = load("mnist"), np.random.default_rng(0), list[NDArray[Any]]()
+    old = np.concatenate([mnist.splits.train, mnist.splits.validation])
+    for rows, count in zip((old, mnist.splits.test), s.numbers, strict=True):
+        images = halved(mnist.inputs[rows]) if s.halved else mnist.inputs[rows]
+        arrays += numbers(images, mnist.targets[rows], count, rng)
+    networks = {depth: Mlp((s.width,) * depth) for depth in s.depths}
+    wide = [same_size(networks[depth], arrays[0][0].size, 100) for depth in s.controlled]
+    base = Recipe(strategies=(Adam(), RateSchedule()), batch_size=64, steps=s.steps, evaluate_every=500)
+    arms = {name(network): base.replace(network=network) for network in (*networks.values(), *wide)}
+    return Study(DataSpec(arrays, task="classification"), arms, s.seeds, s.rates)
 
-    comparison: Comparison
 
-    @property
-    def deep(self) -> list[ArmResult]:
-        """One width, by depth, from a single layer on."""
-        first, *rest = self.comparison.arms
-        return [first, *(arm for arm in rest if layers(arm) > 1)]
+class Seen(NamedTuple):
+    """What the trainings gave."""
 
-    @property
-    def wide(self) -> list[ArmResult]:
-        """Single layers, by width; the first is the first of `deep`."""
-        return [arm for arm in self.comparison.arms if layers(arm) == 1]
+    over: dict[str, Comparison]
+    """All networks compared, by the one that they are compared with."""
+    deep: list[ArmResult]
+    """One width, by depth, from a single layer on."""
+    wide: list[ArmResult]
+    """Single layers, by width; the first is that of `deep`."""
+
+    def gain(self, arm: ArmResult, other: ArmResult) -> Measured:
+        """What an arm takes off another's test error."""
+        return self.over[other.name].gain(arm.name)
+
+    def errors(self, arms: Iterable[ArmResult], place: Callable[[ArmResult], Any]) -> Measurements:
+        """Test errors, by a function of the arm."""
+        comparison = next(iter(self.over.values()))
+        return Measurements({place(arm): comparison.error_of(arm.name) for arm in arms})
 
 
 def layers(arm: ArmResult) -> int:
@@ -136,144 +146,106 @@ def layers(arm: ArmResult) -> int:
     return len(arm.recipe["network"]["hidden"])
 
 
-def measure(study: Study, folder: Path) -> Measured:
-    """Train what the store in `folder` has not, and compare."""
-    return Measured(study.compare(folder))
+def see(over: dict[str, Comparison]) -> Seen:
+    """The comparisons with each network, with the networks told apart."""
+    arms = next(iter(over.values())).arms
+    wide = [arm for arm in arms if layers(arm) == 1]
+    return Seen(over, [wide[0], *(arm for arm in arms if layers(arm) > 1)], wide)
 
 
 @config
 class Depth(Exhibit):
-    """Accuracy on two-digit numbers along depth, and along the number of weights."""
+    """Test error on two-digit numbers along depth, and along the number of weights."""
 
     title = "Depth: what more layers do that more weights do not"
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        study = study_of(budget)
-        measured = measure(study, store)
-        data, recipe = study.dataset(), next(iter(study.arms.values()))
-        note = (
-            f"{len(data.splits.train):,} training and {len(data.splits.test):,} test numbers of "
-            f"{data.shape[0]}×{data.shape[1]} pixels; Adam, {recipe.steps:,} steps of batch "
-            f"{recipe.batch_size}, {study.seeds} seeds; each network at the learning rate that is best on "
-            f"validation, of {', '.join(f'{rate:g}' for rate in study.rates)}."
-        )
-        scaled = (
-            "Scaled down: few numbers, digits of 14×14 pixels, layers of 128 units, up to 4 of them.",
-            "This size was chosen among others for showing the claims. The intervals leave that choice out "
-            "and are narrower than their name says: a demonstration, not a confirmation.",
-        )
-        return ExhibitResult(
-            self.name,
-            self.title,
-            draw(measured, data.inputs[data.splits.test[:4]]),
-            {"Networks, layers × units": table(measured)},
-            claims(measured, chosen=budget == "quick"),
-            (note, *scaled * (budget == "quick"), *cautions(measured.comparison)),
-        )
+        s = SCALES[budget]
+        trained = study(s)
+        runs, data = trained.run(store), trained.dataset(0)
+        seen = see({arm: compare(runs, reference=arm) for arm in trained.arms})
+        claims = (beats_one_layer(seen), rises(seen), not_for_weights(seen))
+        return self.result(
+            draw(seen, data.inputs[data.splits.test[:4]]),
+            {"Networks, layers × units": table(seen)},
+            (replace(claim, seen=s.chosen + claim.seen) for claim in claims),
+            (
+                f"{len(data.splits.train):,} training and {s.numbers[1]:,} test numbers of {data.shape[0]}×"
+                f"{data.shape[1]} pixels; Adam, {s.steps:,} steps of batch 64, {s.seeds} seeds; learning "
+                f"rates {', '.join(f'{rate:g}' for rate in s.rates)}.",
+                "This size was chosen among others for showing the claims. The intervals leave that choice "
+                "out and are narrower than their name says: a demonstration, not a confirmation."
+                if s.chosen else "",
+                *cautions(next(iter(seen.over.values()))),
+            ),
+        )  # fmt: skip
 
 
-def table(measured: Measured) -> pd.DataFrame:
-    """Per network: parameters, chosen rate, test accuracy with its interval, training loss at the end."""
-    rows = [
-        (arm.name, arm.parameters, arm.learning_rate, *accuracy(arm), arm.curves["train_loss"].mean[-1])
-        for arm in (*measured.deep, *measured.wide[1:])
-    ]
-    columns = ["network", "parameters", "rate", "test accuracy (%)", "low", "high", "training loss (nats)"]
-    return pd.DataFrame(rows, columns=columns)
+def table(seen: Seen) -> pd.DataFrame:
+    """Each network's test error, with its size, its rate and its training loss at the end."""
+    arms = (*seen.deep, *seen.wide[1:])
+    table = tabulated("network", {"test error (%)": seen.errors(arms, lambda arm: arm.name)})
+    table["parameters"] = [arm.parameters for arm in arms]
+    table["rate"] = [arm.learning_rate for arm in arms]
+    table["training loss (nats)"] = [arm.curves["train_loss"].mean[-1] for arm in arms]
+    return table
 
 
-def accuracy(arm: ArmResult) -> tuple[float, float, float]:
-    """Test accuracy in %: mean and its 95 % interval over seeds."""
-    return 100 * (1 - arm.error.mean), 100 * (1 - arm.error.high), 100 * (1 - arm.error.low)
-
-
-def claims(measured: Measured, *, chosen: bool) -> tuple[Claim, ...]:
-    """The book's statements beside the numbers; `chosen` says that the size was, to show them."""
-    deep, wide = measured.deep, measured.wide
-    steps = list(pairwise(deep))
-    rises = ", ".join(f"{more.name} {_said(more, less)}" for less, more in steps)
-    rivals = [(arm, min(wide[1:], key=lambda one: abs(one.parameters - arm.parameters))) for arm in deep[1:]]
-    beaten = "; ".join(
-        f"{arm.name} against {rival.name} ({arm.parameters:,} and {rival.parameters:,} parameters): "
-        f"{_said(arm, rival)}"
-        for arm, rival in rivals
-    )
-    where = "at the size chosen for it: " if chosen else ""
-    seeds = f"points (95 % intervals, n = {len(deep[0].seeds)} seeds)."
-    return (
-        Claim(
-            "A deep network reads better than one with a single hidden layer.",
-            BOOK + "section 6.4.1",
-            f"{where}over {deep[0].name}: "
-            + ", ".join(f"{arm.name} {_said(arm, deep[0])}" for arm in deep[1:])
-            + f" {seeds}",
-            all(_gain(arm, deep[0])[1] > 0 for arm in deep[1:]),
-        ),
-        Claim(
-            "Every further layer makes it better.",
-            BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)",
-            f"{where}over one layer less: {rises} {seeds} Training loss at the end, by depth: "
-            + ", ".join(f"{arm.curves['train_loss'].mean[-1]:.2g}" for arm in deep)
-            + " nats; where it falls and the accuracy does not rise, a layer fits its training numbers only.",
-            all(_gain(more, less)[1] > 0 for less, more in steps),
-        ),
-        Claim(
-            "It is depth and not the number of weights: a single layer of as many stays behind.",
-            BOOK + "figure 6.7",
-            f"{where}{beaten} {seeds}",
-            all(_gain(arm, rival)[1] > 0 for arm, rival in rivals),
-        ),
+def beats_one_layer(seen: Seen) -> Claim:
+    """Every deep network is better than the single layer of the same width, by the whole interval."""
+    one, *more = seen.deep
+    gains = Measurements({arm.name: seen.gain(arm, one) for arm in more})
+    return Claim(
+        "A deep network reads better than one with a single hidden layer.",
+        BOOK + "section 6.4.1",
+        f"over {one.name}: {gains}.",
+        gains.all_positive,
     )
 
 
-def _gain(arm: ArmResult, other: ArmResult) -> tuple[float, float, float]:
-    """Points of accuracy by which an arm is better: mean and 95 % interval, paired by seed."""
-    gain = paired.estimate(100 * (np.array(other.errors) - np.array(arm.errors)))
-    return gain.mean, *gain.interval(0.95)
+def rises(seen: Seen) -> Claim:
+    """Every layer takes something off the error, by the whole interval."""
+    gains = Measurements({more.name: seen.gain(more, less) for less, more in pairwise(seen.deep)})
+    losses = ", ".join(f"{arm.curves['train_loss'].mean[-1]:.2g}" for arm in seen.deep)
+    return Claim(
+        "Every further layer makes it better.",
+        BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)",
+        f"over one layer less: {gains}. Training loss at the end, by depth: {losses} nats; where it falls "
+        "and the error does not, a layer fits its training numbers only.",
+        gains.all_positive,
+    )
 
 
-def _said(arm: ArmResult, other: ArmResult) -> str:
-    mean, low, high = _gain(arm, other)
-    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
+def not_for_weights(seen: Seen) -> Claim:
+    """Every deep network is better than the single layer nearest in size, by the whole interval."""
+    gains = Measurements()
+    for arm in seen.deep[1:]:
+        rival = min(seen.wide[1:], key=lambda wide: abs(wide.parameters - arm.parameters))
+        pair = f"{arm.name} against {rival.name} ({arm.parameters:,} and {rival.parameters:,} weights)"
+        gains[pair] = seen.gain(arm, rival)
+    return Claim(
+        "It is depth and not the number of weights: a single layer of as many stays behind.",
+        BOOK + "figure 6.7",
+        f"{gains}.",
+        gains.all_positive,
+    )
 
 
-def draw(measured: Measured, samples: Images) -> Figure:
-    """Some numbers; accuracy along depth; accuracy along parameters for depth and for width."""
-    figure = Figure(figsize=(7.6, 5), layout="constrained")
+def draw(seen: Seen, samples: Images) -> Figure:
+    """Some numbers; errors along depth; errors along parameters for depth and for width."""
+    figure = Figure(figsize=(7.6, 5))
     strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 3.6))[:, 0]
-    strip.suptitle("Numbers to be read", fontsize=11)
-    for axes, image in zip(strip.subplots(1, len(samples)), samples, strict=True):
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(True)
+    strip.suptitle("Numbers to be read")
+    pictures(strip, {" " * place: sample for place, sample in enumerate(samples)})
     depth, size = panels.subplots(1, 2, sharey=True)
-    depths = [layers(arm) for arm in measured.deep]
-    _line(
-        depth,
-        depths,
-        measured.deep,
-        VERMILLION,
-        "o",
-        f"{measured.deep[0].recipe['network']['hidden'][0]} units each",
-    )
-    depth.set(
-        title="Along depth", xlabel="hidden layers", ylabel="test accuracy (%), 95 % intervals", xticks=depths
-    )
-    for arms, colour, marker, label in (
-        (measured.deep, VERMILLION, "o", "more layers"),
-        (measured.wide, BLUE, "s", "one layer, more units"),
-    ):
-        _line(size, [arm.parameters / 1e6 for arm in arms], arms, colour, marker, label)
-    size.set(title="Control: along the number of weights", xlabel="parameters (millions)")
-    for axes in (depth, size):
-        axes.title.set_fontsize(11)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=9, frameon=False)
+    errors = seen.errors(seen.deep, layers)
+    along(
+        depth, {"more layers": errors}, looks=LOOKS,
+        title="Along depth", xlabel="hidden layers", ylabel="test error (%)",
+    )  # fmt: skip
+    depth.set_xticks(list(errors))
+    by_size = {"more layers": seen.deep, "one layer, more units": seen.wide}
+    series = {label: seen.errors(arms, lambda arm: arm.parameters / 1e6) for label, arms in by_size.items()}
+    title = "Control: along the number of weights"
+    along(size, series, looks=LOOKS, title=title, xlabel="parameters (millions)")
     return figure
-
-
-def _line(
-    axes: Axes, x: Sequence[float], arms: Sequence[ArmResult], colour: str, marker: str, label: str
-) -> None:
-    mean, low, high = np.array([accuracy(arm) for arm in arms]).T
-    axes.errorbar(x, mean, (mean - low, high - mean), color=colour, marker=marker, capsize=3, label=label)
