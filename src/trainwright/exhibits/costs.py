@@ -192,7 +192,10 @@ def slowed(neurons: Neurons) -> Claim:
 def better(networks: Sweep, first: Mapping[str, Measured], start: str, cost: str) -> Claim:
     """By the verdict over the quadratic cost, with Holm's correction over both starts."""
     says, source = {
-        "cross-entropy": ("Cross-entropy over softmax outputs learns", "Goodfellow et al. 2016, section 6.2.2"),
+        "cross-entropy": (
+            "Cross-entropy over softmax outputs learns",
+            "Goodfellow et al. 2016, section 6.2.2",
+        ),
         "J(θ)": ("J(θ) over sigmoid outputs learns", f"the lecture; {NIELSEN}"),
     }[cost]
     verdict = networks.verdicts(cost)[start]

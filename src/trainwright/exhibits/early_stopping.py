@@ -35,6 +35,7 @@ from trainwright.exhibit import (
     intervals_cover,
     runs_of,
     scores,
+    series,
     tabulated,
 )
 from trainwright.exhibit.panels import BLACK, BLUE, GREEN, ORANGE, along, curves, framed, level, points

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ from trainwright.exhibit import (
     change,
     enumerated,
     named,
+    series,
     tabulated,
 )
 from trainwright.exhibit.panels import BLACK, along, curves, points
@@ -199,7 +201,7 @@ def measure_noise(
     def squared(i: jax.Array) -> Any:
         return optax.tree.norm(optax.tree.sub(gradient(params, x[i], y[i]), exact), squared=True)
 
-    squared_errors = jax.jit(lambda draws: jax.lax.map(squared, draws))  # (repeats, n) -> (repeats,)
+    squared_errors = jax.jit(partial(jax.lax.map, squared))  # (repeats, n) -> (repeats,)
     # The mean over single examples is the trace of their covariance: σ².
     single = keys.generator(0, "single").choice(len(rows), min(4000, len(rows)), replace=False)
     variance, table = float(squared_errors(jnp.asarray(single[:, None])).mean()), []
