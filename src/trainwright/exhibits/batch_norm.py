@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import config
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
-from trainwright.data import Dataset, DataSpec
+from trainwright.data import Dataset
 from trainwright.diagnosis.layers import layer_values
 from trainwright.exhibit import (
     Claim,
@@ -202,11 +202,11 @@ class BatchNorm(Exhibit):
             ),
             (
                 f"{s.steps:,} steps of batch 60, {examples:,} training examples, {s.seeds} seeds. {s.note}",
-                "The paper names neither rates, optimiser nor the first weights' deviation: here plain descent at "
-                "four rates, 0.1, and a pixel is 1 above one half. Its figure 1a is of test examples; here "
-                "validation examples draw the curves, and test examples judge the end.",
-                f"Percentiles over 1,000 validation images, both at rate {seen.rate:g}, the best without batch "
-                "norm; drawn: seed 0, the unit whose spread is the layer's median.",
+                "The paper names neither rates, optimiser nor the first weights' deviation: here plain "
+                "descent at four rates, 0.1, and a pixel is 1 above one half. Its figure 1a is of test "
+                "examples; here validation examples draw the curves, and test examples judge the end.",
+                f"Percentiles over 1,000 validation images, both at rate {seen.rate:g}, the best without "
+                "batch norm; drawn: seed 0, the unit whose spread is the layer's median.",
                 *cautions(seen.own, *seen.same.comparisons.values()),
             ),
         )  # fmt: skip
@@ -222,8 +222,8 @@ def higher_at_each(same: Sweep) -> Claim:
         "At the same learning rate the network with batch norm reaches a higher test accuracy, at each of "
         "those tried.",
         PAPER + "figure 1a (at one learning rate, which it does not name)",
-        f"it helps at {verdicts.count('helps')} of {len(verdicts)} rates (Holm's correction); gain in accuracy by "
-        f"rate: {same.gains(WITH)}.",
+        f"it helps at {verdicts.count('helps')} of {len(verdicts)} rates (Holm's correction); gain in "
+        f"accuracy by rate: {same.gains(WITH)}.",
         set(verdicts) == {"helps"},
     )
 
@@ -250,9 +250,9 @@ def faster(reached: dict[str, NDArray[np.float64]], last: int) -> Claim:
         "With batch norm the network trains faster.",
         PAPER + "section 4.1, figure 1a",
         "until the validation error is what it is in the end without batch norm, each at its own learning "
-        f"rate: {np.median(plain):,.0f} steps without and {np.median(normed):,.0f} with batch norm (medians; "
-        f"ratio {ratio}). {missed[0]} of {ratio.n} without and {missed[1]} of {ratio.n} with batch norm never "
-        f"are and count as {last:,} steps.",
+        f"rate: {np.median(plain):,.0f} steps without and {np.median(normed):,.0f} with batch norm "
+        f"(medians; ratio {ratio}). {missed[0]} of {ratio.n} without and {missed[1]} of {ratio.n} with "
+        f"batch norm never are and count as {last:,} steps.",
         ratio.high < 1 and missed[1] == 0,
     )
 
@@ -297,23 +297,19 @@ def draw(seen: Seen) -> Figure:
     smallest = seen.same.comparisons[min(seen.same.comparisons)]
     for comparison, width in ((smallest, 1.0), (seen.own, 2.0)):
         for arm in comparison.arms:
-            name = f"{arm.name}, rate {arm.learning_rate:g}"
+            label = f"{arm.name}, rate {arm.learning_rate:g}"
             look = {"color": COLOURS[arm.name], "ls": "-" if arm.name == WITH else "--", "lw": width}
-            curves(panels["accuracy"], {name: curve(arm, "validation_error")}, looks={name: look})
+            curves(panels["accuracy"], {label: curve(arm, "validation_error")}, looks={label: look})
     draw_accuracies(panels["accuracy"])
-    for arm, traces in seen.traces.items():
-        one = traces[0]
-        values = pd.DataFrame(
-            one.percentiles[:, :, one.typical], index=one.steps, columns=[f"{p} %" for p in PERCENTILES]
-        )
-        looks = {
-            name: {"color": COLOURS[arm], "ls": ls} for name, ls in zip(values, ("--", "-", ":"), strict=True)
-        }
-        curves(panels[arm], values, looks=looks, xlabel="step", ylabel="one sigmoid's input, percentiles",
-               title=f"Input {arm}{'' if arm == WITH else ' batch norm'}, rate {seen.rate:g}")  # fmt: skip
-        panels[arm].fill_between(
-            one.steps, values.iloc[:, 0], values.iloc[:, 2], color=COLOURS[arm], alpha=0.15, lw=0
-        )
+    for name, (first, *_) in seen.traces.items():
+        low, middle, high = first.percentiles[:, :, first.typical].T
+        rows = zip(first.steps, middle, low, high, strict=True)
+        median = {step: Measured(m, below, above, n=1000) for step, m, below, above in rows}
+        curves(
+            panels[name], {name: median}, looks={name: {"color": COLOURS[name]}},
+            title=f"{name.capitalize()}, rate {seen.rate:g}", xlabel="step",
+            ylabel="one sigmoid's input, 15th, 50th and\n85th percentile",
+        )  # fmt: skip
     panels[WITH].sharey(panels[WITHOUT])
     panels[WITH].autoscale()
     return figure

@@ -93,11 +93,12 @@ class Initialization(Exhibit):
                 *(more_active(biases, rule) for rule in BIASED),
             ),
             (
-                f"The book names no network: {DEPTH} layers of {WIDTH} units on digits, {seeds} seeds, and two of "
-                "64 for symmetry and first losses. Gradients are those of the biases, over a batch of 512.",
+                f"The book names no network: {DEPTH} layers of {WIDTH} units on digits, {seeds} seeds, and "
+                "two of 64 for symmetry and first losses. Gradients are those of the biases, over a batch "
+                "of 512.",
                 "The zeros get a hidden bias of 0.1: without it no gradient would pass a rectifier at all.",
-                "The book warns that a bias does not suit every rule: random-walk initialisation counts on biases "
-                "that hardly matter.",
+                "The book warns that a bias does not suit every rule: random-walk initialisation counts on "
+                "biases that hardly matter.",
                 intervals_cover(),
             ),
         )  # fmt: skip
@@ -182,13 +183,13 @@ def different_units(run: Run, layer: str) -> int:
 
 def stays_symmetric(symmetry: pd.DataFrame) -> Claim:
     """One different unit in each layer after training from zeros, and more from random weights."""
-    (_, *zeros, worse), (_, *random, error) = symmetry.itertuples(index=False)
+    (_, *zeros, worse), (_, *random, error) = symmetry.to_numpy().tolist()
     return Claim(
         "Units with equal inputs and equal first weights stay equal: zeros never break the symmetry.",
         BOOK,
-        f"After 20 passes 64 + 64 units that began at zero are still {zeros[0]} + {zeros[1]} different ones, to the"
-        f" last bit (validation error {worse:.0f} %); drawn at random they are {random[0]} + {random[1]}"
-        f" ({error:.1f} %).",
+        f"After 20 passes 64 + 64 units that began at zero are still {zeros[0]} + {zeros[1]} different "
+        f"ones, to the last bit (validation error {worse:.0f} %); drawn at random they are {random[0]} + "
+        f"{random[1]} ({error:.1f} %).",
         zeros == [1, 1] and min(random) > 1,
     )
 
@@ -222,9 +223,9 @@ def more_alike(tanh: pd.DataFrame) -> Claim:
     glorot, fan_in = spread.loc[GLOROT], spread.loc[FAN_IN]
     count = int(((fan_in / glorot).to_numpy() >= MORE_ALIKE).all(axis=1).sum())
     said = [
-        f"the {what} varies {glorot[what].mean():.1f}-fold with Glorot's rule and {fan_in[what].mean():,.0f}-fold"
-        " with U(±1/√m)"
-        for what in spread
+        f"the {what} varies {glorot[what].mean():.1f}-fold with Glorot's rule and "
+        f"{fan_in[what].mean():,.0f}-fold with U(±1/√m)"
+        for what in ("mean square", "gradient")
     ]
     return Claim(
         "The normalised rule keeps the variance of activations and of gradients far more alike over the"
@@ -258,9 +259,10 @@ def first_loss(losses: pd.DataFrame) -> Claim:
     return Claim(
         "Biases that solve softmax(b) = c for the classes' frequencies c let the network begin at them.",
         BOOK,
-        f"With small weights the first loss is within {off:.0e} nats of the entropy, {entropy:.3f}; with"
-        f" zero biases it is {means['normal', 'zeros']:.3f} (ln 10 = {math.log(10):.3f}). Under He's rule the random"
-        f" weights add to it: {means['he_normal', 'marginals']:.2f} and {means['he_normal', 'zeros']:.2f}.",
+        f"With small weights the first loss is within {off:.0e} nats of the entropy, {entropy:.3f}; with "
+        f"zero biases it is {means['normal', 'zeros']:.3f} (ln 10 = {math.log(10):.3f}). Under He's rule "
+        f"the random weights add to it: {means['he_normal', 'marginals']:.2f} and "
+        f"{means['he_normal', 'zeros']:.2f}.",
         bool(off < 0.01),
     )
 
@@ -275,8 +277,8 @@ def more_active(biases: pd.DataFrame, rule: str) -> Claim:
         "A bias of 0.1 lets rectified linear units be active for most inputs at the start, and fewer of them"
         f" dead: under {rule}.",
         BOOK,
-        f"Over ten layers so many responses are active: {active}, a change of {more}; units dead for all inputs:"
-        f" {dead}, a change of {fewer}.",
+        f"Over ten layers so many responses are active: {active}, a change of {more}; units dead for all "
+        f"inputs: {dead}, a change of {fewer}.",
         active.low > 50 and more.positive and fewer.negative,
     )
 
