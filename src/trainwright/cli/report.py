@@ -47,5 +47,8 @@ def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> 
     elif markdown:
         print(report.markdown(comparison))
     elif not quiet:
-        for part in (report.findings, report.table, report.cost_table):
+        parts = [report.findings, report.table]
+        if comparison.trained:
+            parts.append(report.cost_table)
+        for part in parts:
             console().print(part(comparison), "")

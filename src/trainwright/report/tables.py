@@ -41,13 +41,14 @@ def results(comparison: Comparison) -> Table:
             (verdicts.signed_word(arm), ""),
             quantities.difference(arm.difference.interval, unit) if arm.difference else NOTHING,
             quantities.error(arm.error, unit),
-            (quantities.significant(arm.learning_rate), ""),
+            *([(quantities.significant(arm.learning_rate), "")] if comparison.trained else []),
             (str(len(arm.seeds)), f"({arm.diverged} diverged)" if arm.diverged else ""),
         )
 
     metric = comparison.metric
     title = f"{metric[0].upper()}{metric[1:]} against {comparison.reference}"
-    heads = ("verdict", f"difference{points} [{level}]", metric, "learning rate", "seeds")
+    rate = ["learning rate"] if comparison.trained else []
+    heads = ("verdict", f"difference{points} [{level}]", metric, *rate, "seeds")
     return _table(title, heads, comparison, cells)
 
 
