@@ -109,7 +109,7 @@ def test_rmse_counts_examples():
     found = compare(arms, reference="plain").arms[1]
     assert found.errors[0] == pytest.approx(measure(arms[1].runs[0.1][0], "test", METRICS["rmse"]))
     rmse, cells = METRICS["rmse"], []
-    for better, plain in zip(*(arm.runs[0.1] for arm in reversed(arms)), strict=True):
+    for better, plain in zip(*(one.runs[0.1] for one in reversed(arms)), strict=True):
         targets = better.predictions["test_targets"]
         losses = [rmse.losses(run.predictions["test"], targets) for run in (better, plain)]
         cells.append(rmse.contributions(losses[0], targets) - rmse.contributions(losses[1], targets))

@@ -246,7 +246,8 @@ class _Layout:
         """The mean and its uncertainty."""
         if not self.unit:
             return paired.estimate(np.array([cells.mean() for cells in values]))
-        return examples.estimate(values, self._grouped(self.keys, self.unit))
+        codes = self.keys.assign(code=self.keys[self.unit].astype("category").cat.codes)
+        return examples.estimate(values, self._grouped(codes, "code"))
 
     def _grouped(self, rows: pd.DataFrame, column: str) -> list[NDArray[Any]]:
         ordered = rows.sort_values(self.unit or "fold", kind="stable")
