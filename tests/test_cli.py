@@ -287,7 +287,7 @@ def test_a_model_is_replaced_whole_or_not_at_all(
     changed.save(out, replace=True)
     assert Model.load(out).origin == {}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["customers.csv", "model"]
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="already exists"):
         model.save(out)
 
 
