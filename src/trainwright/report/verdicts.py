@@ -114,9 +114,9 @@ def _use(best: ArmResult, comparison: Comparison, data: str) -> str:
 
 def _sure(best: ArmResult, comparison: Comparison) -> str:
     assert best.difference
-    adjusted = f" after {correction(comparison)}" if correction(comparison) else ""
-    sure = gain(best.difference, comparison).replace("adjusted ", "") + adjusted
-    return f"{sure[0].upper()}{sure[1:]} ({counted(len(best.seeds), 'seed')})."
+    sure, seeds = gain(best.difference, comparison), counted(len(best.seeds), "seed")
+    adjusted = f"; {correction(comparison)}" if correction(comparison) else ""
+    return f"{sure[0].upper()}{sure[1:]} ({seeds}{adjusted})."
 
 
 def _better_baseline(baseline: BaselineResult, best: ArmResult, comparison: Comparison, data: str) -> str:
