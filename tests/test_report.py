@@ -200,8 +200,8 @@ def test_the_headline_says_which_arm_to_use_and_the_summary_how_sure() -> None:
     )
     assert "Of 8 arms, 2 help, 2 hurt and 4 make no difference larger than 0.31 percentage points." in details
     assert "they were not tested against each other" in details
-    assert "40 % of the variance comes from the trainings" in details
-    assert "60 % from the 1,797 examples" in details
+    assert "60 % of the variance comes from the trainings" in details
+    assert "40 % from the 1,797 examples" in details
 
 
 def test_the_winner_is_named_by_validation_not_by_test_error() -> None:

@@ -52,8 +52,7 @@ def unit(comparison: Comparison) -> Unit:
     half = _narrowest(comparison) / 2
     if comparison.unit == "fraction":
         return percent(min(max(-_magnitude(100 * half), 2), 4))
-    reference = next(arm for arm in comparison.arms if arm.name == comparison.reference)
-    size = _magnitude(reference.error.mean)
+    size = _magnitude(comparison.arm(comparison.reference).error.mean)
     decimals = min(max(1 - _magnitude(half) if isfinite(half) else 3 - size, 2 - size), 5 - size)
     words = {"target": "target's unit", "nats": "nats", "score": "score"}[comparison.unit]
     return plain(decimals, words, points=" nats" if comparison.unit == "nats" else "")

@@ -22,7 +22,7 @@ def sentence(arm: ArmResult, comparison: Comparison) -> str:
             f" {comparison.reference}. It was not counted among the tests."
         )
     else:
-        reference = next(other for other in comparison.arms if other.name == comparison.reference)
+        reference = comparison.arm(comparison.reference)
         text = (
             f"{arm.name} {_verdict(arm.difference, comparison)}: {reached}"
             f" instead of {quantities.size(reference.error.mean, unit)}"

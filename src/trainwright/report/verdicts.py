@@ -44,7 +44,7 @@ def by_effect(comparison: Comparison) -> list[ArmResult]:
 def headline(comparison: Comparison) -> str:
     """The answer in one sentence: what to use, or that nothing is shown to help."""
     data, judged = comparison.data.get("name", "this data"), _judged(comparison)
-    best = _arm(comparison, comparison.best)
+    best = comparison.arm(comparison.best)
     if comparison.better_baselines:
         return _better_baseline(comparison.better_baselines[0], best, comparison, data)
     if all(arm.no_better_than_guessing for arm in comparison.arms):
@@ -62,7 +62,7 @@ def headline(comparison: Comparison) -> str:
 
 def summary(comparison: Comparison) -> list[str]:
     """The paragraphs below the headline: how sure it is; how the arms fared and what the numbers rest on."""
-    judged, best = _judged(comparison), _arm(comparison, comparison.best)
+    judged, best = _judged(comparison), comparison.arm(comparison.best)
     sure, details = [], []
     if comparison.better_baselines and best.difference:
         sure.append(_use(best, comparison, "").replace("Use", "Among the networks, use", 1))
@@ -101,12 +101,8 @@ def _judged(comparison: Comparison) -> list[ArmResult]:
     return [arm for arm in comparison.arms if arm.difference]
 
 
-def _arm(comparison: Comparison, name: str) -> ArmResult:
-    return next(arm for arm in comparison.arms if arm.name == name)
-
-
 def _use(best: ArmResult, comparison: Comparison, data: str) -> str:
-    unit, reference = quantities.unit(comparison), _arm(comparison, comparison.reference)
+    unit, reference = quantities.unit(comparison), comparison.arm(comparison.reference)
     before, after = (quantities.size(arm.error.mean, unit) for arm in (reference, best))
     where = f"on {data} it" if data else "it"
     return f"Use {best.name}: {where} lowers the {comparison.metric} from {before} to {after}."
