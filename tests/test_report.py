@@ -215,6 +215,7 @@ def test_the_winner_is_named_by_validation_not_by_test_error() -> None:
 def test_the_headline_without_a_winner() -> None:
     made = MADE["nine_arms"]
     nothing = judged(made, **{arm.name: "no difference" for arm in made.arms})
+    assert "All 8 arms make no difference larger than 0.31 percentage points." in verdicts.summary(nothing)[0]
     assert verdicts.headline(nothing) == "None of 8 arms is shown to help on digits: stay with plain."
     unsure = judged(made, **{arm.name: "inconclusive" for arm in made.arms})
     assert verdicts.headline(unsure).startswith(
@@ -377,16 +378,17 @@ def test_candidates_stand_by_setting_and_the_chosen_is_marked() -> None:
     made = MADE["nine_arms"]
     [plain, *_] = tables.settings(made).rows
     assert tables.settings(made).heads[1] == "learning rates"
-    assert plain.cells == (("0.03 to 0.3", "(3)"), ("0.03", ""), ("2.98 %", ""))
+    assert plain.cells == (("0.03 to 0.3", "(3)"), ("▸ 0.03", ""), ("2.98 %", ""))
     family = tuple(
-        replace(setting, strategies=name)
-        for name in ("rate 0.2", "rate 0.5")
+        replace(setting, strategies=name, validation_error=setting.validation_error + worse)
+        for name, worse in (("rate 0.2", 0.0), ("rate 0.5", 0.01))
         for setting in made.arms[0].grid
     )
     made = replace(made, arms=(replace(made.arms[0], grid=family), *made.arms[1:]))
     assert [row.cells[0][0] for row in tables.settings(made).rows[:3]] == ["rate 0.2", "rate 0.5", "–"]
-    chosen = [row for row in tables.candidates(made).rows if row.name == "plain" and "▸" in row.cells[1][0]]
-    assert chosen
+    [chosen] = [row for row in tables.candidates(made).rows if row.name == "plain" and "▸" in row.cells[1][0]]
+    assert chosen.cells[:2] == (("rate 0.2", ""), ("▸ 0.03", ""))
+    assert said(made, "plain").endswith(" Validation chose rate 0.2.")
 
 
 def test_a_single_arm_needs_no_correction_and_none_is_claimed() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainwright.comparison.results import ArmResult, Comparison, Difference
+from trainwright.comparison.results import ArmResult, Comparison, Difference, Setting
 from trainwright.comparison.verdict import MOST_SEEDS
 from trainwright.report import quantities
 
@@ -28,6 +28,9 @@ def sentence(arm: ArmResult, comparison: Comparison) -> str:
             f" instead of {quantities.size(reference.error.mean, unit)}"
             f" ({gain(arm.difference, comparison)}, {seeds}){_remark(arm, arm.difference, comparison)}."
         )
+    candidate = chosen(arm)
+    if candidate and candidate.strategies:
+        text += f" Validation chose {candidate.strategies}."
     if arm.no_better_than_guessing:
         text += " It is not shown to be better than guessing without looking at the inputs."
     if arm.diverged:
@@ -36,6 +39,15 @@ def sentence(arm: ArmResult, comparison: Comparison) -> str:
             " each counted as the best constant guess or as the worst training that finished."
         )
     return text
+
+
+def chosen(arm: ArmResult) -> Setting | None:
+    """The candidate that validation chose for an arm; None where nothing is known of it.
+
+    An arm's settings differ in more than the learning rate where it is a family, `dropout(0.2|0.5)`.
+    """
+    tried = [setting for setting in arm.grid if setting.learning_rate == arm.learning_rate]
+    return min(tried, key=lambda setting: setting.validation_error, default=None)
 
 
 def gain(difference: Difference, comparison: Comparison) -> str:

@@ -9,6 +9,7 @@ from statistics import median
 from trainwright.comparison.results import ArmResult, BaselineResult, Comparison, Setting
 from trainwright.report import quantities, verdicts
 from trainwright.report.quantities import MISSING, Pieces
+from trainwright.report.sentences import chosen
 
 NOTHING: Pieces = (MISSING, "")
 
@@ -101,24 +102,26 @@ def settings(comparison: Comparison) -> Table:
     """What each arm could choose from: for each setting of its strategies the best learning rate."""
     unit = quantities.unit(comparison)
 
-    def line(name: str, tried: Sequence[Setting]) -> tuple[Pieces, ...]:
-        best = min(tried, key=lambda setting: setting.validation_error)
+    def line(arm: ArmResult, name: str) -> tuple[Pieces, ...]:
+        tried = [setting for setting in arm.grid if setting.strategies == name]
+        choice = chosen(arm)
+        best = choice if choice in tried else min(tried, key=lambda setting: setting.validation_error)
         rates = sorted({setting.learning_rate for setting in tried})
         ends = " to ".join(map(quantities.significant, dict.fromkeys((rates[0], rates[-1]))))
         return (
             (name or MISSING, ""),
             (ends, f"({len(rates)})" if len(rates) > 1 else ""),
-            (quantities.significant(best.learning_rate), ""),
+            (_marked(best, choice), ""),
             _validation(best, unit, sum(setting.diverged for setting in tried)),
         )
 
     rows = [
-        Row(arm.name, verdicts.word(arm), line(name, [s for s in arm.grid if s.strategies == name]))
+        Row(arm.name, verdicts.word(arm), line(arm, name))
         for arm in verdicts.by_effect(comparison)
         for name in dict.fromkeys(setting.strategies for setting in arm.grid)
     ]
     heads = ("arm", "setting", "learning rates", "best rate", f"validation {_bare(comparison)}")
-    return _without_empty(Table("What each arm could choose from", heads, tuple(rows)))
+    return _without_empty(Table("What each arm could choose from, ▸ chosen", heads, tuple(rows)))
 
 
 def candidates(comparison: Comparison) -> Table:
@@ -126,17 +129,20 @@ def candidates(comparison: Comparison) -> Table:
     unit = quantities.unit(comparison)
 
     def line(arm: ArmResult, setting: Setting) -> tuple[Pieces, ...]:
-        chosen = (setting.learning_rate, setting.validation_error) == (arm.learning_rate, arm.validation)
-        rate = ("▸ " if chosen else "") + quantities.significant(setting.learning_rate)
-        return (setting.strategies or MISSING, ""), (rate, ""), _validation(setting, unit, setting.diverged)
+        name, rate = setting.strategies or MISSING, _marked(setting, chosen(arm))
+        return (name, ""), (rate, ""), _validation(setting, unit, setting.diverged)
 
     rows = [
         Row(arm.name, verdicts.word(arm), line(arm, setting))
         for arm in verdicts.by_effect(comparison)
-        for setting in arm.grid
+        for setting in sorted(arm.grid, key=lambda setting: (setting.strategies, setting.learning_rate))
     ]
     heads = ("arm", "setting", "learning rate", f"validation {_bare(comparison)}")
     return _without_empty(Table("All candidates, ▸ chosen", heads, tuple(rows)))
+
+
+def _marked(setting: Setting, choice: Setting | None) -> str:
+    return ("▸ " if setting == choice else "") + quantities.significant(setting.learning_rate)
 
 
 def _validation(setting: Setting, unit: quantities.Unit, diverged: int) -> Pieces:

@@ -8,7 +8,7 @@ from statistics import median
 
 from trainwright.comparison.results import ArmResult, BaselineResult, Comparison
 from trainwright.report import quantities
-from trainwright.report.sentences import correction, counted, gain
+from trainwright.report.sentences import chosen, correction, counted, gain
 
 # A verdict is never told by its colour alone.
 SIGNS = {
@@ -73,7 +73,7 @@ def summary(comparison: Comparison) -> list[str]:
             f"Of the arms that help, {best.name} has the lowest error on validation data;"
             " they were not tested against each other."
         )
-    if len(judged) > 1:
+    if len(judged) > 1 and any(word(arm) != "inconclusive" for arm in judged):
         details.append(_tally(judged, comparison))
     if comparison.metric_reason:
         details.append(f"The metric is the {comparison.metric}, because {comparison.metric_reason}.")
@@ -105,7 +105,9 @@ def _use(best: ArmResult, comparison: Comparison, data: str) -> str:
     unit, reference = quantities.unit(comparison), comparison.arm(comparison.reference)
     before, after = (quantities.size(arm.error.mean, unit) for arm in (reference, best))
     where = f"on {data} it" if data else "it"
-    return f"Use {best.name}: {where} lowers the {comparison.metric} from {before} to {after}."
+    candidate = chosen(best)
+    name = candidate.strategies if candidate and candidate.strategies else best.name
+    return f"Use {name}: {where} lowers the {comparison.metric} from {before} to {after}."
 
 
 def _sure(best: ArmResult, comparison: Comparison) -> str:
@@ -135,13 +137,15 @@ def _tally(judged: list[ArmResult], comparison: Comparison) -> str:
         "inconclusive": ("is inconclusive", "are inconclusive"),
         "changed nothing": ("changed nothing", "changed nothing"),
     }
+    if len(count) == 1:
+        [verdict] = count
+        return f"All {len(judged)} arms {phrases[verdict][1]}."
     parts = [
         f"{count[verdict]} {singular if count[verdict] == 1 else plural}"
         for verdict, (singular, plural) in phrases.items()
         if count[verdict]
     ]
-    listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
-    return f"Of {len(judged)} arms, {listed}."
+    return f"Of {len(judged)} arms, {', '.join(parts[:-1])} and {parts[-1]}."
 
 
 def _uncertainty(judged: list[ArmResult], comparison: Comparison) -> list[str]:
