@@ -13,8 +13,7 @@ from trainwright.report.sentences import sentence
 def markdown(comparison: Comparison) -> str:
     """The answer, a sentence per arm, caveats, all tables and the command that repeats it."""
     parts = [f"## {prose(verdicts.headline(comparison))}"]
-    if summary := verdicts.summary(comparison):
-        parts.append(prose(summary))
+    parts += map(prose, verdicts.summary(comparison))
     parts.append("\n".join(f"- {prose(sentence(arm, comparison))}" for arm in verdicts.by_effect(comparison)))
     if comparison.cautions:
         parts.append("\n".join(f"> **Caveat:** {prose(caution)}  " for caution in comparison.cautions))
@@ -28,7 +27,7 @@ def markdown(comparison: Comparison) -> str:
 
 def table_of(table: tables.Table) -> str:
     """A table with its title."""
-    left = {"arm", "verdict"}
+    left = {"arm", "verdict", "setting"}
     lines = [
         row_of([prose(head) for head in table.heads]),
         row_of([":---" if head in left else "---:" for head in table.heads]),
