@@ -30,7 +30,7 @@ from trainwright.exhibit.contract import (
     spelled,
 )
 from trainwright.exhibit.data import images
-from trainwright.exhibit.trainings import change, compare_all, curve, runs_of, scores, series
+from trainwright.exhibit.trainings import change, compare_all, curve, runs_of, samples, scores, series
 
 __all__ = [
     "Claim",
@@ -49,6 +49,7 @@ __all__ = [
     "intervals_cover",
     "named",
     "runs_of",
+    "samples",
     "scores",
     "series",
     "sign",

@@ -34,6 +34,7 @@ from trainwright.exhibit import (
     images,
     intervals_cover,
     runs_of,
+    samples,
     scores,
     series,
     tabulated,
@@ -276,14 +277,17 @@ def draw(seen: Seen) -> Figure:
     figure = Figure(figsize=(7.6, 8.4))
     axes = figure.subplots(3, 2, gridspec_kw={"height_ratios": (3, 2, 3)})
     draw_trace(axes[0, 0], axes[1, 0], seen.runs[NONE][0], seen.traces[0], seen.patience)
-    ways = seen.rows.assign(way=seen.rows["arm"].replace(SHORT)).groupby("way", sort=False)
+    ways = seen.rows.replace({"arm": SHORT})
     for place, what, ylabel in (
         (axes[0, 1], "test loss", "test loss (nats)"),
         (axes[1, 1], "steps", "updates made"),
         (axes[2, 1], "test error", "test error (%)"),
     ):
         points(
-            place, {what: dict(ways[what])}, ylabel=ylabel, xlabel="stopping by Algorithm (○ a seed, – mean)"
+            place,
+            {what: samples(ways, what, "arm")},
+            ylabel=ylabel,
+            xlabel="stopping by Algorithm (○ a seed, – mean)",
         )
     along(
         axes[2, 0], by_start(seen.travel), title="Distance from the first weights",
