@@ -81,7 +81,7 @@ def series(table: pd.DataFrame, column: str, place: str, *, by: str = "arm") -> 
 
 
 def samples(table: pd.DataFrame, column: str, place: str) -> dict[Any, pd.Series[Any]]:
-    """Per-seed rows as `panels.points` draws them: a column's values at each place, in order of appearance."""
+    """Per-seed rows as `panels.points` draws them: a column's values at each place."""
     return dict(iter(table.groupby(place, sort=False)[column]))
 
 
