@@ -13,7 +13,8 @@ claims and its figure. `exhibits/regularization.py` is one to copy from. The wor
   `Measurements.grouped(rows[column], rows[place])` makes them of rows, `curve(arm, column)` of a training.
 - Names with their `Measurements`: drawn by `panels.along` or `panels.curves`, listed by `tabulated`.
 - `Claim(says, source, seen, holds)`: made by a pure public function of numbers, so that a test can feed it
-  made-up ones both ways.
+  made-up ones both ways; `Claim.judged(says, source, comparison, arm)` by a comparison's verdict.
+- `described(study)`: the note on how it trains; `overview(comparison, "network")`: the table of its arms.
 - `panels`: a call each, with title, labels and scales in it; legends and colours come by themselves.
 """
 
@@ -30,7 +31,7 @@ from trainwright.exhibit.contract import (
     spelled,
 )
 from trainwright.exhibit.data import images
-from trainwright.exhibit.trainings import change, compare_all, curve, runs_of, scores
+from trainwright.exhibit.trainings import change, compare_all, curve, described, overview, runs_of, scores
 
 __all__ = [
     "Claim",
@@ -43,11 +44,13 @@ __all__ = [
     "change",
     "compare_all",
     "curve",
+    "described",
     "enumerated",
     "flat",
     "images",
     "intervals_cover",
     "named",
+    "overview",
     "runs_of",
     "scores",
     "sign",

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from trainwright.base.config import Config
 from trainwright.comparison.results import Comparison
+from trainwright.comparison.verdict import Verdict
 from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
 
@@ -35,6 +36,25 @@ class Claim:
     """What was measured, as a sentence with its numbers; with n and interval where chance has a part."""
     holds: bool
     """Whether the two agree."""
+
+    @classmethod
+    def judged(
+        cls,
+        says: str,
+        source: str,
+        comparison: Comparison,
+        arm: str,
+        *,
+        expected: Verdict = "helps",
+        more: str = "",
+    ) -> Self:
+        """A claim about one arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
+        reference = comparison.error_of(comparison.reference)
+        seen = (
+            f"{arm} gains {comparison.gain(arm)} over {comparison.reference}'s {comparison.metric} of "
+            f"{reference.mean:.2f} {reference.unit}; verdict: {comparison.verdict(arm)}. {more}"
+        )
+        return cls(says, source, seen.rstrip(), comparison.verdict(arm) == expected)
 
 
 def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from trainwright.exhibit import (
     Sweep,
     cautions,
     compare_all,
+    described,
     enumerated,
     images,
     named,
@@ -122,15 +123,16 @@ class Augmentation(Exhibit):
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
         s = SCALES[budget]
-        compared = compare_all(studies(s), store)
+        trained = studies(s)
+        compared = compare_all(trained, store)
         sweeps = {title: Sweep({size: compared[title, size] for size in s.sizes}) for title in SETS}
         return self.result(
             draw(sweeps),
             {f"Errors (%) and gains on {title}": sweeps[title].table("examples") for title in SETS},
             (*(as_said(sweeps[data], *claim) for *claim, data in CLAIMS), fades(sweeps)),
             (
-                f"Hidden layers of {s.hidden}, {s.steps:,} steps of batch 50 at every size, rate 0.05, "
-                f"noise of standard deviation {STD:g} (white is 1), {s.seeds} seeds.",
+                f"Hidden layers of {s.hidden}; {described(trained[DIGITS, s.sizes[-1]])} "
+                f"Noise of standard deviation {STD:g}, where white is 1.",
                 "Scaled down: 14×14 pixels, so that a shift by one is one by two of the original's; 2,500 "
                 "test images."
                 if s.images else "",

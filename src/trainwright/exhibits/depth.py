@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -31,7 +30,16 @@ from trainwright.base.config import config
 from trainwright.comparison.compare import ArmResult, Comparison, compare
 from trainwright.data import DataSpec, load
 from trainwright.data.pixels import halved
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, Measurements, cautions, tabulated
+from trainwright.exhibit import (
+    Claim,
+    Exhibit,
+    ExhibitResult,
+    Measured,
+    Measurements,
+    cautions,
+    described,
+    overview,
+)
 from trainwright.exhibit.panels import BLUE, VERMILLION, along, pictures
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -167,28 +175,17 @@ class Depth(Exhibit):
         claims = (beats_one_layer(seen), rises(seen), not_for_weights(seen))
         return self.result(
             draw(seen, data.inputs[data.splits.test[:4]]),
-            {"Networks, layers × units": table(seen)},
+            {"Networks, layers × units": overview(seen.over[seen.deep[0].name], "network")},
             (replace(claim, seen=s.chosen + claim.seen) for claim in claims),
             (
-                f"{len(data.splits.train):,} training and {s.numbers[1]:,} test numbers of {data.shape[0]}×"
-                f"{data.shape[1]} pixels; Adam, {s.steps:,} steps of batch 64, {s.seeds} seeds; learning "
-                f"rates {', '.join(f'{rate:g}' for rate in s.rates)}.",
+                f"{s.numbers[1]:,} test numbers of {data.shape[0]}×{data.shape[1]} pixels; Adam; "
+                f"{described(trained)}",
                 "This size was chosen among others for showing the claims. The intervals leave that choice "
                 "out and are narrower than their name says: a demonstration, not a confirmation."
                 if s.chosen else "",
                 *cautions(next(iter(seen.over.values()))),
             ),
         )  # fmt: skip
-
-
-def table(seen: Seen) -> pd.DataFrame:
-    """Each network's test error, with its size, its rate and its training loss at the end."""
-    arms = (*seen.deep, *seen.wide[1:])
-    table = tabulated("network", {"test error (%)": seen.errors(arms, lambda arm: arm.name)})
-    table["parameters"] = [arm.parameters for arm in arms]
-    table["rate"] = [arm.learning_rate for arm in arms]
-    table["training loss (nats)"] = [arm.curves["train_loss"].mean[-1] for arm in arms]
-    return table
 
 
 def beats_one_layer(seen: Seen) -> Claim:
