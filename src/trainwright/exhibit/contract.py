@@ -48,7 +48,7 @@ class Claim:
         expected: Verdict = "helps",
         more: str = "",
     ) -> Self:
-        """A claim about one arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
+        """A claim about an arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
         reference = comparison.error_of(comparison.reference)
         seen = (
             f"{arm} gains {comparison.gain(arm)} over {comparison.reference}'s {comparison.metric} of "

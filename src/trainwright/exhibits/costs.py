@@ -80,7 +80,8 @@ class Costs(Exhibit):
             | {f"Networks, {start}": overview(comparison, "cost") for start, comparison in compared.items()},
             (
                 slowed(neurons),
-                *chain(*(better(compared[start], first_loss(trained[start]), start) for start in STARTS)),
+                *better(compared["usual start"], first_loss(trained["usual start"])),
+                *better(compared["sure start"], first_loss(trained["sure start"]), SURE),
             ),
             (
                 f"Networks of 64 rectified linear units; {described(trained['usual start'])} "
@@ -121,15 +122,11 @@ def steps_to_halve(outputs: Floats) -> int:
 def studies(data: str, batch: int, epochs: int, seeds: int) -> dict[str, Study]:
     """The costs side by side from each start."""
     plain = Recipe(Mlp((64,)), batch_size=batch, epochs=epochs)
-    return {
-        start: Study(
-            DataSpec(data),
-            {name: plain.adding(*given, Cost(cost)) for name, cost in COSTS.items()},
-            seeds,
-            RATES,
-        )
-        for start, given in STARTS.items()
-    }
+
+    def arms(*start: Initialization) -> dict[str, Recipe]:
+        return {name: plain.adding(*start, Cost(cost)) for name, cost in COSTS.items()}
+
+    return {start: Study(DataSpec(data), arms(*given), seeds, RATES) for start, given in STARTS.items()}
 
 
 def first_loss(study: Study) -> Measured:
