@@ -31,7 +31,16 @@ from trainwright.exhibit.contract import (
     spelled,
 )
 from trainwright.exhibit.data import images
-from trainwright.exhibit.trainings import change, compare_all, curve, described, overview, runs_of, scores
+from trainwright.exhibit.trainings import (
+    change,
+    compare_all,
+    curve,
+    described,
+    overview,
+    runs_of,
+    scores,
+    series,
+)
 
 __all__ = [
     "Claim",
@@ -53,6 +62,7 @@ __all__ = [
     "overview",
     "runs_of",
     "scores",
+    "series",
     "sign",
     "spelled",
     "tabulated",

@@ -20,8 +20,9 @@ from trainwright.comparison.verdict import Verdict
 from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
 
-ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the data."
+ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the training data."
 EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which examples are trained on."
+EXAMPLES = "Those of errors and of gains also cover which examples are tested."
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Claim:
         expected: Verdict = "helps",
         more: str = "",
     ) -> Self:
-        """A claim about an arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
+        """A claim on an arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
         reference = comparison.error_of(comparison.reference)
         seen = (
             f"{arm} gains {comparison.gain(arm)} over {comparison.reference}'s {comparison.metric} of "
@@ -63,7 +64,10 @@ def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]
     `redrawn`: each seed has training examples of its own.
     """
     warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
-    return (intervals_cover(redrawn), *(text[:1].upper() + text[1:] + "." for text in warnings))
+    return (
+        f"{intervals_cover(redrawn)} {EXAMPLES}",
+        *(text[:1].upper() + text[1:] + "." for text in warnings),
+    )
 
 
 def intervals_cover(redrawn: bool = False) -> str:

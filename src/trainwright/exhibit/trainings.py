@@ -72,6 +72,15 @@ def change(
     return Measured.of(values[arm] - values[other], unit)
 
 
+def series(table: pd.DataFrame, column: str, place: str, *, by: str = "arm") -> dict[str, Measurements]:
+    """Per-seed rows as what is drawn and tabulated: for each arm a column's means by place.
+
+    `by`: the column that holds the arms' names.
+    """
+    groups = table.groupby(by, sort=False)
+    return {str(name): Measurements.grouped(group[column], group[place]) for name, group in groups}
+
+
 def curve(arm: ArmResult, column: str) -> Measurements:
     """A quantity along an arm's training steps, with the band over its seeds; a rate of errors in %.
 

@@ -49,7 +49,7 @@ from trainwright.exhibit import (
     runs_of,
     tabulated,
 )
-from trainwright.exhibit.panels import BLUE, GREY, VERMILLION, Words, along, curves, framed, level, shares
+from trainwright.exhibit.panels import BLUE, GREY, VERMILLION, along, curves, framed, level, shares
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -399,14 +399,19 @@ def draw(seen: Seen) -> Figure:
     """Six panels: figures 4, 9a, 10, 11, 8 and 2 of the paper."""
     figure = Figure(figsize=(7.6, 10.2))
     (networks, retention), (sizes, averaged), (histogram, enumeration) = figure.subplots(3, 2)
-    error: Words = {"ylabel": "test error (%)"}
     draw_networks(networks, seen.networks)
     along(
-        retention, {"p": by_p(seen.retention)}, title="Retention of hidden units", xlabel="p (kept)", **error
-    )
-    along(sizes, seen.sizes.series, title="Size of the data set", xlabel="examples", log="xy", **error)
-    passes = {"k random passes (band: sets of k)": by_passes(seen.averaged)}
-    curves(averaged, passes, title="Monte-Carlo averaging", xlabel="passes k", **error)
+        retention, {"p": by_p(seen.retention)},
+        title="Retention of hidden units", xlabel="p (kept)", ylabel="test error (%)",
+    )  # fmt: skip
+    along(
+        sizes, seen.sizes.series,
+        title="Size of the data set", xlabel="training examples", ylabel="test error (%)", log="xy",
+    )  # fmt: skip
+    curves(
+        averaged, {"k random passes (band: sets of k)": by_passes(seen.averaged)},
+        title="Monte-Carlo averaging", xlabel="passes k", ylabel="test error (%)",
+    )  # fmt: skip
     level(averaged, Measured.percent(seen.scaled).mean, "weight scaling")
     bins = np.linspace(0, float(np.quantile(next(iter(seen.features.values())), 0.999)), 40)
     active = {f"{name}: {(a > 0).mean():.0%} active": a for name, a in seen.features.items()}

@@ -49,7 +49,8 @@ def random_passes(
     def one_pass(key: jax.Array) -> jax.Array:
         return predict(model, strategies, x, task, key=key)
 
-    return jax.lax.map(one_pass, jax.random.split(key, passes))
+    predicted: jax.Array = jax.lax.map(one_pass, jax.random.split(key, passes))
+    return predicted
 
 
 def views(
