@@ -61,8 +61,9 @@ class Claim:
 def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:
     """What to know about studies' intervals: what they cover, and each comparison's cautions, once.
 
-    `redrawn`: each seed has training examples of its own.
+    `redrawn`: each seed has training examples of its own, as it has in any case where folds are compared.
     """
+    redrawn = redrawn or any(comparison.design == "folds" for comparison in comparisons)
     warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
     return (
         f"{intervals_cover(redrawn)} {EXAMPLES}",

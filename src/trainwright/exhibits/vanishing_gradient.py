@@ -29,7 +29,15 @@ from trainwright.data import Dataset, load
 from trainwright.data.dataset import Splits
 from trainwright.data.loading import read
 from trainwright.diagnosis.instruments import measure_layers
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, Measurements, cautions, tabulated
+from trainwright.exhibit import (
+    Claim,
+    Exhibit,
+    ExhibitResult,
+    Measured,
+    Measurements,
+    intervals_cover,
+    tabulated,
+)
 from trainwright.exhibit.panels import curves
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -101,7 +109,7 @@ class VanishingGradient(Exhibit):
                 f"Depths: digits, 30 units a layer, {seeds} seeds, geometric means; Glorot's initial weights "
                 "for sigmoid and tanh, He's for ReLU.",
                 f"Speeds: MNIST's first 1,000 training images, 3 hidden layers of 30, {EPOCHS} full batches.",
-                *cautions(),
+                intervals_cover(),
             ),
         )
 
