@@ -4,7 +4,7 @@ An exhibit is an essay in a file: its question and its source (the docstring), i
 claims and its figure. `exhibits/regularization.py` is one to copy from. The words:
 
 - `SCALES = {"quick": ..., "full": ...}`: how large everything is, as data.
-- `images("mnist", train=1000)`: pictures to train on, drawn anew for each seed.
+- `images("mnist", train=1000)`: pictures to train on, drawn anew for each seed; `whole(x, y)`: any arrays.
 - `Recipe.adding(strategy)`, `compare_all(studies, store)`, `runs_of(study, arm, store)`: train and compare;
   `scores(study.run(store))`: a row for each run, and `change(scores, "test loss", arm, other)` between arms.
 - `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
@@ -30,7 +30,7 @@ from trainwright.exhibit.contract import (
     sign,
     spelled,
 )
-from trainwright.exhibit.data import images
+from trainwright.exhibit.data import images, whole
 from trainwright.exhibit.trainings import (
     change,
     compare_all,
@@ -66,4 +66,5 @@ __all__ = [
     "sign",
     "spelled",
     "tabulated",
+    "whole",
 ]
