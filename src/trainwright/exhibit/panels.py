@@ -146,7 +146,8 @@ def shares(
 def level(axes: Axes, value: float, label: str = "", *, color: str = GREY, ls: str = "--") -> None:
     """A horizontal line to compare with; one that has a label is named in the legend."""
     axes.axhline(value, color=color, ls=ls, lw=1.2, label=label or None, zorder=1)
-    framed(axes)
+    if label:
+        framed(axes)
 
 
 def pictures(figure: Figure | SubFigure, images: Mapping[str, NDArray[Any]], **look: Any) -> None:
