@@ -19,6 +19,7 @@ def images(
     pool: int | None = None,
     test: int | None = None,
     halved: bool = False,
+    binary: bool = False,
     without: tuple[int, ...] = (),
 ) -> DataSpec:
     """A known image set with so many training examples (all, if `train` is None).
@@ -27,14 +28,14 @@ def images(
     its intervals cover the draw. It is made from the first `pool` of the set's training images, less the
     validation split; validation keeps its size whatever `train`. The test split is the first `test` of the
     set's test images (of its fixed split where it has none of its own), the same for all seeds.
-    `halved`: each pixel is the mean of four. `without`: the numbers of classes to leave out.
+    `halved`: each pixel is the mean of four. `binary`: it is 1 above one half, else 0. `without`: the numbers of classes to leave out.
 
     >>> images("mnist", train=100)
     DataSpec(source='mnist', target=None, task=None, examples=100, group=None)
     """
-    if name != "digits" and pool is None and test is None and not halved and not without:
+    if name != "digits" and pool is None and test is None and not (halved or binary or without):
         return DataSpec(name, examples=train)
-    return DataSpec(_arrays(name, pool, test, halved, without), task="classification", examples=train)
+    return DataSpec(_arrays(name, pool, test, halved, binary, without), task="classification", examples=train)
 
 
 def whole(inputs: NDArray[np.float32], targets: NDArray[Any]) -> Dataset:
@@ -55,7 +56,7 @@ def whole(inputs: NDArray[np.float32], targets: NDArray[Any]) -> Dataset:
 
 @lru_cache(maxsize=4)
 def _arrays(
-    name: str, pool: int | None, test: int | None, halved: bool, without: tuple[int, ...]
+    name: str, pool: int | None, test: int | None, halved: bool, binary: bool, without: tuple[int, ...]
 ) -> tuple[NDArray[Any], ...]:
     """Training and test images, each with its classes; cached, for studies at several sizes share them."""
     data = load(name)
@@ -64,5 +65,6 @@ def _arrays(
     for split, count in ((training, pool), (data.splits.test, test)):
         rows = split[~np.isin(data.targets[split], without)][:count]
         pictures = data.inputs[rows]
-        arrays += [pixels.halved(pictures) if halved else pictures, data.targets[rows]]
+        pictures = pixels.halved(pictures) if halved else pictures
+        arrays += [np.round(pictures) if binary else pictures, data.targets[rows]]
     return tuple(arrays)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ __all__ = [
     "BLUE",
     "GREEN",
     "GREY",
+    "MARKERS",
     "ORANGE",
     "PALETTE",
     "PINK",
@@ -60,8 +61,8 @@ class Words(TypedDict, total=False):
     title: str
     xlabel: str
     ylabel: str
-    log: Literal["x", "y", "xy"]
-    """Which axes are logarithmic; with plain numbers where they span less than two powers of ten."""
+    log: str
+    """Which axes are logarithmic: "x", "y" or "xy"; with plain numbers where they span less than two powers of ten."""
     xlim: tuple[float | None, float | None]
     ylim: tuple[float | None, float | None]
     legend: str | None

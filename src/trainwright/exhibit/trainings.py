@@ -62,7 +62,7 @@ def scores(arms: Iterable[ArmRuns]) -> pd.DataFrame:
 
 
 def change(
-    table: pd.DataFrame, column: str, arm: str, other: str, unit: str = "nats", *, by: str = "arm"
+    table: pd.DataFrame, column: str, arm: Hashable, other: Hashable, unit: str = "nats", *, by: str = "arm"
 ) -> Measured:
     """What a column of per-seed rows is more in one arm than in another, paired by seed.
 

@@ -95,8 +95,8 @@ SCALES: dict[Budget, Scale] = {
         batch=50, figure_4=(1000, 8), steps=1000, seeds=8,
         retained=(0.2, 0.5, 0.8), examples=1000, sizes=(100, 1000, 3000),
         notes=(
-            "Scaled down: MNIST at 14×14 pixels. As 100 units are few, more of them are kept than the paper's "
-            "0.8 and 0.5 (appendix A: a layer of n units should become one of n / p).",
+            "Scaled down: MNIST at 14×14 pixels. As 100 units are few, more of them are kept than the "
+            "paper's 0.8 and 0.5 (appendix A: a layer of n units should become one of n / p).",
         ),
     ),
     "full": Scale(
@@ -113,10 +113,10 @@ DEVIATIONS = (
     "Units that are kept are divided by p in training, instead of multiplying weights by p when predicting: "
     "the same model with other initial weights and learning rates. Momentum is 0.9 throughout and weights "
     "have no bound; the paper's ends at 0.95, its bound is 2.",
-    "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 and 2048; here "
-    "both have two. Features are the classifier's, not an autoencoder's; passes and features are those of the "
-    "networks that had most examples. Figure 4's curves are of validation examples; test examples judge the "
-    "end.",
+    "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 and 2048; "
+    "here both have two. Features are the classifier's, not an autoencoder's; passes and features are "
+    "those of the networks that had most examples. Figure 4's curves are of validation examples; test "
+    "examples judge the end.",
     f"Sets of passes share some of {KEPT}: at {PASSES} their scatter is √(1 − {PASSES}/{KEPT}) of that of "
     "independent ones.",
 )  # fmt: skip
@@ -221,8 +221,8 @@ class Dropout(Exhibit):
                 sparser(seen.features),
             ),
             (
-                f"Figure 4's networks: {smallest:,} weights or more, {steps:,} updates of batch {s.batch}, the "
-                f"others {s.steps:,}; the paper makes a million. Kept with dropout: p = "
+                f"Figure 4's networks: {smallest:,} weights or more, {steps:,} updates of batch {s.batch}, "
+                f"the others {s.steps:,}; the paper makes a million. Kept with dropout: p = "
                 f"{1 - s.drop.input_rate:g} at the inputs, {1 - s.drop.hidden_rate:g} at hidden units.",
                 *s.notes,
                 *DEVIATIONS,

@@ -35,6 +35,7 @@ from trainwright.exhibit import (
     intervals_cover,
     runs_of,
     scores,
+    series,
     tabulated,
 )
 from trainwright.exhibit.panels import BLACK, BLUE, GREEN, ORANGE, along, curves, framed, level, points
@@ -191,9 +192,9 @@ class EarlyStopping(Exhibit):
                 prior(seen.travel),
             ),
             (
-                f"n = {s.every} steps of batch {s.batch} between evaluations, patience p = {s.patience}, {s.steps:,} "
-                f"steps at most, learning rate {s.rate}, {s.units} units, {s.seeds} seeds. The recipe's length ends "
-                "an Algorithm 7.3 that would not.",
+                f"n = {s.every} steps of batch {s.batch} between evaluations, patience p = {s.patience}, "
+                f"{s.steps:,} steps at most, learning rate {s.rate}, {s.units} units, {s.seeds} seeds. The "
+                "recipe's length ends an Algorithm 7.3 that would not.",
                 s.note,
                 intervals_cover(redrawn=True),
             ),
@@ -246,7 +247,8 @@ def going_on_is_cheaper(seen: Seen) -> Claim:
     ended = int((best + steps[ONWARD] - steps[ONCE] >= seen.length).sum())
     return lower(
         seen.rows, "steps", ONWARD, ANEW, "Going on avoids the cost of training anew.", "section 7.8",
-        f" The book warns that it may never end: the recipe's length had to end it in {ended} of {len(steps)} seeds.",
+        f" The book warns that it may never end: the recipe's length had to end it in {ended} of "
+        f"{len(steps)} seeds.",
     )  # fmt: skip
 
 
@@ -261,9 +263,9 @@ def prior(travel: Rows) -> Claim:
     return Claim(
         "With early stopping the first weights act as a prior: the weights stay near where they begin.",
         f"the lecture; {BOOK}section 7.8 (a neighbourhood of the first weights)",
-        f"the weights kept are at so many times the distance that they come to without stopping, by the standard"
-        f" deviation of the first: {ratios}; in {own} of {len(kept)} runs they are nearer to their own first weights"
-        " than to those of another seed.",
+        "the weights kept are at so many times the distance that they come to without stopping, by the "
+        f"standard deviation of the first: {ratios}; in {own} of {len(kept)} runs they are nearer to their "
+        "own first weights than to those of another seed.",
         all(ratio.high < 1 for ratio in ratios.values()) and own == len(kept),
     )
 

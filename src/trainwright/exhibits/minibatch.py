@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ from trainwright.exhibit import (
     change,
     enumerated,
     named,
+    series,
     tabulated,
 )
 from trainwright.exhibit.panels import BLACK, along, curves, points
@@ -154,14 +156,16 @@ class Minibatch(Exhibit):
                 regularises(seen.study),
             ),
             (
-                "Noise, time and memory: 64 hidden units on MNIST, half-trained, 50,000 examples drawn with "
-                "replacement. Time and memory are of the gradient alone, on this machine at this moment: the "
-                "shortest time of nine repeats, as what else runs can only lengthen it, the cores at work over all; "
-                "the memory is that of the batch and of what is kept to go back through the network. It is judged "
-                "from batch size 4 on: a single example's gradient is an outer product and is written twice.",
-                f"Orders: digits, {s.orders[0]} seeds. Methods: {s.methods[0]}, {s.methods[2]} updates from the same "
-                f"weights with the same batches, {s.methods[3]} seeds; for each batch size the best of the rates "
-                f"{enumerated(f'{rate:g}' for rate in RATES)}, L-BFGS without line search.",
+                "Noise, time and memory: 64 hidden units on MNIST, half-trained, 50,000 examples drawn "
+                "with replacement. Time and memory are of the gradient alone, on this machine at this "
+                "moment: the shortest time of nine repeats, as what else runs can only lengthen it, the "
+                "cores at work over all; the memory is that of the batch and of what is kept to go back "
+                "through the network. It is judged from batch size 4 on: a single example's gradient is an "
+                "outer product and is written twice.",
+                f"Orders: digits, {s.orders[0]} seeds. Methods: {s.methods[0]}, {s.methods[2]} updates "
+                f"from the same weights with the same batches, {s.methods[3]} seeds; for each batch size "
+                f"the best of the rates {enumerated(f'{rate:g}' for rate in RATES)}, L-BFGS without line "
+                "search.",
                 *cautions(seen.study),
             ),
         )  # fmt: skip
@@ -199,7 +203,7 @@ def measure_noise(
     def squared(i: jax.Array) -> Any:
         return optax.tree.norm(optax.tree.sub(gradient(params, x[i], y[i]), exact), squared=True)
 
-    squared_errors = jax.jit(lambda draws: jax.lax.map(squared, draws))  # (repeats, n) -> (repeats,)
+    squared_errors = jax.jit(partial(jax.lax.map, squared))  # (repeats, n) -> (repeats,)
     # The mean over single examples is the trace of their covariance: σ².
     single = keys.generator(0, "single").choice(len(rows), min(4000, len(rows)), replace=False)
     variance, table = float(squared_errors(jnp.asarray(single[:, None])).mean()), []
@@ -315,8 +319,8 @@ def root_n(noise: pd.DataFrame) -> Claim:
     return Claim(
         "The standard error of a mean of n samples is σ/√n.",
         BOOK,
-        f"log(error) falls with log(n) at a slope of {slope:.3f} ± {half:.3f} (99 %); no error differs by more"
-        f" than {np.expm1(off):.0%} from σ/√n, with σ from single examples.",
+        f"log(error) falls with log(n) at a slope of {slope:.3f} ± {half:.3f} (99 %); no error differs by "
+        f"more than {np.expm1(off):.0%} from σ/√n, with σ from single examples.",
         bool(abs(slope + 0.5) <= half),
     )
 
@@ -345,9 +349,9 @@ def cores(machine: pd.DataFrame) -> Claim:
     return Claim(
         "Multicore architectures are usually underused by extremely small batches.",
         BOOK,
-        f"Cores at work: {alone:.2f} with one example, up to {most:.2f} with more. An example takes {first:.0f} µs"
-        f" alone and {best:.2g} µs in the best batch: alone, {1 - best / first:.0%} of the time is the fixed cost of"
-        " a call.",
+        f"Cores at work: {alone:.2f} with one example, up to {most:.2f} with more. An example takes "
+        f"{first:.0f} µs alone and {best:.2g} µs in the best batch: alone, {1 - best / first:.0%} of the "
+        "time is the fixed cost of a call.",
         bool(alone <= 0.75 * most),
     )
 
@@ -359,10 +363,10 @@ def memory(machine: pd.DataFrame) -> Claim:
     return Claim(
         "The memory that a batch takes grows in proportion to its size.",
         BOOK,
-        f"From batch size {several['batch size'].iloc[0]} to {several['batch size'].iloc[-1]:,} it is"
-        f" {each.min():,.0f} to {each.max():,.0f} bytes for each example, {several['memory, MB'].iloc[-1]:.1f} MB at"
-        f" the largest. Picture, label and hidden values alone are {LEAST_BYTES:,}; with the input and the gradient"
-        f" of every unit it would be {ENOUGH_BYTES:,}.",
+        f"From batch size {several['batch size'].iloc[0]} to {several['batch size'].iloc[-1]:,} it is "
+        f"{each.min():,.0f} to {each.max():,.0f} bytes for each example, "
+        f"{several['memory, MB'].iloc[-1]:.1f} MB at the largest. Picture, label and hidden values alone "
+        f"are {LEAST_BYTES:,}; with the input and the gradient of every unit it would be {ENOUGH_BYTES:,}.",
         bool((each >= LEAST_BYTES).all() and (each <= ENOUGH_BYTES).all()),
     )
 
@@ -382,7 +386,8 @@ def shuffled_once(orders: pd.DataFrame) -> Claim:
     return Claim(
         "Shuffling once is enough in practice: the same order in each pass does no significant harm.",
         BOOK,
-        f"Shuffled once, the error differs from {error:.2f} % by {more}; harm that matters is a tenth of the error.",
+        f"Shuffled once, the error differs from {error:.2f} % by {more}; harm that matters is a tenth of "
+        "the error.",
         more.high < error / 10,
     )
 
@@ -396,8 +401,8 @@ def second_order(methods: pd.DataFrame) -> Claim:
     return Claim(
         "Second-order methods need larger batches than first-order ones.",
         BOOK,
-        f"The loss with small batches over that with {named(int(largest))} examples is so many times as much for"
-        f" L-BFGS as for gradient descent: {ratios}.",
+        f"The loss with small batches over that with {named(int(largest))} examples is so many times as "
+        f"much for L-BFGS as for gradient descent: {ratios}.",
         all(ratio.low > 1 for ratio in ratios.values()),
     )
 

@@ -139,10 +139,11 @@ class Regularization(Exhibit):
                 f"{s.data}, {s.examples} training examples, {s.steps:,} steps of batch {s.batch} at learning "
                 f"rate {RATE}, hidden layers of {s.hidden}, {s.seeds} seeds.",
                 s.note,
-                "Strengths are chosen on validation examples, by error and by loss; test examples judge these "
-                "choices.",
-                "L1's step is ε λ long and cannot come closer to zero: a weight counts as zero where |w| ≤ ε λ, in "
-                "every network alike. Weights of pixels that are blank in all training images are left out.",
+                "Strengths are chosen on validation examples, by error and by loss; test examples judge "
+                "these choices.",
+                "L1's step is ε λ long and cannot come closer to zero: a weight counts as zero where |w| ≤ "
+                "ε λ, in every network alike. Weights of pixels that are blank in all training images are "
+                "left out.",
                 *cautions(comparison, redrawn=True),
             ),
         )
@@ -269,11 +270,12 @@ def sparse(zeros: pd.DataFrame, weights: Weights) -> Claim:
     return Claim(
         "L1 makes weights zero; L2 makes them small.",
         BOOK + "section 7.1.2",
-        f"at the largest strengths that cost at most a tenth of the validation error, {l1_arm} holds {l1:.0%} "
-        f"of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty {none:.2%}, with "
-        f"{l2_arm} {l2:.2%} of them are so small. Sparse is taken to be more than a tenth, and more than five "
-        f"times as many as in both others. With λ the share fell at {falls} of {len(zeros) - 1} steps. Root mean "
-        f"square weight: {size['none']:.3f} without penalty, {size[l2_arm]:.3f} with {l2_arm}.",
+        f"at the largest strengths that cost at most a tenth of the validation error, {l1_arm} holds "
+        f"{l1:.0%} of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty "
+        f"{none:.2%}, with {l2_arm} {l2:.2%} of them are so small. Sparse is taken to be more than a "
+        f"tenth, and more than five times as many as in both others. With λ the share fell at {falls} of "
+        f"{len(zeros) - 1} steps. Root mean square weight: {size['none']:.3f} without penalty, "
+        f"{size[l2_arm]:.3f} with {l2_arm}.",
         bool(l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]),
     )
 
