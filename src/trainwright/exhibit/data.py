@@ -28,7 +28,8 @@ def images(
     its intervals cover the draw. It is made from the first `pool` of the set's training images, less the
     validation split; validation keeps its size whatever `train`. The test split is the first `test` of the
     set's test images (of its fixed split where it has none of its own), the same for all seeds.
-    `halved`: each pixel is the mean of four. `binary`: it is 1 above one half, else 0. `without`: the numbers of classes to leave out.
+    `halved`: each pixel is the mean of four. `binary`: it is 1 above one half, else 0. `without`: the numbers
+    of classes to leave out.
 
     >>> images("mnist", train=100)
     DataSpec(source='mnist', target=None, task=None, examples=100, group=None)
