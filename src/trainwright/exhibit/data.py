@@ -42,7 +42,7 @@ def images(
 def whole(inputs: NDArray[np.float32], targets: NDArray[Any]) -> Dataset:
     """Prepared arrays as a data set all of whose splits are the same examples: to measure, not to judge.
 
-    Integers are classes, 0 to 9 at most; other targets make a regression.
+    Integer targets are classes, others make a regression.
 
     >>> whole(np.zeros((3, 2), np.float32), np.array([0.5, 1.5, 2.5], np.float32)).task
     'regression'
@@ -51,7 +51,7 @@ def whole(inputs: NDArray[np.float32], targets: NDArray[Any]) -> Dataset:
     splits = Splits(rows, rows, rows)
     if targets.dtype.kind == "f":
         return Dataset("examples", "regression", inputs, targets.astype(np.float32), splits)
-    classes = tuple("0123456789"[: int(targets.max()) + 1])
+    classes = tuple(map(str, range(int(targets.max()) + 1)))
     return Dataset("examples", "classification", inputs, targets.astype(np.int32), splits, classes=classes)
 
 

@@ -36,13 +36,13 @@ from trainwright.exhibit import (
     Claim,
     Exhibit,
     ExhibitResult,
-    Measured,
     Measurements,
     cautions,
     described,
     enumerated,
     overview,
     runs_of,
+    series,
     tabulated,
 )
 from trainwright.exhibit.panels import BLUE, VERMILLION, along, level
@@ -99,7 +99,7 @@ class Activations(Exhibit):
             draw(kinks, relu, comparison),
             {
                 "Slopes at the kinks": kinks,
-                "Active rectified linear units (%)": tabulated("layer", active(relu)),
+                "Active rectified linear units (%)": tabulated("layer", series(relu, "active", "layer", by="moment")),
                 "Percentiles of radial basis units' responses, mean of the seeds": responses.reset_index(),
                 f"In training on {SCALES[budget][0]}": overview(comparison, "function"),
             },
@@ -153,21 +153,14 @@ def measure_kinks() -> pd.DataFrame:
 
 
 def look_into(trained: Study, comparison: Comparison, arm: str, store: Path) -> pd.DataFrame:
-    """`LayerStats.layers` of an arm's hidden layers at its chosen rate, by moment, layer and seed."""
+    """`LayerStats.layers` of an arm's hidden layers at its chosen rate, by moment, layer and seed; active: %."""
     frames = []
     for run in runs_of(trained, arm, store, learning_rate=comparison.arm(arm).learning_rate):
         diagnosis = diagnose(run, trained.dataset(run.seed))
         for moment, stats in (("before training", diagnosis.start), ("after training", diagnosis.end)):
             frames.append(stats.layers.iloc[:-1].assign(moment=moment, seed=run.seed))
-    return pd.concat(frames).reset_index()
-
-
-def active(relu: pd.DataFrame) -> dict[str, Measurements]:
-    """The share of responses that are not zero, in %, by moment and layer."""
-    return {
-        str(moment): Measurements.grouped(100 * rows["active"], rows["layer"], "%")
-        for moment, rows in relu.groupby("moment", sort=False)
-    }
+    table = pd.concat(frames).reset_index()
+    return table.assign(active=100 * table["active"])
 
 
 def one_sided(kinks: pd.DataFrame) -> Claim:
@@ -184,10 +177,8 @@ def one_sided(kinks: pd.DataFrame) -> Claim:
 
 def half_silent(relu: pd.DataFrame) -> Claim:
     """Within ABOUT points of a half, by the whole interval."""
-    shares = {
-        moment: Measured.of(100 * rows.groupby("seed")["active"].mean(), "%", signed=False)
-        for moment, rows in relu.groupby("moment")
-    }
+    by_seed = relu.groupby(["moment", "seed"], sort=False)["active"].mean().reset_index()
+    shares = Measurements.grouped(by_seed["active"], by_seed["moment"], "%")
     before = shares["before training"]
     return Claim(
         "About half of the rectified linear units are silent before training.",
@@ -219,24 +210,10 @@ def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: Comparison) -> Fig
     top.legend(*shapes[0, 2].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     left, right = bottom.subplots(1, 2, width_ratios=(1.4, 1))
     gains = Measurements({arm.name: comparison.gain(arm.name) for arm in comparison.arms if arm.difference})
-    along(
-        left,
-        {"gain": gains},
-        looks={"gain": {"ls": ""}},
-        title="What each takes off sigmoid's test error",
-        ylabel="points",
-    )
-    left.tick_params(axis="x", rotation=35)
+    along(left, {"gain": gains}, title="What each takes off sigmoid's test error", ylabel="points")
     level(left, 0, ls="-")
-    looks = {"before training": {"ls": ""}, "after training": {"ls": ""}}
-    along(
-        right,
-        active(relu),
-        looks=looks,
-        title="Active ReLU units",
-        ylabel="of all responses (%)",
-        ylim=(0, 100),
-    )
+    shares = series(relu, "active", "layer", by="moment")
+    along(right, shares, title="Active ReLU units", ylabel="of all responses (%)", ylim=(0, 100))
     return figure
 
 
@@ -246,9 +223,8 @@ def draw_shape(axes: Axes, name: str, kinks: pd.DataFrame) -> None:
     axes.plot(shape["z"], shape["value"], color=BLUE, lw=2, label="function")
     slopes = shape["slope"].where(~shape["z"].isin(kinks["kink at"]))
     axes.plot(shape["z"], slopes, "--", color=VERMILLION, lw=1.5, label="slope")
-    axes.vlines(
-        kinks["kink at"], kinks["slope left"], kinks["slope right"], color=VERMILLION, lw=1, alpha=0.5
-    )
-    axes.plot(kinks["kink at"], kinks["taken"], "o", color=VERMILLION, ms=4, label="slope taken at a kink")
+    at, left, right = kinks["kink at"], kinks["slope left"], kinks["slope right"]
+    axes.vlines(at, left, right, color=VERMILLION, lw=1, alpha=0.5)
+    axes.plot(at, kinks["taken"], "o", color=VERMILLION, ms=4, label="slope taken at a kink")
     axes.set(title=name, ylim=(-1.6, 3.2), xlim=(-4, 4), xticks=(-3, 0, 3))
     axes.grid(visible=True)
