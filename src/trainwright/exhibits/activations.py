@@ -99,7 +99,7 @@ class Activations(Exhibit):
             draw(kinks, relu, comparison),
             {
                 "Slopes at the kinks": kinks,
-                "Active rectified linear units (%)": tabulated("layer", series(relu, "active", "layer", by="moment")),
+                "Active rectified linear units (%)": tabulated("layer", shares_of(relu)),
                 "Percentiles of radial basis units' responses, mean of the seeds": responses.reset_index(),
                 f"In training on {SCALES[budget][0]}": overview(comparison, "function"),
             },
@@ -153,7 +153,7 @@ def measure_kinks() -> pd.DataFrame:
 
 
 def look_into(trained: Study, comparison: Comparison, arm: str, store: Path) -> pd.DataFrame:
-    """`LayerStats.layers` of an arm's hidden layers at its chosen rate, by moment, layer and seed; active: %."""
+    """`LayerStats.layers` of an arm's hidden layers at its chosen rate; active in %, by moment and seed."""
     frames = []
     for run in runs_of(trained, arm, store, learning_rate=comparison.arm(arm).learning_rate):
         diagnosis = diagnose(run, trained.dataset(run.seed))
@@ -161,6 +161,11 @@ def look_into(trained: Study, comparison: Comparison, arm: str, store: Path) -> 
             frames.append(stats.layers.iloc[:-1].assign(moment=moment, seed=run.seed))
     table = pd.concat(frames).reset_index()
     return table.assign(active=100 * table["active"])
+
+
+def shares_of(relu: pd.DataFrame) -> dict[str, Measurements]:
+    """How many of a layer's responses are active, before and after training."""
+    return series(relu, "active", "layer", by="moment")
 
 
 def one_sided(kinks: pd.DataFrame) -> Claim:
@@ -212,8 +217,7 @@ def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: Comparison) -> Fig
     gains = Measurements({arm.name: comparison.gain(arm.name) for arm in comparison.arms if arm.difference})
     along(left, {"gain": gains}, title="What each takes off sigmoid's test error", ylabel="points")
     level(left, 0, ls="-")
-    shares = series(relu, "active", "layer", by="moment")
-    along(right, shares, title="Active ReLU units", ylabel="of all responses (%)", ylim=(0, 100))
+    along(right, shares_of(relu), title="Active ReLU units", ylabel="of all responses (%)", ylim=(0, 100))
     return figure
 
 
