@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from trainwright.comparison.measured import Measured
@@ -62,7 +62,7 @@ class Words(TypedDict, total=False):
     xlabel: str
     ylabel: str
     log: str
-    """Which axes are logarithmic: "x", "y" or "xy"; with plain numbers where they span less than two powers of ten."""
+    """Which axes are logarithmic: "x", "y" or "xy"; with plain numbers over less than two powers of ten."""
     xlim: tuple[float | None, float | None]
     ylim: tuple[float | None, float | None]
     legend: str | None
@@ -173,7 +173,12 @@ def framed(axes: Axes, **words: Unpack[Words]) -> None:
         axes.set(**{f"{letter}scale": "log"})
         low, high = axis.get_view_interval()
         if high < 100 * low:
-            axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if high < 12 * low else (1, 2, 5)))
+            few = (
+                MaxNLocator(5)
+                if high < 4 * low
+                else LogLocator(subs=(1, 2, 3, 5, 7) if high < 12 * low else (1, 2, 5))
+            )
+            axis.set_major_locator(few)
             axis.set_major_formatter("{x:,g}")
             axis.set_minor_locator(NullLocator())
     if place and len(axes.get_legend_handles_labels()[1]) > 1:

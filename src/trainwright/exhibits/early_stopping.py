@@ -286,7 +286,7 @@ def draw(seen: Seen) -> Figure:
         )
     along(
         axes[2, 0], by_start(seen.travel), title="Distance from the first weights",
-        xlabel="their standard deviation", ylabel="distance", log="xy",
+        xlabel="their standard deviation", ylabel="distance", log="x",
     )  # fmt: skip
     return figure
 
@@ -314,11 +314,11 @@ def draw_trace(top: Axes, bottom: Axes, run: Run, trace: pd.DataFrame, patience:
     top.plot(best, trace["v"].iloc[-1], "*", ms=13, color=ORANGE, label=f"θ*, at i* = {best:,}")
     framed(top, title="One training (seed 0)", ylabel="loss (nats)", log="y")
     bottom.step(trace["i"], trace["j"], where="post", color=BLUE)
-    level(bottom, patience, f"patience p = {patience}")
+    level(bottom, patience)
     framed(
         bottom,
         xlabel="step i",
-        ylabel="j, without\nimprovement",
+        ylabel=f"j, the end\nat p = {patience}",
         xlim=top.get_xlim(),
         ylim=(0, 1.15 * patience),
     )

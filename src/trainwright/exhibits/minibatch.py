@@ -301,7 +301,7 @@ def measure_methods(name: str, sizes: tuple[int, ...], steps: int, seeds: int) -
     for size in sizes:
         rows = [keys.generator(s, "batches", size).integers(len(x), size=(steps, size)) for s in range(seeds)]
         for method in METHODS:
-            losses = np.asarray(over_all(method, jnp.array(RATES), first, jnp.array(rows)))  # (rates, seeds)
+            losses = np.float64(over_all(method, jnp.array(RATES), first, jnp.array(rows)))  # (rates, seeds)
             best = losses[losses.mean(axis=1).argmin()]
             table += [(method, size, seed, reached) for seed, reached in enumerate(best.tolist())]
     return pd.DataFrame(table, columns=["arm", "n", "seed", "loss"])
