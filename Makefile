@@ -1,6 +1,6 @@
-# make demo   sets everything up and runs the main job on digits, offline
-# make docs   writes the companion to the lecture, docs/exhibits, from what the exhibits compute
-# make test   sets everything up and runs all checks and tests
+# make demo   installs everything, then runs the main job on digits, offline
+# make docs   writes docs/exhibits, a page for each exhibit, from what the exhibits compute
+# make test   installs everything, then runs all checks and tests
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -187,7 +187,7 @@ def page() -> Iterator[str]:
     yield "## Following the advice"
     yield text(
         'Users who add as many seeds as "about k more seeds" says, up to ten looks; one arm. Effects and δ '
-        'are in '
+        "are in "
         "standard errors of the first look; ± means effects that differ from user to user, normal with this "
         "standard deviation. *Advice given*: after how many of the inconclusive looks; *comes true*: the "
         "next look "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -134,11 +135,11 @@ def test_a_study_ends_in_tables_a_report_and_a_model(
 ) -> None:
     out = tmp_path / "out"
     words = ["study", customers, "--target", "churned", "--arm", "dropout(0.5)", "--arm", "l2(0.1)"]
-    words += ["--seeds", "2", "--rates", "0.1", "--workers", "1", "--out", out, *SHORT]
+    words += ["--seeds", "2", "--rates", "0.1", "--no-baselines", "--workers", "1", "--out", out, *SHORT]
     assert run(monkeypatch, *words) == 0
     first = capsys.readouterr()
     assert "dropout(0.5)" in first.out
-    assert "6 of 6 runs done" in first.err
+    assert re.search(r"verdict: (\d+) of \1 runs done", first.err)
     page = (out / "report.html").read_text("utf-8")
     assert "<script>alert" not in page
     assert "country" in page
@@ -159,6 +160,18 @@ def test_a_study_ends_in_tables_a_report_and_a_model(
         "l2(0.1)",
     ]
 
+    # Another metric is judged from what is stored, and does not replace the report.
+    (out / "report.html").unlink()
+    capsys.readouterr()
+    assert run(monkeypatch, "report", out, "--metric", "log_loss", "--json") == 0
+    judged = capsys.readouterr()
+    assert json.loads(judged.out)["metric"] == "test log-loss"
+    assert "runs done" not in judged.err
+    assert "test log-loss" in (out / "report-log_loss.html").read_text("utf-8")
+    assert not (out / "report.html").exists()
+    assert run(monkeypatch, "report", out, "--metric", "rmse") == 2
+    assert "log_loss" in capsys.readouterr().err
+
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
@@ -172,7 +185,7 @@ def test_a_study_ends_in_tables_a_report_and_a_model(
         (["study", "digits", "--arm", "dropout(0.5"], 2, "cannot read"),
         (["study", "digits", "--arm", "__import__('os').system('true')"], 2, "cannot read"),
         (["study", "digits", "--rates", "fast"], 2, "--rates"),
-        (["study", "digits", "--rates=-1"], 2, "learning_rate = -1.0"),
+        (["study", "digits", "--rates=-1"], 2, "give positive rates"),
         (["study", "digits", "--budget", "huge"], 2, "--budget"),
         (["study", "digits", "--network", "mlp((0,))"], 2, "mlp: hidden"),
         (["study", "digits", "--arm", "l2", "--arm", "l2()"], 2, "the same recipe"),
@@ -287,7 +300,7 @@ def test_a_model_is_replaced_whole_or_not_at_all(
     changed.save(out, replace=True)
     assert Model.load(out).origin == {}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["customers.csv", "model"]
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="already exists"):
         model.save(out)
 
 

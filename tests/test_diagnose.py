@@ -148,7 +148,7 @@ def test_a_validation_loss_that_has_risen_is_overfitting() -> None:
 
 def test_what_does_not_fit_is_refused(digits: Dataset) -> None:
     run = fit(recipe(), digits)
-    with pytest.raises(SettingError, match="other data"):
+    with pytest.raises(SettingError, match="different data"):
         diagnose(run, load("digits").fold(1))
     with pytest.raises(SettingError, match="do not fit"):
         diagnose(dataclasses.replace(run, weights={}), digits)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ from rich.console import Console
 import comparisons
 from trainwright import report
 from trainwright.base.errors import StoreError
-from trainwright.comparison.results import Comparison, Interval
+from trainwright.comparison.results import BaselineResult, Comparison, Interval
 from trainwright.report import figures, quantities, tables, verdicts
 from trainwright.report.sentences import sentence
 
@@ -192,10 +193,15 @@ def test_the_headline_says_which_arm_to_use_and_the_summary_how_sure() -> None:
     assert verdicts.headline(made) == (
         f"Use {DROPOUT}: on digits it lowers the test error from 2.98 % to 2.25 %."
     )
-    said = verdicts.summary(made)
-    assert "difference −0.73 points, 95 % interval [−0.79, −0.67], Holm-adjusted p = 0.0012; 20 seeds" in said
-    assert "Of 8 arms, 2 help, 2 hurt and 4 make no difference larger than 0.31 percentage points." in said
-    assert "they were not tested against each other" in said
+    sure, details = verdicts.summary(made)
+    assert sure == (
+        "Difference −0.73 points, 95 % interval [−0.79, −0.67], adjusted p = 0.0012"
+        " (20 seeds; Holm's correction over 8 arms)."
+    )
+    assert "Of 8 arms, 2 help, 2 hurt and 4 make no difference larger than 0.31 percentage points." in details
+    assert "they were not tested against each other" in details
+    assert "60 % of the variance comes from the trainings" in details
+    assert "40 % from the 1,797 examples" in details
 
 
 def test_the_winner_is_named_by_validation_not_by_test_error() -> None:
@@ -209,11 +215,14 @@ def test_the_winner_is_named_by_validation_not_by_test_error() -> None:
 def test_the_headline_without_a_winner() -> None:
     made = MADE["nine_arms"]
     nothing = judged(made, **{arm.name: "no difference" for arm in made.arms})
+    assert "All 8 arms make no difference larger than 0.31 percentage points." in verdicts.summary(nothing)[0]
     assert verdicts.headline(nothing) == "None of 8 arms is shown to help on digits: stay with plain."
     unsure = judged(made, **{arm.name: "inconclusive" for arm in made.arms})
-    assert verdicts.headline(unsure).startswith("Inconclusive: whether any of 8 arms helps on digits")
+    assert verdicts.headline(unsure).startswith(
+        "Inconclusive: these runs do not tell whether any of 8 arms helps on digits"
+    )
     assert verdicts.headline(MADE["one_seed"]).startswith(
-        "Inconclusive: whether dropout is better than plain"
+        "Inconclusive: these runs do not tell whether dropout is better"
     )
     one_arm = replace(made, arms=made.arms[:2])
     assert verdicts.headline(judged(one_arm, **{DROPOUT: "hurts"})).endswith(
@@ -263,7 +272,7 @@ def test_sentences_of_each_verdict() -> None:
     assert said(made, "plain") == "plain is the reference: test error 2.98 % ± 0.07 % (20 seeds)."
     assert said(made, "batch_norm") == (
         "batch_norm helps: test error 2.44 % instead of 2.98 % (difference −0.55 points, 95 % interval"
-        " [−0.61, −0.48], Holm-adjusted p = 0.0012, 20 seeds)."
+        " [−0.61, −0.48], adjusted p = 0.0012, 20 seeds)."
     )
     assert said(made, "adam").startswith("adam hurts: test error 3.34 % instead of 2.98 % (difference +0.36")
     assert said(made, "momentum(0.9)").startswith(
@@ -275,16 +284,111 @@ def test_sentences_of_each_verdict() -> None:
     )
 
 
-def test_an_inconclusive_arm_is_said_to_lean_and_what_would_settle_it() -> None:
-    made = judged(MADE["nine_arms"], batch_norm="inconclusive", adam="inconclusive")
-    assert said(made, "batch_norm").startswith("batch_norm is inconclusive: test error 2.44 % instead of")
-    corrected = "; lower, but not significant after Holm's correction over 8 arms; not even 1,000 more seeds"
-    assert corrected in said(made, "batch_norm")
-    [arm] = [arm for arm in made.arms if arm.name == "adam"]
+def open_arm(made: Comparison, name: str, **changes: Any) -> str:
+    """The sentence of an arm made inconclusive, with other changes to its difference."""
+    [arm] = [arm for arm in made.arms if arm.name == name]
     assert arm.difference
-    arm = replace(arm, difference=replace(arm.difference, p=0.2, more_seeds=1))
-    assert sentence(arm, made).endswith("; higher, but not significantly; about 1 more seed would settle it.")
+    return sentence(replace(arm, difference=replace(arm.difference, verdict="inconclusive", **changes)), made)
+
+
+def test_an_inconclusive_arm_is_said_to_lean_and_what_would_settle_it() -> None:
+    made = MADE["nine_arms"]
+    text = open_arm(made, "batch_norm", leans="better", more_seeds=14)
+    assert text.startswith("batch_norm is inconclusive: test error 2.44 % instead of")
+    assert text.endswith(
+        "; lower, but not significant after Holm's correction over 8 arms;"
+        " about 14 more seeds would probably settle it."
+    )
+    text = open_arm(made, "adam", p=0.2, leans="worse", more_seeds=None, from_trainings=0.1)
+    assert text.endswith(
+        "; it leans higher, but not significantly;"
+        " more seeds would hardly help, only more data could settle it."
+    )
+    text = open_arm(made, "adam", p=0.9, leans=None, more_seeds=None, from_trainings=0.9)
+    assert text.endswith("; it leans neither way; not even 1,000 more seeds would settle it.")
     assert said(MADE["one_seed"], "dropout").endswith("; one seed does not show how much trainings vary.")
+
+
+def test_earlier_looks_are_said_to_be_paid_for() -> None:
+    again = replace(MADE["nine_arms"], looks=(5, 10))
+    assert "not significant after Holm's correction over 8 arms and the correction for 2 earlier looks" in (
+        open_arm(again, "batch_norm", leans="better")
+    )
+    assert "with 5, 10 seeds" in Page(report.page(again)).text
+
+
+def test_an_arm_that_changed_nothing_is_said_to_and_not_counted() -> None:
+    made = judged(MADE["nine_arms"], adam="changed nothing")
+    assert said(made, "adam") == (
+        "adam changed nothing: at every seed its predictions are exactly those of plain."
+        " It was not counted among the tests."
+    )
+    assert "Holm's correction over 7 arms" in verdicts.summary(made)[0]
+    assert "1 changed nothing" in verdicts.summary(made)[1]
+
+
+def test_no_better_than_guessing_is_said_whatever_the_verdict() -> None:
+    made = MADE["nine_arms"]
+    arms = tuple(replace(arm, over_guessing=Interval(-0.01, -0.03, 0.01)) for arm in made.arms)
+    for arm in arms:
+        text = sentence(arm, made)
+        assert text.endswith("It is not shown to be better than guessing without looking at the inputs.")
+    nothing = replace(made, arms=arms)
+    assert verdicts.headline(nothing) == "No network is shown to do better than guessing on digits."
+
+
+def baseline(name: str, error: float, p_better: float) -> BaselineResult:
+    around = Interval(error, error - 0.001, error + 0.001)
+    beside = Interval(error - 0.03, error - 0.032, error - 0.028)
+    return BaselineResult(name, {"name": name}, (error,) * 20, around, beside, p_better)
+
+
+def test_a_clearly_better_baseline_is_the_headline() -> None:
+    found = (baseline("boosting", 0.01, 0.001), baseline("linear", 0.05, 1.0))
+    made = replace(MADE["nine_arms"], baselines=found)
+    assert verdicts.headline(made) == (
+        "On digits the baseline boosting is clearly better than every network:"
+        f" test error 1.00 %, against 2.25 % with {DROPOUT}."
+    )
+    assert verdicts.summary(made)[0].startswith(
+        f"Among the networks, use {DROPOUT}: it lowers the test error"
+    )
+    rows = tables.results(made).rows[-2:]
+    assert [row.name for row in rows] == ["boosting", "linear"]
+    assert rows[0].cells[:3] == (("◦ baseline", ""), ("−2.00", "[−2.20, −1.80]"), ("1.00 %", "± 0.10 %"))
+    for text in (shown(report.table(made)), report.markdown(made), Page(report.page(made)).text):
+        assert "boosting" in words(text)
+    worse = replace(made, baselines=(baseline("linear", 0.05, 1.0),))
+    assert verdicts.headline(worse).startswith(f"Use {DROPOUT}")
+
+
+def test_another_metric_is_named_with_its_reason_and_in_its_unit() -> None:
+    made = replace(
+        MADE["nine_arms"], metric="balanced test error", metric_reason="the commonest class is very common"
+    )
+    assert (
+        "The metric is the balanced test error, because the commonest class is very"
+        in verdicts.summary(made)[1]
+    )
+    nats = replace(MADE["regression"], metric="test log-loss", unit="nats", task="classification")
+    assert " nats, 95 % interval" in said(nats, "l2(0.01)")
+
+
+def test_candidates_stand_by_setting_and_the_chosen_is_marked() -> None:
+    made = MADE["nine_arms"]
+    [plain, *_] = tables.settings(made).rows
+    assert tables.settings(made).heads[1] == "learning rates"
+    assert plain.cells == (("0.03 to 0.3", "(3)"), ("▸ 0.03", ""), ("2.98 %", ""))
+    family = tuple(
+        replace(setting, strategies=name, validation_error=setting.validation_error + worse)
+        for name, worse in (("rate 0.2", 0.0), ("rate 0.5", 0.01))
+        for setting in made.arms[0].grid
+    )
+    made = replace(made, arms=(replace(made.arms[0], grid=family), *made.arms[1:]))
+    assert [row.cells[0][0] for row in tables.settings(made).rows[:3]] == ["rate 0.2", "rate 0.5", "–"]
+    [chosen] = [row for row in tables.candidates(made).rows if row.name == "plain" and "▸" in row.cells[1][0]]
+    assert chosen.cells[:2] == (("rate 0.2", ""), ("▸ 0.03", ""))
+    assert said(made, "plain").endswith(" Validation chose rate 0.2.")
 
 
 def test_a_single_arm_needs_no_correction_and_none_is_claimed() -> None:
@@ -410,7 +514,7 @@ def test_effects_write_verdict_and_numbers_beside_each_arm() -> None:
     said = [text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text")]
     for arm in made.arms[1:]:
         assert arm.difference
-        assert verdicts.signed_word(arm) in said
+        assert verdicts.signed(verdicts.word(arm)) in said
         assert " ".join(quantities.difference(arm.difference.interval, quantities.unit(made))) in said
 
 
@@ -446,11 +550,11 @@ def test_significant_keeps_three_digits(value: float) -> None:
 def test_errors_are_percent_or_three_digits_of_the_targets_unit() -> None:
     found = Interval(0.0231, 0.02, 0.0262)
     assert quantities.error(found, quantities.percent()) == ("2.31 %", "± 0.31 %")
-    assert quantities.error(Interval(12345.0, 12000.0, 12690.0), quantities.target(-1)) == (
+    assert quantities.error(Interval(12345.0, 12000.0, 12690.0), quantities.plain(-1)) == (
         "12,340",
         "± 340",
     )
-    assert quantities.error(found, quantities.target(4)) == ("0.0231", "± 0.0031")
+    assert quantities.error(found, quantities.plain(4)) == ("0.0231", "± 0.0031")
 
 
 def shrunk(made: Comparison, factor: float) -> Comparison:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainwright.comparison.compare import compare as compare
+    from trainwright.comparison.joint import compare_datasets as compare_datasets
+    from trainwright.comparison.scores import compare_scores as compare_scores
     from trainwright.data import Dataset as Dataset
     from trainwright.data import DataSpec as DataSpec
     from trainwright.data import load as load
@@ -32,6 +34,8 @@ _HOMES = {
     "Strategy": "strategy",
     "Study": "studies.study",
     "compare": "comparison.compare",
+    "compare_datasets": "comparison.joint",
+    "compare_scores": "comparison.scores",
     "diagnose": "diagnosis.symptoms",
     "fit": "training.fit",
     "load": "data",

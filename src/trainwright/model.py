@@ -65,7 +65,7 @@ class Model:
     def save(self, folder: str | Path, *, replace: bool = False) -> None:
         """Write the folder, whole or not at all.
 
-        Raises `StoreError` if it is there already, unless it is a model and may be replaced.
+        Raises `StoreError` if it already exists, unless it is a model and may be replaced.
         """
         facts = {
             "recipe": self.recipe.to_json(),
@@ -83,7 +83,7 @@ class Model:
         with files.explained(target.parent):
             may_replace = replace and (target / "model.json").is_file()
             if not files.write(target, contents, target.parent, replace=may_replace):
-                raise StoreError(f"{target} is there already: delete it or name another folder")
+                raise StoreError(f"{target} already exists: delete it or choose another folder")
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:

@@ -19,6 +19,7 @@ from trainwright.base.config import config
 from trainwright.baseline import Baseline, Examples, Inputs, Predict, log_probabilities, loss
 from trainwright.data.targets import TaskName
 
+PATIENCE = 20  # trees
 MOST_WORK = 5e9  # examples × features × trees that are affordable: about a minute on one core
 
 
@@ -26,8 +27,8 @@ MOST_WORK = 5e9  # examples × features × trees that are affordable: about a mi
 class Boosting(Baseline):
     """Trees added one after the other, each fitted to what the others leave over.
 
-    The number of trees is the one of lowest validation loss. Where examples, features and classes are very
-    many, fewer trees are tried.
+    The number of trees is the one of lowest validation loss; none are added once twenty have not lowered it.
+    Where examples, features and classes are very many, fewer trees are tried.
 
     >>> Boosting(learning_rate=0.3).leaves
     31
@@ -45,13 +46,18 @@ class Boosting(Baseline):
 
         at_once = outputs if outputs > 2 else 1
         kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
+        # Trees cannot be stopped by the loss of a class that they know nothing of.
+        known = np.isin(validation.targets, train.targets) | (task == "regression")
         model = kind(
             learning_rate=self.learning_rate,
             max_leaf_nodes=self.leaves,
             max_iter=min(self.trees, math.ceil(MOST_WORK / (train.inputs.size * at_once))),
-            early_stopping=False,
+            early_stopping=bool(known.any()),
+            scoring="loss",
+            n_iter_no_change=PATIENCE,
+            tol=0.0,
             random_state=0,
-        ).fit(*train)
+        ).fit(*train, X_val=validation.inputs[known], y_val=validation.targets[known])
 
         def stages(inputs: Inputs) -> Iterator[NDArray[np.floating[Any]]]:
             """The predictions of the first tree, of the first two, and so on."""

@@ -15,7 +15,7 @@ import typer
 
 from trainwright import __version__
 from trainwright.base.errors import Interrupted, TrainwrightError
-from trainwright.cli import data, doctor, exhibits, fit, predict, report, strategies, study
+from trainwright.cli import compare, data, doctor, exhibits, fit, predict, report, strategies, study
 from trainwright.cli.options import option
 
 EXIT_CODES = (
@@ -53,6 +53,7 @@ for name, run, example in (
     ("study", study.run, "study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3"),
     ("fit", fit.run, "fit digits --with 'dropout(hidden_rate=0.5), momentum(0.9)' --out model"),
     ("predict", predict.run, "predict model customers.csv --out predictions.csv"),
+    ("compare", compare.run, "compare scores.csv --reference plain --higher-is-better"),
     ("report", report.run, "report study-digits --markdown"),
     ("strategies", strategies.run, "strategies dropout"),
     ("exhibits", exhibits.run_all, "exhibits --all --out gallery"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trainwright.base.errors import StoreError
-from trainwright.cli.options import Json, Markdown, Quiet, option
+from trainwright.cli.options import Json, Markdown, Quiet, command, option
 
 if TYPE_CHECKING:
     from trainwright.comparison.results import Comparison
@@ -17,24 +17,45 @@ if TYPE_CHECKING:
 def run(
     folder: Annotated[Path, typer.Argument(help="A study's folder (its --out).")],
     out: Annotated[Path | None, option("The HTML file to write. Default: FOLDER/report.html.")] = None,
+    metric: Annotated[
+        str | None,
+        option("Judge by this metric (error, balanced_error, log_loss, brier, rmse or mae)."),
+    ] = None,
     markdown: Markdown = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Redraw a study's report and print its tables."""
-    from trainwright.comparison.results import Comparison
+    """Redraw a study's report and print its tables.
+
+    With --metric, the study is judged anew from the stored predictions, and the report is
+    FOLDER/report-METRIC.html.
+    """
     from trainwright.report import write
+
+    comparison = _judged_by(folder, metric) if metric else _stored(folder)
+    write(comparison, out or folder / (f"report-{metric}.html" if metric else "report.html"))
+    show(comparison, markdown, as_json, quiet)
+
+
+def _stored(folder: Path) -> Comparison:
+    """The comparison that the study wrote."""
+    from trainwright.comparison.results import Comparison
 
     stored = folder / "comparison.json"
     try:
-        comparison = Comparison.from_json(stored.read_text("utf-8"))
+        return Comparison.from_json(stored.read_text("utf-8"))
     except OSError as error:
         reason = error.strerror or "unreadable"
         raise StoreError(f"{stored}: {reason}; give the folder of a study (its --out)") from None
     except (StoreError, UnicodeDecodeError):
         raise StoreError(f"{stored} is damaged: rerun the study (its runs are kept)") from None
-    write(comparison, out or folder / "report.html")
-    show(comparison, markdown, as_json, quiet)
+
+
+def _judged_by(folder: Path, metric: str) -> Comparison:
+    """The study compared by another metric, from its runs."""
+    from trainwright.studies.record import Record
+
+    return Record.load(folder).compare(metric=metric, command=command())
 
 
 def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> None:
@@ -47,5 +68,8 @@ def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> 
     elif markdown:
         print(report.markdown(comparison))
     elif not quiet:
-        for part in (report.findings, report.table, report.cost_table):
+        parts = [report.findings, report.table]
+        if comparison.trained:
+            parts.append(report.cost_table)
+        for part in parts:
             console().print(part(comparison), "")

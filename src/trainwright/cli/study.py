@@ -229,4 +229,4 @@ def _rates(text: str) -> tuple[float, ...]:
         raise SettingError(
             f"--rates {text!r}: give numbers with commas between, such as '0.01, 0.1'"
         ) from None
-    return tuple(dict.fromkeys(rates))
+    return tuple(sorted(set(rates)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import inf, nan
+from math import nan
 from statistics import fmean, median
 
 import numpy as np
@@ -145,7 +145,7 @@ def _differences(
             verdict=judgement.verdict,
             leans=judgement.leans,
             more_seeds=judgement.more_seeds,
-            from_trainings=_share(estimate),
+            from_trainings=estimate.share,
             over_examples=_over_examples(estimate, level) if estimate.count == 1 else None,
         )
     return differences
@@ -160,11 +160,6 @@ def _identical(choice: Choice, reference: Choice) -> bool:
         np.array_equal(run.predictions["test"], other.predictions["test"])
         for run, other in zip(choice.runs, reference.runs, strict=True)
     )
-
-
-def _share(estimate: Estimate) -> float:
-    """The share of the variance that more trainings would reduce."""
-    return estimate.trainings / estimate.error**2 if 0 < estimate.error < inf else nan
 
 
 def _interval(estimate: Estimate, level: float) -> Interval:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,11 @@ class Estimate:
     def error(self) -> float:
         """The standard error of the mean."""
         return sqrt(self.trainings + self.examples)
+
+    @property
+    def share(self) -> float:
+        """The share of the variance that more trainings reduce; NaN for one training, and without any."""
+        return self.trainings / (self.trainings + self.examples) if 0 < self.error < inf else nan
 
     @property
     def spread(self) -> float:

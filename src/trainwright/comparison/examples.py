@@ -35,7 +35,7 @@ def estimate(
     """The mean over all cells of `values`, and how uncertain it is.
 
     `values[t]`, (judged by t,): the difference that training t shows for each example that it judges.
-    `units[t]`, the same shape, whole numbers: which example, or group of examples, that is.
+    `units[t]`, the same shape, whole numbers from 0: which example, or group of examples, that is.
     `resolution`: what one example that changes sides adds to the mean. Agreement of a few counts proves
     nothing, so the examples' standard error is never taken to be smaller.
 
@@ -49,34 +49,33 @@ def estimate(
     (np.float64(0.2), True)
     """
     count = len(values)
-    names, every = np.unique(np.concatenate(units), return_inverse=True)
-    kinds, total = len(names), len(every)
-    of_training = np.split(every, np.cumsum([len(judged) for judged in units])[:-1])
+    total = sum(map(len, values))
     mean = float(np.mean(np.concatenate(values), dtype=np.float64))
-    if kinds == 1:
-        return Estimate(mean, trainings=inf, examples=inf, df=1, count=count)
 
-    sums, squares, times = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds)  # over trainings, per unit
+    width = 1 + max(int(unit.max()) for unit in units)
+    sums, squares, times = np.zeros(width), np.zeros(width), np.zeros(width)  # over trainings, per unit
     means, within = np.zeros(count), np.zeros(count)  # per training
-    for t, (cells, unit) in enumerate(zip(values, of_training, strict=True)):
-        size = np.bincount(unit, minlength=kinds)
-        own = np.bincount(unit, cells, minlength=kinds)
+    for t, (cells, unit) in enumerate(zip(values, units, strict=True)):
+        size = np.bincount(unit, minlength=width)
+        own = np.bincount(unit, cells, minlength=width)
         means[t] = own.sum() / len(cells)
         judged = max(int((size > 0).sum()), 2)
         within[t] = np.square(own - size * means[t]).sum() / len(cells) ** 2 * judged / (judged - 1)
         left = own - size * mean
         sums, squares, times = sums + left, squares + left**2, times + (size > 0)
 
+    kinds = int((times > 0).sum())
+    if kinds == 1:
+        return Estimate(mean, trainings=inf, examples=inf, df=1, count=count)
     scale = kinds / (kinds - 1) / total**2
     over_examples = max(float(np.square(sums).sum()) * scale, resolution**2)
     if count == 1:
         return Estimate(mean, trainings=inf, examples=over_examples, df=kinds - 1, count=1)
-    spread = (
-        (squares - sums**2 / times) * times / np.maximum(times - 1, 1)
-    )  # times the variance over trainings
-    of_trainings = min(float(spread.sum()) * scale, over_examples)
+    # Of each unit the variance over the trainings that judged it, of the sum over them.
+    over_unit = (squares - sums**2 / np.maximum(times, 1)) / np.maximum(times - 1, 1) * times
+    of_trainings = min(float(over_unit.sum()) * scale, over_examples)
     over_trainings = float(np.var(means, ddof=1)) / count
-    complete = bool((times == count).all())
+    complete = bool((times[times > 0] == count).all())
     beyond = max(0.0, over_trainings - (of_trainings if complete else float(within.mean()) / count))
     variance = over_examples + beyond
     if variance == 0:  # the same numbers everywhere

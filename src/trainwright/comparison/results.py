@@ -208,6 +208,11 @@ class Comparison:
         )
 
     @property
+    def trained(self) -> bool:
+        """Whether the trainings are known, and not only their scores."""
+        return any(arm.recipe for arm in self.arms)
+
+    @property
     def best(self) -> str:
         """The arm to use: among those that help, the best on validation; else the reference."""
         helping = [arm for arm in self.arms if arm.difference and arm.difference.verdict == "helps"]

@@ -1,4 +1,4 @@
-"""Diagnose: what a run's instruments say, in plain sentences, with the strategy that treats each symptom.
+"""Diagnose: what a run's measurements show, in plain sentences, with a strategy to treat each symptom.
 
 The network is looked at before its first step and with the weights that it was left with. A symptom is a
 reading beyond a bound; the bounds are rules of thumb, each named and explained here. A treatment is what to
@@ -31,11 +31,11 @@ RISEN = 1.1  # the last validation loss over the lowest: it has been climbing fo
 
 @dataclass(frozen=True)
 class Symptom:
-    """Something that the instruments show and that is worth treating."""
+    """Something that the measurements show and that is worth treating."""
 
     name: str
     says: str
-    """What was read, where and when, as a sentence with its numbers."""
+    """What was measured, where and when, as a sentence with its numbers."""
     treatment: str
     """What to try, with a strategy as it is written on the command line."""
 
@@ -73,7 +73,9 @@ def diagnose(run: Run, data: Dataset) -> Diagnosis:
     ['symmetry']
     """
     if run.data["fingerprint"] != data.fingerprint:
-        raise SettingError(f"the run was made on other data than {data.name}: load it as it was for the run")
+        raise SettingError(
+            f"the run was made on different data from {data.name}: load the data as for the run"
+        )
     recipe = Recipe.from_json(run.recipe)
     start = measure_layers(recipe, data, run.seed)
     end = measure_layers(recipe, data, run.seed, weights=run.weights, at_step=run.best_step)
@@ -100,8 +102,8 @@ def _first_loss(start: LayerStats, run: Run) -> Iterator[Symptom]:
     if start.log_loss > (1 + EXCESS) * start.guess:
         yield Symptom(
             "first loss",
-            f"The loss starts at {start.log_loss:.3g}; an answer that looks at no input has"
-            f" {start.guess:.3g}. The first outputs are sure of wrong answers.",
+            f"The loss starts at {start.log_loss:.3g}; guessing without the inputs would have"
+            f" {start.guess:.3g}. The first outputs are confident in wrong answers.",
             "initialization('glorot_uniform'), or another rule with smaller first weights",
         )
     elif run.data["task"] == "classification":
@@ -109,8 +111,8 @@ def _first_loss(start: LayerStats, run: Run) -> Iterator[Symptom]:
         if equal - start.guess > SHORT and start.log_loss > start.guess + SHORT:
             yield Symptom(
                 "first loss",
-                f"The classes are unequally frequent: their entropy is {start.guess:.3g} nats, and the loss"
-                f" starts at {start.log_loss:.3g}. The first steps only learn the frequencies.",
+                f"The classes are not equally frequent: their entropy is {start.guess:.3g} nats, and the loss"
+                f" starts at {start.log_loss:.3g}. The first steps only learn these frequencies.",
                 "initialization(output_bias='marginals')",
             )
 
@@ -143,7 +145,7 @@ def _equal_units(start: LayerStats) -> Iterator[Symptom]:
         if layer != "output" and units.shape[1] > 1 and np.ptp(units, axis=1).max() == 0:
             yield Symptom(
                 "symmetry",
-                f"All units of {layer} have the same first gradient: they stay copies of one another.",
+                f"All units of {layer} have the same initial gradient, so they remain copies of each other.",
                 "initialization('glorot_uniform')",
             )
             return
@@ -180,7 +182,7 @@ def _saturated(stats: LayerStats, when: str) -> Iterator[Symptom]:
         yield Symptom(
             "saturation",
             f"{bounded[layer]:.0%} of the responses in {layer} are saturated {when} (70 % of its inputs lie"
-            f" between {low:.3g} and {high:.3g}): next to no gradient gets through.",
+            f" between {low:.3g} and {high:.3g}): hardly any gradient gets through.",
             "batch_norm, or activation('relu')",
         )
 
@@ -191,8 +193,7 @@ def _dead(stats: LayerStats, when: str) -> Iterator[Symptom]:
         layer = str(dead.idxmax())
         yield Symptom(
             "dead units",
-            f"{dead[layer]:.0%} of the units in {layer} let no gradient through for any of the examples"
-            f" {when}.",
+            f"{dead[layer]:.0%} of the units in {layer} pass no gradient for any of the examples {when}.",
             "initialization(hidden_bias=0.1), activation('leaky_relu'), or a smaller learning rate",
         )
 

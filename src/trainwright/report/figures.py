@@ -58,14 +58,14 @@ def effects(comparison: Comparison, width: int = WIDE) -> str:
                 y = top + room / 2
                 for index, line in enumerate(name):
                     drawing.say(line, left - 12, 6 + y + LINE * (index - (len(name) - 1) / 2), ha="right")
-                drawing.say(verdicts.signed_word(arm), width - right + 16, 6 + y - 8, weight="bold")
+                drawing.say(verdicts.signed(verdicts.word(arm)), width - right + 16, 6 + y - 8, weight="bold")
                 drawing.say(f"{mean} {interval}", width - right + 16, 6 + y + 9, fontsize=SMALL)
             else:
                 foot = top + 18 + LINE * len(name)
                 y = foot + 18
                 for index, line in enumerate(name):
                     drawing.say(line, 4, top + 18 + LINE * index, weight="bold", fontsize=SMALL)
-                drawing.say(verdicts.signed_word(arm), 4, foot, fontsize=SMALL)
+                drawing.say(verdicts.signed(verdicts.word(arm)), 4, foot, fontsize=SMALL)
                 drawing.say(f"{mean} {interval}", width - 4, foot, fontsize=SMALL, ha="right")
             # On a phone the line at zero leaves room for the names.
             half = room / 2 if beside else 15

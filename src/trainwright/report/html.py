@@ -25,7 +25,7 @@ def page(comparison: Comparison) -> str:
     return template(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8")).render(
         comparison=comparison,
         headline=unbroken(verdicts.headline(comparison)),
-        summary=unbroken(verdicts.summary(comparison)),
+        summary=[unbroken(paragraph) for paragraph in verdicts.summary(comparison)],
         sentences=[
             (
                 verdicts.word(arm),
@@ -43,6 +43,7 @@ def page(comparison: Comparison) -> str:
         results=tables.results(comparison),
         evidence=tables.evidence(comparison),
         settings=tables.settings(comparison),
+        candidates=tables.candidates(comparison),
         costs=tables.costs(comparison),
         recipes=recipes.recipes(comparison),
         level=quantities.level(comparison),

@@ -13,21 +13,21 @@ from trainwright.report.sentences import sentence
 def markdown(comparison: Comparison) -> str:
     """The answer, a sentence per arm, caveats, all tables and the command that repeats it."""
     parts = [f"## {prose(verdicts.headline(comparison))}"]
-    if summary := verdicts.summary(comparison):
-        parts.append(prose(summary))
+    parts += map(prose, verdicts.summary(comparison))
     parts.append("\n".join(f"- {prose(sentence(arm, comparison))}" for arm in verdicts.by_effect(comparison)))
     if comparison.cautions:
         parts.append("\n".join(f"> **Caveat:** {prose(caution)}  " for caution in comparison.cautions))
-    for build in (tables.results, tables.evidence, tables.settings, tables.costs):
-        parts.append(_table(build(comparison)))
+    trained = (tables.settings, tables.costs) if comparison.trained else ()
+    parts += [table_of(build(comparison)) for build in (tables.results, tables.evidence, *trained)]
     if comparison.command:
         fence = _fence(comparison.command, 3)
         parts.append(f"{fence}sh\n{comparison.command}\n{fence}")
     return "\n\n".join(parts) + "\n"
 
 
-def _table(table: tables.Table) -> str:
-    left = {"arm", "verdict"}
+def table_of(table: tables.Table) -> str:
+    """A table with its title."""
+    left = {"arm", "verdict", "setting"}
     lines = [
         row_of([prose(head) for head in table.heads]),
         row_of([":---" if head in left else "---:" for head in table.heads]),

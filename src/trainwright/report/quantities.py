@@ -16,7 +16,6 @@ from trainwright.comparison.results import Comparison, Interval
 MISSING = "–"
 MINUS = "−"
 NO_INTERVAL = "(no interval)"
-UNITS = {"target": "target's unit", "nats": "nats", "score": "score"}
 CONTROL = ("Cc", "Cs", "Cn")  # control characters, halves of surrogate pairs, what is no character
 Pieces = tuple[str, str]
 
@@ -26,11 +25,13 @@ class Unit:
     """How a comparison's errors and their differences are written, the same in every table and sentence."""
 
     factor: float
-    """Shown number per number in the comparison: 100 for fractions, 1 for the target's own unit."""
+    """Shown number per number in the comparison: 100 for fractions, else 1."""
     error: str
     """What follows an error: " %" or nothing."""
     difference: str
     """The unit of a difference, in words."""
+    points: str
+    """The same in short, as it follows a number: " points" or nothing."""
     axis: str
     """The unit of an error on an axis."""
     decimals: int
@@ -42,29 +43,29 @@ class Unit:
 
 
 def unit(comparison: Comparison) -> Unit:
-    """Percent for fractions, the metric's own unit for what is none.
+    """Percent for fractions; else the target's unit, nats, or the score itself.
 
     All errors, differences and bounds share their decimals. Percentages have two, or up to four where the
-    narrowest interval would read as nothing. In the target's unit the narrowest interval's half-width has two
+    narrowest interval would read as nothing. In other units the narrowest interval's half-width has two
     significant digits, as long as that leaves the reference's error between three and six.
     """
     half = _narrowest(comparison) / 2
     if comparison.unit == "fraction":
         return percent(min(max(-_magnitude(100 * half), 2), 4))
-    reference = next(arm for arm in comparison.arms if arm.name == comparison.reference)
-    size = _magnitude(reference.error.mean)
-    decimals = 1 - _magnitude(half) if isfinite(half) else 3 - size
-    return target(min(max(decimals, 2 - size), 5 - size), UNITS[comparison.unit])
+    size = _magnitude(comparison.arm(comparison.reference).error.mean)
+    decimals = min(max(1 - _magnitude(half) if isfinite(half) else 3 - size, 2 - size), 5 - size)
+    words = {"target": "target's unit", "nats": "nats", "score": "score"}[comparison.unit]
+    return plain(decimals, words, points=" nats" if comparison.unit == "nats" else "")
 
 
 def percent(decimals: int = 2) -> Unit:
     """Fractions, written in percent."""
-    return Unit(100, " %", "percentage points", "%", decimals)
+    return Unit(100, " %", "percentage points", " points", "%", decimals)
 
 
-def target(decimals: int, name: str = "target's unit") -> Unit:
-    """What is no fraction, such as a regression's errors in the target's own unit."""
-    return Unit(1, "", name, name, decimals)
+def plain(decimals: int, words: str = "target's unit", points: str = "") -> Unit:
+    """Numbers in a unit of their own, written as they are."""
+    return Unit(1, "", words, points, words, decimals)
 
 
 def _narrowest(comparison: Comparison) -> float:
@@ -142,7 +143,7 @@ def single(error: float, task: str) -> str:
 def size(value: float, unit: Unit) -> str:
     """An error without its uncertainty.
 
-    >>> size(0.0231, percent()), size(12345.6, target(decimals=-1))
+    >>> size(0.0231, percent()), size(12345.6, plain(decimals=-1))
     ('2.31 %', '12,350')
     """
     text = number(value * unit.factor, unit.decimals)
@@ -173,10 +174,19 @@ def difference(interval: Interval, unit: Unit) -> Pieces:
 
 
 def margin(comparison: Comparison) -> str:
-    """The smallest difference that matters: in percentage points, or in the target's unit."""
+    """The smallest difference that matters: "0.31 percentage points"; the target's unit goes unsaid."""
     shown = unit(comparison)
     size = significant(comparison.delta * shown.factor, 2 if shown.percent else 3)
-    return f"{size} {shown.difference}" if shown.percent else size
+    return f"{size} {shown.difference}" if shown.points else size
+
+
+def share(part: float) -> str:
+    """A part of a whole, in percent.
+
+    >>> share(0.4), share(float("nan"))
+    ('40 %', '–')
+    """
+    return f"{number(100 * part)} %" if isfinite(part) else MISSING
 
 
 def level(comparison: Comparison) -> str:

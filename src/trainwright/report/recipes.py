@@ -22,7 +22,11 @@ def recipes(comparison: Comparison) -> Recipes:
     """Every arm's recipe in readable form; the learning rate is the one chosen for the arm."""
     ordered = by_effect(comparison)
     full = [
-        {**_settings(arm.recipe), "strategies": arm.recipe["strategies"], "learning_rate": arm.learning_rate}
+        {
+            **_settings(arm.recipe),
+            "strategies": arm.recipe.get("strategies", []),
+            "learning_rate": arm.learning_rate,
+        }
         for arm in ordered
     ]
     keys = list(dict.fromkeys(key for recipe in full for key in recipe))

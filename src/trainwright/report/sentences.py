@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainwright.comparison.results import ArmResult, Comparison, Difference
+from trainwright.comparison.results import ArmResult, Comparison, Difference, Setting
 from trainwright.comparison.verdict import MOST_SEEDS
 from trainwright.report import quantities
 
@@ -16,13 +16,23 @@ def sentence(arm: ArmResult, comparison: Comparison) -> str:
         half = quantities.error(arm.error, unit)[1]
         sure = f"({seeds}, no interval)" if half == quantities.NO_INTERVAL else f"{half} ({seeds})"
         text = f"{arm.name} is the reference: {reached} {sure}."
+    elif arm.difference.verdict == "changed nothing":
+        text = (
+            f"{arm.name} changed nothing: at every seed its predictions are exactly those of"
+            f" {comparison.reference}. It was not counted among the tests."
+        )
     else:
-        reference = next(other for other in comparison.arms if other.name == comparison.reference)
+        reference = comparison.arm(comparison.reference)
         text = (
             f"{arm.name} {_verdict(arm.difference, comparison)}: {reached}"
             f" instead of {quantities.size(reference.error.mean, unit)}"
-            f" ({gain(arm.difference, comparison)}, {seeds}){_remark(arm, comparison)}."
+            f" ({gain(arm.difference, comparison)}, {seeds}){_remark(arm, arm.difference, comparison)}."
         )
+    candidate = chosen(arm)
+    if candidate and candidate.strategies:
+        text += f" Validation chose {candidate.strategies}."
+    if arm.no_better_than_guessing:
+        text += " It is not shown to be better than guessing without looking at the inputs."
     if arm.diverged:
         text += (
             f" {arm.diverged} of {counted(len(arm.seeds), 'training')} diverged,"
@@ -31,20 +41,28 @@ def sentence(arm: ArmResult, comparison: Comparison) -> str:
     return text
 
 
+def chosen(arm: ArmResult) -> Setting | None:
+    """The candidate that validation chose for an arm; None where nothing is known of it.
+
+    An arm's settings differ in more than the learning rate where it is a family, `dropout(0.2|0.5)`.
+    """
+    tried = [setting for setting in arm.grid if setting.learning_rate == arm.learning_rate]
+    return min(tried, key=lambda setting: setting.validation_error, default=None)
+
+
 def gain(difference: Difference, comparison: Comparison) -> str:
     """A difference with its interval and p-value: "difference −0.65 points, 95 % interval [−0.75, −0.55]".
 
-    The p-value is Holm's where there are several arms.
+    The p-value is the one that the verdict rests on: corrected for the number of arms and for earlier looks.
     """
     unit = quantities.unit(comparison)
     mean, interval = quantities.difference(difference.interval, unit)
-    points = " points" if unit.percent else ""
-    bounds = (
-        "no interval"
-        if interval == quantities.NO_INTERVAL
-        else f"{quantities.level(comparison)} interval {interval}"
-    )
-    return f"difference {mean}{points}, {bounds}, {_probability(difference, comparison)}"
+    no_interval = interval == quantities.NO_INTERVAL
+    bounds = "no interval" if no_interval else f"{quantities.level(comparison)} interval {interval}"
+    p = quantities.probability(difference.p_holm)
+    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    adjusted = "adjusted " if correction(comparison) else ""
+    return f"difference {mean}{unit.points}, {bounds}, {adjusted}{p}"
 
 
 def counted(count: int, thing: str) -> str:
@@ -56,11 +74,13 @@ def counted(count: int, thing: str) -> str:
 
 
 def correction(comparison: Comparison) -> str:
-    """What was done about several tests: "Holm's correction over 11 arms"; nothing for a single one."""
-    tests = sum(
-        arm.difference is not None and arm.difference.verdict != "changed nothing" for arm in comparison.arms
-    )
-    return f"Holm's correction over {tests} arms" if tests > 1 else ""
+    """What p-values are adjusted for: "Holm's correction over 11 arms"; empty for a single test."""
+    tests = [arm.difference for arm in comparison.arms if arm.difference]
+    count = sum(difference.verdict != "changed nothing" for difference in tests)
+    parts = [f"Holm's correction over {count} arms"] if count > 1 else []
+    if comparison.looks:
+        parts.append(f"the correction for {counted(len(comparison.looks), 'earlier look')}")
+    return " and ".join(parts)
 
 
 def _verdict(difference: Difference, comparison: Comparison) -> str:
@@ -69,33 +89,30 @@ def _verdict(difference: Difference, comparison: Comparison) -> str:
         "hurts": "hurts",
         "no difference": f"makes no difference larger than {quantities.margin(comparison)}",
         "inconclusive": "is inconclusive",
-        "changed nothing": "changed nothing",
     }[difference.verdict]
 
 
-def _remark(arm: ArmResult, comparison: Comparison) -> str:
+def _remark(arm: ArmResult, difference: Difference, comparison: Comparison) -> str:
     """What a reader in a hurry would get wrong without being told."""
-    assert arm.difference
-    difference, mean = arm.difference, arm.difference.interval.mean
-    if difference.verdict in ("helps", "hurts") and abs(mean) < comparison.delta:
+    if difference.verdict in ("helps", "hurts") and abs(difference.interval.mean) < comparison.delta:
         return f"; statistically significant, but below the threshold of {quantities.margin(comparison)}"
     if difference.verdict != "inconclusive":
         return ""
     if len(arm.seeds) == 1:
         return "; one seed does not show how much trainings vary"
-    leans = "lower" if mean < 0 else "higher" if mean > 0 else "equal"
+    return f"; {_lean(difference, comparison)}; {_advice(difference)}"
+
+
+def _lean(difference: Difference, comparison: Comparison) -> str:
+    side = "lower" if difference.interval.mean < 0 else "higher"
     if difference.p < 1 - comparison.level and correction(comparison):
-        text = f"; {leans}, but not significant after {correction(comparison)}"
-    else:
-        text = f"; {leans}, but not significantly"
+        return f"{side}, but not significant after {correction(comparison)}"
+    return f"it leans {side}, but not significantly" if difference.leans else "it leans neither way"
+
+
+def _advice(difference: Difference) -> str:
+    if difference.more_seeds is not None:
+        return f"about {counted(difference.more_seeds, 'more seed')} would probably settle it"
     if difference.needs_more_data:
-        return f"{text}; only more data would settle it"
-    if difference.more_seeds is None:
-        return f"{text}; not even {MOST_SEEDS:,} more seeds would settle it"
-    return f"{text}; about {counted(difference.more_seeds, 'more seed')} would settle it"
-
-
-def _probability(difference: Difference, comparison: Comparison) -> str:
-    text = quantities.probability(difference.p_holm)
-    text = f"p {text}" if text.startswith("<") else f"p = {text}"
-    return f"Holm-adjusted {text}" if correction(comparison) else text
+        return "more seeds would hardly help, only more data could settle it"
+    return f"not even {MOST_SEEDS:,} more seeds would settle it"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
-from trainwright.comparison.results import ArmResult, Comparison
+from trainwright.comparison.results import ArmResult, BaselineResult, Comparison, Setting
 from trainwright.report import quantities, verdicts
 from trainwright.report.quantities import MISSING, Pieces
+from trainwright.report.sentences import chosen
 
 NOTHING: Pieces = (MISSING, "")
 
@@ -32,42 +33,54 @@ class Table:
 
 
 def results(comparison: Comparison) -> Table:
-    """What each arm reached on test data. Nothing here depends on how fast the machine was."""
+    """What each arm and baseline reached on test data. Nothing here depends on how fast the machine was."""
     unit, level = quantities.unit(comparison), quantities.level(comparison)
-    points = ", points" if unit.percent else ""
 
     def cells(arm: ArmResult) -> Sequence[Pieces]:
         return (
-            (verdicts.signed_word(arm), ""),
+            (verdicts.signed(verdicts.word(arm)), ""),
             quantities.difference(arm.difference.interval, unit) if arm.difference else NOTHING,
             quantities.error(arm.error, unit),
-            (quantities.significant(arm.learning_rate), ""),
+            *([(quantities.significant(arm.learning_rate), "")] if comparison.trained else []),
             (str(len(arm.seeds)), f"({arm.diverged} diverged)" if arm.diverged else ""),
         )
 
-    metric = comparison.metric
+    def beside(baseline: BaselineResult) -> Row:
+        verdict = (verdicts.signed("baseline"), "")
+        difference = quantities.difference(baseline.difference, unit)
+        error, seeds = quantities.error(baseline.error, unit), (str(len(baseline.errors)), "")
+        rate = [NOTHING] if comparison.trained else []
+        return Row(baseline.name, "baseline", (verdict, difference, error, *rate, seeds))
+
+    metric, points = comparison.metric, unit.points and f",{unit.points}"
     title = f"{metric[0].upper()}{metric[1:]} against {comparison.reference}"
-    heads = ("verdict", f"difference{points} [{level}]", metric, "learning rate", "seeds")
-    return _table(title, heads, comparison, cells)
+    rate = ["learning rate"] if comparison.trained else []
+    heads = ("verdict", f"difference{points} [{level}]", metric, *rate, "seeds")
+    table = _table(title, heads, comparison, cells)
+    return replace(table, rows=(*table.rows, *map(beside, comparison.baselines)))
 
 
 def evidence(comparison: Comparison) -> Table:
     """The tests behind the verdicts."""
+    unit = quantities.unit(comparison)
+    judged = [arm.difference for arm in comparison.arms if arm.difference]
+    single = any(difference.over_examples for difference in judged)
 
     def cells(arm: ArmResult) -> Sequence[Pieces]:
         difference = arm.difference
         if difference is None:
-            return (NOTHING,) * 5
-        more, seeds = difference.more_seeds, quantities.number(100 * difference.from_trainings)
-        return (
-            (quantities.probability(difference.p), ""),
-            (quantities.probability(difference.p_holm), ""),
-            (quantities.probability(difference.p_equivalence), ""),
-            (seeds if seeds == MISSING else f"{seeds} %", ""),
-            (f"about {more:,}" if more is not None else MISSING, ""),
-        )
+            return (NOTHING,) * (5 + single)
+        over, more = difference.over_examples, difference.more_seeds
+        tests = (difference.p, difference.p_holm, difference.p_equivalence)
+        shown: list[Pieces] = [(quantities.probability(p), "") for p in tests]
+        shown += [(quantities.share(difference.from_trainings), "")]
+        shown += [(f"about {more:,}" if more is not None else MISSING, "")]
+        if single:
+            shown += [quantities.difference(over, unit) if over else NOTHING]
+        return shown
 
-    heads = ("p", "Holm's p", "p of no difference", "variance from trainings", "more seeds")
+    heads = ["p", "adjusted p", "p of a larger difference", "from trainings", "more seeds"]
+    heads += ["over test examples"] if single else []
     return _table("The tests behind the verdicts", heads, comparison, cells)
 
 
@@ -88,21 +101,67 @@ def costs(comparison: Comparison) -> Table:
 
 
 def settings(comparison: Comparison) -> Table:
-    """The learning rates tried, and the mean validation error of each; the chosen one is marked."""
-    rates = sorted({setting.learning_rate for arm in comparison.arms for setting in arm.grid})
+    """What each arm could choose from: for each setting of its strategies the best learning rate."""
     unit = quantities.unit(comparison)
 
-    def cell(arm: ArmResult, rate: float) -> Pieces:
-        for setting in arm.grid:
-            if setting.learning_rate == rate:
-                mark = "▸ " if rate == arm.learning_rate else ""
-                diverged = f"({setting.diverged} diverged)" if setting.diverged else ""
-                return mark + quantities.size(setting.validation_error, unit), diverged
-        return NOTHING
+    def line(arm: ArmResult, name: str) -> tuple[Pieces, ...]:
+        tried = [setting for setting in arm.grid if setting.strategies == name]
+        choice = chosen(arm)
+        best = choice if choice in tried else min(tried, key=lambda setting: setting.validation_error)
+        rates = sorted({setting.learning_rate for setting in tried})
+        ends = " to ".join(map(quantities.significant, dict.fromkeys((rates[0], rates[-1]))))
+        return (
+            (name or MISSING, ""),
+            (ends, f"({len(rates)})" if len(rates) > 1 else ""),
+            (_marked(best, choice), ""),
+            _validation(best, unit, sum(setting.diverged for setting in tried)),
+        )
 
-    title = f"Validation {comparison.metric.removeprefix('test ')} per learning rate, ▸ chosen"
-    heads = [quantities.significant(rate) for rate in rates]
-    return _table(title, heads, comparison, lambda arm: [cell(arm, rate) for rate in rates])
+    rows = [
+        Row(arm.name, verdicts.word(arm), line(arm, name))
+        for arm in verdicts.by_effect(comparison)
+        for name in dict.fromkeys(setting.strategies for setting in arm.grid)
+    ]
+    heads = ("arm", "setting", "learning rates", "best rate", f"validation {_bare(comparison)}")
+    return _without_empty(Table("What each arm could choose from, ▸ chosen", heads, tuple(rows)))
+
+
+def candidates(comparison: Comparison) -> Table:
+    """Every candidate of every arm with its validation error; the chosen one is marked."""
+    unit = quantities.unit(comparison)
+
+    def line(arm: ArmResult, setting: Setting) -> tuple[Pieces, ...]:
+        name, rate = setting.strategies or MISSING, _marked(setting, chosen(arm))
+        return (name, ""), (rate, ""), _validation(setting, unit, setting.diverged)
+
+    rows = [
+        Row(arm.name, verdicts.word(arm), line(arm, setting))
+        for arm in verdicts.by_effect(comparison)
+        for setting in sorted(arm.grid, key=lambda setting: (setting.strategies, setting.learning_rate))
+    ]
+    heads = ("arm", "setting", "learning rate", f"validation {_bare(comparison)}")
+    return _without_empty(Table("All candidates, ▸ chosen", heads, tuple(rows)))
+
+
+def _marked(setting: Setting, choice: Setting | None) -> str:
+    return ("▸ " if setting == choice else "") + quantities.significant(setting.learning_rate)
+
+
+def _validation(setting: Setting, unit: quantities.Unit, diverged: int) -> Pieces:
+    return quantities.size(setting.validation_error, unit), f"({diverged} diverged)" if diverged else ""
+
+
+def _without_empty(table: Table) -> Table:
+    """The table without a first column of cells in which there is nothing."""
+    if any(row.cells[0] != NOTHING for row in table.rows):
+        return table
+    rows = tuple(replace(row, cells=row.cells[1:]) for row in table.rows)
+    return Table(table.title, (table.heads[0], *table.heads[2:]), rows)
+
+
+def _bare(comparison: Comparison) -> str:
+    """The metric without the split: "error", "balanced error", "RMSE"."""
+    return comparison.metric.replace("test ", "")
 
 
 def _table(

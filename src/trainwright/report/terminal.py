@@ -25,9 +25,22 @@ STYLES = {
     "inconclusive": "yellow",
     "changed nothing": "",
     "reference": "dim",
+    "baseline": "dim",
 }
 ASCII = str.maketrans(
-    {"−": "-", "–": "-", "±": "+/-", "≈": "~", "✓": "+", "✗": "x", "•": "*", "▸": ">", "δ": "delta", "×": "x"}
+    {
+        "−": "-",
+        "–": "-",
+        "±": "+/-",
+        "≈": "~",
+        "✓": "+",
+        "✗": "x",
+        "•": "*",
+        "◦": "o",
+        "▸": ">",
+        "δ": "delta",
+        "×": "x",
+    }
     | dict(zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True))
 )
 Spell = Callable[[str], str]
@@ -56,8 +69,8 @@ class Findings:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         spell = _spelling(options)
         yield Text(spell(verdicts.headline(self.comparison)), style="bold")
-        if summary := verdicts.summary(self.comparison):
-            yield Text(spell(summary))
+        for paragraph in verdicts.summary(self.comparison):
+            yield Text(spell(paragraph))
         for arm in verdicts.by_effect(self.comparison):
             sign = verdicts.SIGNS[verdicts.word(arm)]
             yield _item(spell(sign), spell(sentence(arm, self.comparison)), STYLES[verdicts.word(arm)])
@@ -66,7 +79,7 @@ class Findings:
 
 
 def table(comparison: Comparison) -> Shown:
-    """One row per arm: learning rate, error, difference to the reference, verdict, seeds, diverged.
+    """One row per arm: verdict, difference to the reference, error, learning rate, seeds, diverged.
 
     It depends on the runs alone and not on how long they took: times are in `cost_table`.
     """

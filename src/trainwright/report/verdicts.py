@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import isfinite
+from statistics import median
 
-from trainwright.comparison.results import ArmResult, Comparison
+from trainwright.comparison.results import ArmResult, BaselineResult, Comparison
 from trainwright.report import quantities
-from trainwright.report.sentences import counted, gain
+from trainwright.report.sentences import chosen, correction, counted, gain
 
 # A verdict is never told by its colour alone.
 SIGNS = {
@@ -16,6 +18,7 @@ SIGNS = {
     "inconclusive": "?",
     "changed nothing": "=",
     "reference": "•",
+    "baseline": "◦",
 }
 
 
@@ -24,9 +27,9 @@ def word(arm: ArmResult) -> str:
     return arm.difference.verdict if arm.difference else "reference"
 
 
-def signed_word(arm: ArmResult) -> str:
-    """The arm's verdict with its sign."""
-    return f"{SIGNS[word(arm)]} {word(arm)}"
+def signed(verdict: str) -> str:
+    """A verdict's word with its sign."""
+    return f"{SIGNS[verdict]} {verdict}"
 
 
 def by_effect(comparison: Comparison) -> list[ArmResult]:
@@ -38,51 +41,44 @@ def by_effect(comparison: Comparison) -> list[ArmResult]:
     return sorted(comparison.arms, key=rank)
 
 
-def best(comparison: Comparison) -> ArmResult | None:
-    """Of the arms that help, the one with the lowest validation error; None if none helps.
-
-    Not the one with the lowest test error: the lowest of several is low by luck, too.
-    """
-    arm = comparison.arm(comparison.best)
-    return arm if arm.difference else None
-
-
 def headline(comparison: Comparison) -> str:
-    """The answer in one sentence: which arm to use, or that none is shown to help."""
+    """The answer in one sentence: what to use, or that nothing is shown to help."""
     data, judged = comparison.data.get("name", "this data"), _judged(comparison)
+    best = comparison.arm(comparison.best)
+    if comparison.better_baselines:
+        return _better_baseline(comparison.better_baselines[0], best, comparison, data)
+    if all(arm.no_better_than_guessing for arm in comparison.arms):
+        return f"No network is shown to do better than guessing on {data}."
     if not judged:
         return f"Only {comparison.reference} was trained on {data}: there is nothing to compare."
-    arm = best(comparison)
-    if arm:
-        unit, reference = quantities.unit(comparison), _reference(comparison)
-        return (
-            f"Use {arm.name}: on {data} it lowers the {comparison.metric}"
-            f" from {quantities.size(reference.error.mean, unit)} to {quantities.size(arm.error.mean, unit)}."
-        )
+    if best.difference:
+        return _use(best, comparison, data)
     if len(judged) == 1:
         return _alone(judged[0], comparison, data)
     if all(word(arm) == "inconclusive" for arm in judged):
-        return (
-            f"Inconclusive: whether any of {len(judged)} arms helps on {data} cannot be told from these runs."
-        )
+        return f"Inconclusive: these runs do not tell whether any of {len(judged)} arms helps on {data}."
     return f"None of {len(judged)} arms is shown to help on {data}: stay with {comparison.reference}."
 
 
-def summary(comparison: Comparison) -> str:
-    """How sure the headline is, and how the other arms fared."""
-    judged, arm = _judged(comparison), best(comparison)
-    parts = []
-    if arm and arm.difference:
-        seeds = counted(len(arm.seeds), "seed")
-        parts.append(f"How sure: {gain(arm.difference, comparison)}; {seeds}.")
-    if len(judged) > 1:
-        parts.append(_tally(judged, comparison))
-    if arm and sum(word(other) == "helps" for other in judged) > 1:
-        parts.append(
-            "Of those that help, this one has the lowest error on validation data;"
+def summary(comparison: Comparison) -> list[str]:
+    """The paragraphs below the headline: how sure it is; how the arms fared and what the numbers rest on."""
+    judged, best = _judged(comparison), comparison.arm(comparison.best)
+    sure, details = [], []
+    if comparison.better_baselines and best.difference:
+        sure.append(_use(best, comparison, "").replace("Use", "Among the networks, use", 1))
+    if best.difference:
+        sure.append(_sure(best, comparison))
+    if sum(word(arm) == "helps" for arm in judged) > 1:
+        details.append(
+            f"Of the arms that help, {best.name} has the lowest error on validation data;"
             " they were not tested against each other."
         )
-    return " ".join(parts)
+    if len(judged) > 1 and any(word(arm) != "inconclusive" for arm in judged):
+        details.append(_tally(judged, comparison))
+    if comparison.metric_reason:
+        details.append(f"The metric is the {comparison.metric}, because {comparison.metric_reason}.")
+    details += _uncertainty(judged, comparison)
+    return [" ".join(sentences) for sentences in (sure, details) if sentences]
 
 
 def meanings(comparison: Comparison) -> dict[str, str]:
@@ -93,11 +89,11 @@ def meanings(comparison: Comparison) -> dict[str, str]:
         "helps": f"The {comparison.metric} is lower than the reference's by more than chance explains."
         f" If no arm had any effect, at most {alpha} of such studies would say helps or hurts of even one.",
         "hurts": f"The same, with a higher {comparison.metric}.",
-        "no difference": f"The runs speak against a difference larger than {margin} in either direction."
+        "no difference": f"The runs speak against a difference of {margin} or more in either direction."
         " There may be a smaller one.",
         "inconclusive": f"None of the above can be said: the {level} interval is too wide."
         " This is not evidence of no effect.",
-        "changed nothing": "At every seed its predictions are the reference's, bit by bit.",
+        "changed nothing": "At every seed the predictions are exactly those of the reference.",
     }
 
 
@@ -105,8 +101,29 @@ def _judged(comparison: Comparison) -> list[ArmResult]:
     return [arm for arm in comparison.arms if arm.difference]
 
 
-def _reference(comparison: Comparison) -> ArmResult:
-    return next(arm for arm in comparison.arms if arm.name == comparison.reference)
+def _use(best: ArmResult, comparison: Comparison, data: str) -> str:
+    unit, reference = quantities.unit(comparison), comparison.arm(comparison.reference)
+    before, after = (quantities.size(arm.error.mean, unit) for arm in (reference, best))
+    where = f"on {data} it" if data else "it"
+    candidate = chosen(best)
+    name = candidate.strategies if candidate and candidate.strategies else best.name
+    return f"Use {name}: {where} lowers the {comparison.metric} from {before} to {after}."
+
+
+def _sure(best: ArmResult, comparison: Comparison) -> str:
+    assert best.difference
+    sure, seeds = gain(best.difference, comparison), counted(len(best.seeds), "seed")
+    adjusted = f"; {correction(comparison)}" if correction(comparison) else ""
+    return f"{sure[0].upper()}{sure[1:]} ({seeds}{adjusted})."
+
+
+def _better_baseline(baseline: BaselineResult, best: ArmResult, comparison: Comparison, data: str) -> str:
+    unit = quantities.unit(comparison)
+    mine, theirs = (quantities.size(result.error.mean, unit) for result in (baseline, best))
+    return (
+        f"On {data} the baseline {baseline.name} is clearly better than every network:"
+        f" {comparison.metric} {mine}, against {theirs} with {best.name}."
+    )
 
 
 def _tally(judged: list[ArmResult], comparison: Comparison) -> str:
@@ -120,20 +137,30 @@ def _tally(judged: list[ArmResult], comparison: Comparison) -> str:
         "inconclusive": ("is inconclusive", "are inconclusive"),
         "changed nothing": ("changed nothing", "changed nothing"),
     }
+    if len(count) == 1:
+        [verdict] = count
+        return f"All {len(judged)} arms {phrases[verdict][1]}."
     parts = [
         f"{count[verdict]} {singular if count[verdict] == 1 else plural}"
         for verdict, (singular, plural) in phrases.items()
         if count[verdict]
     ]
-    return f"Of {len(judged)} arms, {_listed(parts)}."
+    return f"Of {len(judged)} arms, {', '.join(parts[:-1])} and {parts[-1]}."
 
 
-def _listed(parts: list[str]) -> str:
-    """
-    >>> _listed(["1 helps"]), _listed(["2 help", "1 hurts", "4 are inconclusive"])
-    ('1 helps', '2 help, 1 hurts and 4 are inconclusive')
-    """
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+def _uncertainty(judged: list[ArmResult], comparison: Comparison) -> list[str]:
+    """Where the uncertainty of the differences comes from, and what would reduce it."""
+    differences = [arm.difference for arm in judged if arm.difference]
+    shares = [part.from_trainings for part in differences if isfinite(part.from_trainings)]
+    if not shares or not comparison.examples:
+        return []
+    trainings = median(shares)
+    pieces = "groups" if comparison.groups < comparison.examples else "examples"
+    return [
+        f"Typically {quantities.share(trainings)} of the variance comes from the trainings, which more seeds"
+        f" would reduce, and {quantities.share(1 - trainings)} from the {comparison.groups:,} {pieces},"
+        " which only more data would."
+    ]
 
 
 def _alone(arm: ArmResult, comparison: Comparison, data: str) -> str:
@@ -141,7 +168,7 @@ def _alone(arm: ArmResult, comparison: Comparison, data: str) -> str:
     return {
         "hurts": f"{arm.name} hurts on {data}: stay with {reference}.",
         "no difference": f"{arm.name} makes no difference that matters on {data}: stay with {reference}.",
-        "changed nothing": f"{arm.name} changed nothing on {data}: its predictions are {reference}'s.",
-        "inconclusive": f"Inconclusive: whether {arm.name} is better than {reference} on {data}"
-        " cannot be told from these runs.",
+        "changed nothing": f"{arm.name} changed nothing on {data}: its predictions are those of {reference}.",
+        "inconclusive": f"Inconclusive: these runs do not tell whether {arm.name} is better than {reference}"
+        f" on {data}.",
     }[word(arm)]

@@ -42,7 +42,7 @@ ARMS = (
 IMAGE_ARMS = ("shift(1)",)
 """Those that act on images only."""
 
-BASELINES = ("guess", "linear(penalty=0.1|1.0|10.0)", "boosting(learning_rate=0.05|0.1|0.3)")
+BASELINES = ("guess", "linear(penalty=0.1|1.0|10.0)", "boosting(learning_rate=0.1|0.3)")
 """What is shown beside the arms of every study."""
 
 

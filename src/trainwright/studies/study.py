@@ -120,8 +120,11 @@ class Study:
     @cached_property
     def _metric(self) -> Metric:
         """What validation chooses by. Raises `SettingError` for a metric that does not suit the task."""
+        return self._chosen(self.metric)
+
+    def _chosen(self, metric: str | None) -> Metric:
         data = self.dataset()
-        return metrics.choose(self.metric, data.task, data.labels(data.splits.validation))[0]
+        return metrics.choose(metric, data.task, data.labels(data.splits.validation))[0]
 
     @cached_property
     def _reference(self) -> Arm:
@@ -200,6 +203,7 @@ class Study:
         `metric`: another than the study's, for the same trainings.
         """
         check_levels(delta, level)  # before the work, not after it
+        self._chosen(metric)
         runs = self.execute(folder, workers=workers, watch=watch)
         comparison = compare(
             runs.arms,

@@ -1,0 +1,311 @@
+"""Anyone's results: a table of scores, from whatever framework -> the same comparison.
+
+Columns: `arm`, `seed`, `score`; and, where there are any, `fold`, `example`, `dataset`. A row for each score;
+`fold` is the same part of the data at every seed. With examples, seeds and examples are chance as in a study;
+without, the seeds (and folds) are all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainwright.base.errors import DataError, SettingError
+from trainwright.comparison import examples, paired
+from trainwright.comparison.estimate import Estimate
+from trainwright.comparison.pairing import check_levels
+from trainwright.comparison.results import ArmResult, Comparison, Difference, Interval
+from trainwright.comparison.verdict import judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEEDED = ("arm", "seed", "score")
+OPTIONAL = ("fold", "example", "dataset")
+Cells = list[NDArray[np.float64]]
+
+
+def compare_scores(
+    scores: pd.DataFrame,
+    *,
+    reference: str | None = None,
+    higher_is_better: bool = False,
+    delta: float | None = None,
+    level: float = 0.95,
+    looks: Sequence[int] = (),
+    command: str = "",
+) -> Comparison:
+    """Compare arms by their scores on one data set, paired by seed (and fold, and example).
+
+    `scores`: columns as above; the index names the rows in messages. `reference`: the arm that the others are
+    compared with, by default the first. `higher_is_better`: the scores are turned into what is better when
+    it is lower, as in all comparisons: 1 - score where all lie between 0 and 1, else -score. The rest is as
+    in `comparison.compare.compare`.
+
+    Raises `DataError` for columns that are missing or unknown, scores that are no numbers or come twice,
+    pairs that are missing, and a single seed; `SettingError` for several data sets and options out of range.
+
+    >>> import pandas as pd
+    >>> rows = [(arm, seed, 0.1 * seed + (0.5 if arm == "dropout" else 1))
+    ...         for arm in ("plain", "dropout") for seed in range(8)]
+    >>> scores = pd.DataFrame(rows, columns=["arm", "seed", "score"])
+    >>> compare_scores(scores).arm("dropout").difference.verdict
+    'helps'
+    """
+    check_levels(delta, level)
+    table = checked(scores)
+    names = list(dict.fromkeys(table["dataset"].tolist()))
+    if len(names) > 1:
+        raise SettingError(f"scores of {len(names)} data sets ({', '.join(names)}): use compare_datasets")
+    label, lower = _lower_is_better(table["score"].to_numpy(np.float64), higher_is_better)
+    table = table.assign(score=lower)
+    arms = list(dict.fromkeys(table["arm"].tolist()))
+    reference = arms[0] if reference is None else reference
+    if reference not in arms:
+        raise SettingError(f"reference={reference!r} is not an arm: choose one of {', '.join(arms)}")
+    layout = _Layout.of(table, reference)
+    values = {arm: layout.values(table, arm) for arm in arms}
+    others = [arm for arm in arms if arm != reference]
+    estimates = [layout.estimate(_minus(values[arm], values[reference])) for arm in others]
+    errors = {arm: tuple(float(cells.mean()) for cells in values[arm]) for arm in arms}
+    margin = abs(float(np.mean(errors[reference]))) / 10 if delta is None else delta
+    past = tuple(look for look in looks if look < layout.seeds)
+    folds = layout.count // layout.seeds  # trainings come in whole seeds
+    judgements = judge(
+        estimates, delta=margin, level=level, looks=[look * folds for look in past], step=folds
+    )
+    differences = {
+        arm: Difference(
+            interval=_interval(judgement.estimate, level),
+            p=judgement.estimate.p(),
+            p_holm=judgement.p_holm,
+            p_equivalence=judgement.p_equivalence,
+            verdict=judgement.verdict,
+            leans=judgement.leans,
+            more_seeds=judgement.more_seeds and judgement.more_seeds // folds,
+            from_trainings=judgement.estimate.share,
+            over_examples=None,
+        )
+        for arm, judgement in zip(others, judgements, strict=True)
+    }
+    return Comparison(
+        data={"name": names[0] or "the scores"},
+        task="regression",
+        metric=label,
+        unit="score",
+        metric_reason="",
+        level=level,
+        delta=margin,
+        reference=reference,
+        arms=tuple(
+            _result(arm, layout, errors[arm], layout.estimate(values[arm]), differences.get(arm), level)
+            for arm in arms
+        ),
+        baselines=(),
+        design="scores",
+        examples=layout.examples,
+        groups=layout.examples,
+        looks=past,
+        environment={},
+        command=command,
+        cautions=() if layout.examples else (SEEDS_ALONE,),
+    )
+
+
+SEEDS_ALONE = (
+    "the scores say nothing of single examples: the verdicts hold for this very test set, and another one "
+    "may "
+    "say otherwise; add a column 'example'"
+)
+
+
+def checked(scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores with all columns, `dataset`, `fold` and `example` as texts that are empty where not given.
+
+    Raises `DataError`; see `compare_scores`.
+    """
+    import pandas as pd
+
+    columns = [str(column) for column in scores.columns]
+    missing = [column for column in NEEDED if column not in columns]
+    if missing:
+        raise DataError(
+            f"the scores have no column {missing[0]!r}: they need {', '.join(NEEDED)} and may have "
+            f"{', '.join(OPTIONAL)}; there are {', '.join(columns)}"
+        )
+    unknown = [column for column in columns if column not in NEEDED + OPTIONAL]
+    if unknown:
+        raise DataError(
+            f"column {unknown[0]!r} is not known: rename it to one of {', '.join(NEEDED + OPTIONAL)}, or "
+            "drop it"
+        )
+    if scores.empty:
+        raise DataError("the scores have no rows: give one for each arm and seed")
+    numbers = pd.to_numeric(scores["score"], errors="coerce").to_numpy(np.float64)
+    if not np.isfinite(numbers).all():
+        bad = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise DataError(
+            f"{_row(scores, bad)}: score {scores['score'].iloc[bad]} is not a finite number; give a "
+            "training "
+            "that failed the score of the worst that did not"
+        )
+    for column in ("arm", "seed"):
+        gaps = scores[column].isna().to_numpy()
+        if gaps.any():
+            raise DataError(f"{_row(scores, int(np.flatnonzero(gaps)[0]))}: no {column}")
+    table = scores.assign(
+        score=numbers,
+        **{name: scores[name].astype(str) if name in columns else "" for name in ("arm", "seed", *OPTIONAL)},
+    )
+    key = ["dataset", "arm", "seed", "fold", "example"]
+    twice = table.duplicated(key).to_numpy()
+    if twice.any():
+        second = int(np.flatnonzero(twice)[0])
+        same = (table[key] == table[key].iloc[second]).all(axis=1).to_numpy()
+        first = int(np.flatnonzero(same)[0])
+        raise DataError(
+            f"{_row(scores, first)} and {_row(scores, second)} are both {_named(table.iloc[second])}: keep "
+            "one"
+        )
+    return table
+
+
+def _row(scores: pd.DataFrame, at: int) -> str:
+    return f"{scores.index.name or 'row'} {scores.index[at]}"
+
+
+def _named(row: Any) -> str:
+    """A row's place: "arm 'plain', seed 3, fold 2"."""
+    parts = [f"arm {row['arm']!r}", f"seed {row['seed']}"]
+    parts += [f"{name} {row[name]}" for name in ("fold", "example", "dataset") if row[name]]
+    return ", ".join(parts)
+
+
+def _lower_is_better(scores: NDArray[np.float64], higher: bool) -> tuple[str, NDArray[np.float64]]:
+    """The scores so that lower is better, and what they are called."""
+    if not higher:
+        return "score", scores
+    if scores.min() >= 0 and scores.max() <= 1:
+        return "1 − score", 1 - scores
+    return "negated score", -scores
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which scores are paired: the same seeds, folds and examples for every arm."""
+
+    keys: pd.DataFrame
+    """The reference's rows: seed, fold, example."""
+    unit: str
+    """The column of what trainings have in common: example, else fold, else nothing."""
+    trainings: list[str]
+    """The columns that tell one training from another."""
+
+    @staticmethod
+    def of(table: pd.DataFrame, reference: str) -> _Layout:
+        """Raises `DataError` for an arm that lacks a score which another has, and for a single training."""
+        keys = table.loc[table["arm"] == reference, ["seed", "fold", "example"]]
+        _check_pairs(table, keys, reference)
+        if (keys["example"] != "").any():
+            layout = _Layout(keys, "example", ["seed", "fold"])
+        elif (keys["fold"] != "").any() and keys["seed"].nunique() > 1:
+            layout = _Layout(keys, "fold", ["seed"])
+        else:
+            layout = _Layout(keys, "", ["seed", "fold"])
+        if layout.count < 2:
+            raise DataError(
+                f"arm {reference!r} has one seed ({keys['seed'].iloc[0]}), which does not show how much "
+                "trainings "
+                "differ: give two seeds or more, better ten"
+            )
+        return layout
+
+    @property
+    def count(self) -> int:
+        """How many trainings each arm has."""
+        return len(self.keys[self.trainings].drop_duplicates())
+
+    @property
+    def seeds(self) -> int:
+        return int(self.keys["seed"].nunique())
+
+    @property
+    def examples(self) -> int:
+        return int(self.keys["example"].nunique()) if self.unit == "example" else 0
+
+    def values(self, table: pd.DataFrame, arm: str) -> Cells:
+        """Per training the arm's scores, in the order of the units."""
+        return self._grouped(table[table["arm"] == arm], "score")
+
+    def estimate(self, values: Cells) -> Estimate:
+        """The mean and its uncertainty."""
+        if not self.unit:
+            return paired.estimate(np.array([cells.mean() for cells in values]))
+        codes = self.keys.assign(code=self.keys[self.unit].astype("category").cat.codes)
+        return examples.estimate(values, self._grouped(codes, "code"))
+
+    def _grouped(self, rows: pd.DataFrame, column: str) -> list[NDArray[Any]]:
+        ordered = rows.sort_values(self.unit or "fold", kind="stable")
+        return [group[column].to_numpy() for _, group in ordered.groupby(self.trainings)]
+
+
+def _check_pairs(table: pd.DataFrame, keys: pd.DataFrame, reference: str) -> None:
+    """Raises `DataError` for a score of the reference that an arm lacks, or the other way round."""
+    wanted = set(map(tuple, keys.to_numpy().tolist()))
+    for arm, rows in table.groupby("arm", sort=False):
+        own = set(map(tuple, rows[["seed", "fold", "example"]].to_numpy().tolist()))
+        for missing, there, here in (
+            (wanted - own, reference, str(arm)),
+            (own - wanted, str(arm), reference),
+        ):
+            if missing:
+                place = dict(zip(("seed", "fold", "example"), min(missing), strict=True))
+                raise DataError(
+                    f"no score for {_named({'arm': here, **place, 'dataset': ''})}, which arm {there!r} has: "
+                    "add the row, or drop that of the other arms"
+                )
+
+
+def _minus(values: Cells, others: Cells) -> Cells:
+    return [mine - theirs for mine, theirs in zip(values, others, strict=True)]
+
+
+def _interval(estimate: Estimate, level: float) -> Interval:
+    return Interval(estimate.mean, *estimate.interval(level))
+
+
+def _result(
+    arm: str,
+    layout: _Layout,
+    errors: tuple[float, ...],
+    estimate: Estimate,
+    difference: Difference | None,
+    level: float,
+) -> ArmResult:
+    """An arm of whose trainings nothing is known but the scores."""
+    return ArmResult(
+        name=arm,
+        recipe={},
+        learning_rate=nan,
+        at_edge=False,
+        grid=(),
+        validation=nan,
+        seeds=tuple(range(layout.seeds)),
+        errors=errors,
+        error=_interval(estimate, level),
+        loss=None,
+        diverged=0,
+        difference=difference,
+        over_guessing=None,
+        best_steps=(),
+        parameters=0,
+        seconds=nan,
+        milliseconds_per_step=nan,
+        memory_bytes=0,
+        curves={},
+    )

@@ -1,0 +1,97 @@
+"""`trainwright study`: from a table to a verdict, and from a study's folder to more of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trainwright.cli import main
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
+    """The exit code of `trainwright study WORDS`, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["trainwright", "study", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def table(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 2))
+    frame = pd.DataFrame(x, columns=["a", "b"]).assign(
+        patient=np.arange(80) // 4, ill=np.where(x.sum(axis=1) + rng.normal(size=80) > 0, "yes", "no")
+    )
+    frame.to_csv(folder / "patients.csv", index=False)
+    return folder / "patients.csv"
+
+
+SHORT = ("--network", "mlp((4,))", "--epochs", "2", "--workers", "1")
+
+
+def test_a_study_is_extended_from_its_folder_and_its_looks_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = (
+        table(tmp_path),
+        "--target",
+        "ill",
+        "--group",
+        "patient",
+        "--arm",
+        "dropout(hidden_rate=0.2|0.5)",
+    )
+    assert run(monkeypatch, *words, "--seeds", "3", "--out", out, *SHORT) == 0
+    shown = capsys.readouterr()
+    assert "5 seeds instead of 3" in shown.err
+    first = json.loads((out / "study.json").read_text())
+    assert first["looks"] == [5]
+    assert first["data"]["group"] == "patient"
+    assert len(first["arms"]["dropout"]) == 2
+    assert set(first["baselines"]) == {"guess", "linear", "boosting"}
+
+    before = set((out / "store" / "runs").iterdir())
+    assert run(monkeypatch, out, "--seeds", "10", "--json") == 0
+    comparison = json.loads(capsys.readouterr().out)
+    assert comparison["looks"] == [5]
+    assert [len(arm["seeds"]) for arm in comparison["arms"]] == [10, 10]
+    assert {baseline["name"] for baseline in comparison["baselines"]} == {"guess", "linear", "boosting"}
+    assert json.loads((out / "study.json").read_text())["looks"] == [5, 10]
+    new = set((out / "store" / "runs").iterdir()) - before
+    assert len(new) == 2 * 5 + 3 * 5  # only the verdict's, on five more folds
+
+    assert run(monkeypatch, out, "--quiet") == 0  # nothing new: the same look
+    assert json.loads((out / "study.json").read_text())["looks"] == [5, 10]
+    assert run(monkeypatch, out, "--arm", "l2") == 2
+    assert "--arm cannot be changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--arm", "l1|l2"), "alternatives as plain values"),
+        (("--arm", "dropout(hidden_rate=x|0.5)"), "alternatives as plain values"),
+        (("--baseline", "forest"), "no baseline 'forest'"),
+        (("--metric", "rmse"), "metric='rmse' does not suit classification"),
+        (("--rates", "a"), "give numbers with commas between"),
+        (("--group", "nobody"), "nobody"),
+        (("--budget", "huge"), "choose quick or full"),
+    ],
+)
+def test_bad_options_are_refused_before_the_work(
+    words: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert run(monkeypatch, table(tmp_path), "--target", "ill", "--out", out, *SHORT, *words) in (2, 3)
+    assert message in capsys.readouterr().err
+    assert not (out / "store").exists()

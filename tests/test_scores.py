@@ -1,0 +1,198 @@
+"""Anyone's results: tables of scores, their verdicts and their errors."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from trainwright.base.errors import DataError, SettingError
+from trainwright.comparison.examples import estimate
+from trainwright.comparison.joint import compare_datasets
+from trainwright.comparison.results import Comparison
+from trainwright.comparison.scores import compare_scores
+from trainwright.report import markdown, page
+
+
+def scores(effects, seeds=8, spread=0.01, **columns):
+    """Scores of arms with these effects, paired by seed."""
+    rng = np.random.default_rng(0)
+    common = rng.normal(0, 0.05, seeds)
+    rows = [
+        {"arm": arm, "seed": seed, "score": 0.3 + common[seed] + effect + spread * rng.normal(), **columns}
+        for arm, effect in effects.items()
+        for seed in range(seeds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_scores_alone_are_a_paired_t_test():
+    table = scores({"plain": 0, "better": -0.05, "same": 0})
+    comparison = compare_scores(table)
+    by_arm = table.pivot(index="seed", columns="arm", values="score")
+    expected = stats.ttest_rel(by_arm["better"], by_arm["plain"])
+    found = comparison.arm("better").difference
+    assert (found.verdict, comparison.reference) == ("helps", "plain")
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.interval.low == pytest.approx(expected.confidence_interval().low)
+    assert "single examples" in comparison.cautions[0]
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    table = scores({"plain": 0, "better": -0.05})
+    shuffled = table.sample(frac=1, random_state=1)
+    one, other = (compare_scores(given, reference="plain") for given in (table, shuffled))
+    assert one.arm("better").difference.p == pytest.approx(other.arm("better").difference.p)
+
+
+def test_higher_may_be_better():
+    table = scores({"plain": 0, "better": 0.05})
+    assert compare_scores(table).arm("better").difference.verdict == "hurts"
+    turned = compare_scores(table, higher_is_better=True)
+    assert turned.arm("better").difference.verdict == "helps"
+    assert turned.metric == "1 − score"
+    large = compare_scores(table.assign(score=100 * table["score"]), higher_is_better=True)
+    assert (large.metric, large.arm("better").difference.verdict) == ("negated score", "helps")
+
+
+def test_examples_are_chance_as_in_a_study():
+    rng = np.random.default_rng(2)
+    wrong = {arm: rng.random((4, 30)) < share for arm, share in (("plain", 0.4), ("better", 0.2))}
+    rows = [
+        (arm, seed, example, float(cell))
+        for arm, cells in wrong.items()
+        for (seed, example), cell in np.ndenumerate(cells)
+    ]
+    comparison = compare_scores(pd.DataFrame(rows, columns=["arm", "seed", "example", "score"]))
+    expected = estimate(list(wrong["better"] * 1.0 - wrong["plain"]), [np.arange(30)] * 4)
+    found = comparison.arm("better").difference
+    assert found.p == pytest.approx(expected.p())
+    assert (comparison.examples, comparison.cautions) == (30, ())
+
+
+def test_folds_are_pieces_of_the_data():
+    rng = np.random.default_rng(3)
+    cells = {"plain": rng.normal(0.3, 0.05, (4, 5)), "better": rng.normal(0.2, 0.05, (4, 5))}
+    rows = [
+        (arm, seed, fold, cell)
+        for arm, array in cells.items()
+        for (seed, fold), cell in np.ndenumerate(array)
+    ]
+    table = pd.DataFrame(rows, columns=["arm", "seed", "fold", "score"])
+    expected = estimate(list(cells["better"] - cells["plain"]), [np.arange(5)] * 4)
+    assert compare_scores(table).arm("better").difference.p == pytest.approx(expected.p())
+    once = table[table["seed"] == 0]
+    expected = stats.ttest_rel(cells["better"][0], cells["plain"][0])
+    assert compare_scores(once).arm("better").difference.p == pytest.approx(expected.pvalue)
+
+
+def test_reports_leave_out_what_is_not_known():
+    comparison = compare_scores(scores({"plain": 0, "better": -0.05}))
+    assert (
+        Comparison.from_json(comparison.to_json()).arm("better").difference
+        == comparison.arm("better").difference
+    )
+    for text in (markdown(comparison), page(comparison)):
+        assert "better helps" in text.replace("<strong>", "").replace("</strong>", "")
+        assert "learning rate" not in text.lower()
+        assert "initial weights" not in text
+
+
+def bad(**changes):
+    return scores({"plain": 0, "better": -0.05}, seeds=3).assign(**changes)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (bad().drop(columns="seed"), "no column 'seed'.*there are arm, score"),
+        (bad(epoch=3), "column 'epoch' is not known"),
+        (bad().iloc[:0], "no rows"),
+        (bad(score=[0.1, 0.2, np.nan, 0.1, 0.2, 0.3]), "row 2: score nan is not a finite number"),
+        (bad(score=["0.1", "0.2", "0.3", "high", "0.2", "0.3"]), "row 3: score high"),
+        (bad(seed=[0, 1, None, 0, 1, 2]), "row 2: no seed"),
+        (bad(seed=[0, 1, 1, 0, 1, 2]), "row 1 and row 2 are both arm 'plain', seed 1.*: keep one"),
+        (bad().iloc[:-1], "no score for arm 'better', seed 2, which arm 'plain' has"),
+        (bad().iloc[1:], "no score for arm 'plain', seed 0, which arm 'better' has"),
+        (bad()[lambda table: table["seed"] == 0], "has one seed"),
+    ],
+)  # fmt: skip
+def test_wrong_tables_are_explained(table, message):
+    with pytest.raises(DataError, match=message):
+        compare_scores(table)
+
+
+def test_wrong_options_are_explained():
+    with pytest.raises(SettingError, match="choose one of plain, better"):
+        compare_scores(bad(), reference="none")
+    with pytest.raises(SettingError, match="2 data sets"):
+        compare_scores(pd.concat([bad(dataset="a"), bad(dataset="b")]))
+    with pytest.raises(SettingError, match="one data set"):
+        compare_datasets(bad())
+
+
+def several(count, effect=-0.05):
+    rng = np.random.default_rng(4)
+    parts = []
+    for name in "abcdefgh"[:count]:
+        part = scores({"plain": 0, "better": effect, "noise": 0}, seeds=4, dataset=name)
+        parts.append(part.assign(score=part["score"] + 0.02 * rng.normal(size=len(part))))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_several_data_sets_have_a_joint_verdict():
+    joint = compare_datasets(several(8))
+    means = np.array(
+        [
+            [one.arm(arm).error.mean for arm in ("plain", "better", "noise")]
+            for one in joint.comparisons.values()
+        ]
+    )
+    by_name = {arm.name: arm for arm in joint.arms}
+    assert by_name["better"].verdict == "helps"
+    assert joint.arms[0].name == "better"
+    assert by_name["better"].better == int((means[:, 1] < means[:, 0]).sum())
+    assert joint.p_friedman == pytest.approx(stats.friedmanchisquare(*means.T).pvalue)
+    assert by_name["noise"].rank == pytest.approx(stats.rankdata(means, axis=1)[:, 2].mean())
+    ps = sorted(stats.wilcoxon(means[:, at] - means[:, 0]).pvalue for at in (1, 2))
+    assert by_name["better"].p_holm == pytest.approx(2 * ps[0])
+    # Demšar 2006, table 5: q for 3 classifiers is 2.343 at 5 %.
+    assert joint.critical_difference == pytest.approx(2.343 * np.sqrt(3 * 4 / (6 * 8)), abs=1e-3)
+    assert by_name["plain"].verdict == "reference"
+
+
+def test_a_data_set_that_lacks_an_arm_is_named():
+    table = several(3)
+    with pytest.raises(DataError, match="data set 'b' has no score for arm 'noise'"):
+        compare_datasets(table[(table["dataset"] != "b") | (table["arm"] != "noise")])
+
+
+def command(*arguments):
+    code = "from trainwright.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, "compare", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command(tmp_path: Path):
+    file = tmp_path / "scores.csv"
+    scores({"plain": 0, "better": 0.05}).to_csv(file, index=False)
+    done = command(file, "--higher-is-better", "--json", "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["arms"][1]["difference"]["verdict"] == "helps"
+    assert "better" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    several(3).to_csv(file, index=False)
+    done = command(file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "With fewer than six data sets" in " ".join(done.stdout.split())
+    file.write_text("arm,seed,score\nplain,0,0.1\nplain,1,0.2\nother,0,0.3\n")
+    done = command(file)
+    assert done.returncode == 3
+    assert "no score for arm 'other', seed 1" in done.stderr
