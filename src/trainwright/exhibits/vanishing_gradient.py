@@ -66,8 +66,6 @@ PUBLISHED = {  # his speeds before training, one draw of each network
 }
 Floats = NDArray[np.float64]
 Norms = dict[str, Floats]  # by units: (seeds, layers)
-
-
 SCALES: dict[Budget, tuple[tuple[int, ...], int]] = {  # hidden layers, seeds
     "quick": ((2, 5, 10), 6),
     "full": ((1, 2, 3, 5, 7, 10, 14, 20), 20),
@@ -143,14 +141,12 @@ def product_formula(w: Floats, b: Floats, x: float, y: float) -> Floats:
 
 def measure_norms(depth: int, seeds: int, width: int = 30) -> Norms:
     """The norm of each hidden layer's gradient before the first step, on digits."""
-
-    def norms(recipe: Recipe, seed: int) -> pd.Series[float]:
-        return measure_layers(recipe, load("digits"), seed).layers["gradient"].iloc[:-1]
-
-    recipes = {units: Recipe(Mlp((width,) * depth), strategies) for units, strategies in UNITS.items()}
-    return {
-        units: np.array([norms(recipe, seed) for seed in range(seeds)]) for units, recipe in recipes.items()
-    }
+    data, norms = load("digits"), {}
+    for units, strategies in UNITS.items():
+        recipe = Recipe(Mlp((width,) * depth), strategies)
+        stats = [measure_layers(recipe, data, seed).layers for seed in range(seeds)]
+        norms[units] = np.array([layers["gradient"].to_numpy()[:-1] for layers in stats])
+    return norms
 
 
 def by_layer(norms: Norms) -> dict[str, Measurements]:
