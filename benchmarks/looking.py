@@ -117,8 +117,8 @@ def power(effect: float) -> dict[str, float]:
 
 
 def users(plan: tuple[str, tuple[float, float]]) -> tuple[float, ...]:
-    """Users who do what the advice says, up to ten looks: how often advice is given and comes true, and of the
-    users those who find something, nothing, and what is not so."""
+    """Users who do what the advice says, up to ten looks: how often advice is given and comes true; and the
+    shares of users who find something, nothing, and what is not so."""
     name, (delta, share) = plan
     effect = EFFECTS[name]
     count = dict.fromkeys(("asked", "advised", "true", "false", "effect", "none"), 0)
