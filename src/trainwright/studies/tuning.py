@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 RUNGS = 4  # of the ladder of learning rates, per factor of 10: 1, 1.8, 3.2, 5.6, 10
 COARSE = 2  # rungs between the first rates tried
-SMALL_GAIN = 0.02  # of the error
+SMALL_GAIN = 0.05  # of the error
 LOWEST, HIGHEST = -5 * RUNGS, 1 * RUNGS  # 1e-5 and 10
 
 
@@ -257,17 +257,18 @@ def lengthened(candidate: Candidate, factor: int) -> Candidate:
 
 
 def still_improves(curves: Sequence[Sequence[float]]) -> bool:
-    """Whether the mean curve's best value lies in its last quarter, more than a fiftieth below any before:
-    less is no reason to train twice as long.
+    """Whether the mean curve's best value lies in its last quarter, and that quarter is better than the one
+    before by more than a twentieth: less may be noise, and is no reason to train twice as long.
 
-    >>> still_improves([[8, 4, 3, 2]]), still_improves([[8, 4, 2, 2.1]])
-    (True, False)
+    >>> still_improves([[8, 4, 3, 2]]), still_improves([[8, 4, 2, 2.1]]), still_improves([[8, 4, 2, 1.95]])
+    (True, False, False)
     """
     if not curves or len({len(curve) for curve in curves}) > 1 or len(curves[0]) < 4:
         return False  # a training that diverged or stopped by itself needs no more steps
     mean = np.mean(curves, axis=0)
-    last = math.ceil(0.75 * len(mean))
-    return bool(mean[last:].min() < (1 - SMALL_GAIN) * mean[:last].min())
+    middle, last = len(mean) // 2, math.ceil(0.75 * len(mean))
+    gained = mean[last:].mean() < (1 - SMALL_GAIN) * mean[middle:last].mean()
+    return bool(gained and mean.argmin() >= last)
 
 
 def _points(candidate: Candidate, ladder: Ladder, rungs: Sequence[int]) -> list[Point]:
