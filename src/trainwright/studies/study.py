@@ -101,14 +101,10 @@ class Study:
     def _all(self) -> tuple[Arm, ...]:
         return self._arms + self._baselines
 
-    @cached_property
-    def _metric(self) -> Metric:
+    def _metric(self, name: str | None) -> Metric:
         """What validation chooses by. Raises `SettingError` for a metric that does not suit the task."""
-        return self._chosen(self.metric)
-
-    def _chosen(self, metric: str | None) -> Metric:
         data = self.dataset()
-        return metrics.choose(metric, data.task, data.labels(data.splits.validation))[0]
+        return metrics.choose(name, data.task, data.labels(data.splits.validation))[0]
 
     @cached_property
     def _reference(self) -> Arm:
@@ -208,7 +204,7 @@ class Study:
         `metric`: another than the study's, for the same trainings.
         """
         check_levels(delta, level)  # before the work, not after it
-        self._chosen(metric)
+        self._metric(metric)
         runs = self.execute(folder, workers=workers, watch=watch)
         comparison = compare(
             runs.arms,
@@ -272,7 +268,7 @@ class Study:
             return planned("tuning", trial.candidate, data, tuning_seed(trial.number), "tuning")
 
         procedure = choose(self._all, self._reference, self._grid(tuning), FOLDS if pooled else 1)
-        return Tuned(*(yield from tuned_by(procedure, store, training, self._metric)))
+        return Tuned(*(yield from tuned_by(procedure, store, training, self._metric(self.metric))))
 
     def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""
