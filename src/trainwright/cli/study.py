@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -224,9 +225,11 @@ def _write(record: Record, comparison: Comparison, folder: Path) -> None:
 
 def _rates(text: str) -> tuple[float, ...]:
     try:
-        rates = tuple(float(part) for part in text.split(","))
+        rates = sorted({float(part) for part in text.split(",")})
     except ValueError:
+        rates = []
+    if not rates or not 0 < rates[0] <= rates[-1] < inf:
         raise SettingError(
-            f"--rates {text!r}: give numbers with commas between, such as '0.01, 0.1'"
-        ) from None
-    return tuple(sorted(set(rates)))
+            f"--rates {text!r}: give positive numbers with commas between, such as '0.01, 0.1'"
+        )
+    return tuple(rates)
