@@ -59,7 +59,7 @@ class MaxNorm(Strategy):
 
 
 def shorten(w: jax.Array, norm: jax.Array | float) -> jax.Array:
-    """Weights (..., fan_in, units) with each unit's norm at most `norm`; shorter ones exactly as they were."""
+    """Weights (..., fan_in, units), each unit's norm at most `norm`; shorter ones exactly as they were."""
     squares = jnp.sum(w**2, axis=tuple(range(w.ndim - 1)), keepdims=True)
     return jnp.where(squares > norm**2, w * (norm / jnp.sqrt(squares)), w)
 
