@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +117,16 @@ def card_page(card: Card) -> Group:
             parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
     example = f"trainwright study digits --arm {shlex.quote(card.example)}"
     return Group(*parts, "", Text.assemble(("Example: ", "bold"), example))
+
+
+def plain_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Rows of words under their heads, the first column a name."""
+    table = Table(box=None, pad_edge=False)
+    for number, head in enumerate(heads):
+        table.add_column(Text(head), style=None if number else "bold", no_wrap=not number)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def exhibit_table(titles: dict[str, str]) -> Table:

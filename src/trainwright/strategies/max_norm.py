@@ -51,7 +51,8 @@ class MaxNorm(Strategy):
             return projected
         if not any(_in_first_layer(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)):
             raise NothingToActOn(f"max_norm(first={self.first})", "the network has no layer 'hidden1'")
-        other = map_kernels(lambda w: shorten(w, self.first), params)
+        first = self.first
+        other = map_kernels(lambda w: shorten(w, first), params)
         chosen: Params = jax.tree_util.tree_map_with_path(
             lambda path, w, first: first if _in_first_layer(path) else w, projected, other
         )

@@ -137,7 +137,7 @@ def system(
         title, _, rest = (learner.__doc__ or "").partition("\n")
         _, *items = (" " + " ".join(rest.split())).split(" - ")
         return System(
-            learner.__name__.replace("_", "-"),  # type: ignore[attr-defined]
+            learner.__name__.replace("_", "-"),
             title.strip().removesuffix("."),
             published,
             source,

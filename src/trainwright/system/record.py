@@ -102,9 +102,7 @@ def read(folder: Path, name: str, budget: Budget, *, held_out: bool = False) -> 
         kept = strict_json.loads(path.read_bytes())
         outcomes = tuple(Outcome(**outcome) for outcome in kept.pop("outcomes"))
         interval, deviations = kept.pop("interval"), tuple(kept.pop("deviations"))
-        return Record(
-            **kept, outcomes=outcomes, interval=interval and tuple(interval), deviations=deviations
-        )
+        return Record(**kept, outcomes=outcomes, interval=interval and tuple(interval), deviations=deviations)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as problem:
@@ -123,7 +121,9 @@ def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> Record:
     """The record of trainings that have ended, seed by seed."""
     split: Literal["validation", "test"] = "validation" if rerun.hold_out else "test"
     outcomes = tuple(
-        Outcome(run.seed, round(100 * score(run, split).error, 4), run.status, run.steps, round(run.seconds, 1))
+        Outcome(
+            run.seed, round(100 * score(run, split).error, 4), run.status, run.steps, round(run.seconds, 1)
+        )
         for run in runs
     )
     error = Measured.of([outcome.error for outcome in outcomes], "%", signed=False)

@@ -87,8 +87,8 @@ def _train(rerun: Rerun, seed: int, store: Store, watch: Watch) -> Run:
     claim = store.claim(name)
     if claim is None:
         raise StoreError(
-            f"{rerun.system.name}, seed {seed}: another process is training it in {store.folder}; wait for it,"
-            " or give another folder with --store"
+            f"{rerun.system.name}, seed {seed}: another process is training it in {store.folder}; "
+            "wait for it, or give another folder with --store"
         )
     with claim:
         if isinstance(rerun.learner, Baseline):

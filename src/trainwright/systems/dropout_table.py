@@ -119,8 +119,8 @@ def dropout_3x1024_logistic(budget: Budget) -> Recipe:
     - First weights are Glorot's; the paper does not say.
     - Budget paper: the learning rate falls from 0.1 as 1 / (1 + update / 10,000), the authors' code's decay
       for another network, which starts from 1.0.
-    - Budget standard: 300 passes over the data in batches of 128, Nesterov's momentum 0.9, and a learning rate
-      that falls from 0.1 as half a cosine, instead of 1,000,000 updates with final momentum 0.95.
+    - Budget standard: instead of 1,000,000 updates with final momentum 0.95, 300 passes over the data in
+      batches of 128, Nesterov's momentum 0.9, and a learning rate that falls from 0.1 as half a cosine.
     """
     return dropout_net(
         budget,
@@ -140,8 +140,8 @@ def dropout_3x1024(budget: Budget) -> Recipe:
     - First weights are He's (variance 2 / fan-in); the paper does not say.
     - Budget paper: the learning rate falls from 0.1 as 1 / (1 + update / 10,000), the authors' code's decay
       for another network, which starts from 1.0.
-    - Budget standard: 300 passes over the data in batches of 128, Nesterov's momentum 0.9, and a learning rate
-      that falls from 0.1 as half a cosine, instead of 1,000,000 updates with final momentum 0.95.
+    - Budget standard: instead of 1,000,000 updates with final momentum 0.95, 300 passes over the data in
+      batches of 128, Nesterov's momentum 0.9, and a learning rate that falls from 0.1 as half a cosine.
     """
     return dropout_net(budget, Mlp((1024,) * 3), epochs={"quick": 10, "standard": 300})
 
@@ -153,8 +153,8 @@ def dropout_3x1024_max_norm(budget: Budget) -> Recipe:
     - First weights are He's (variance 2 / fan-in); the paper does not say.
     - Budget paper: the learning rate falls from 0.1 as 1 / (1 + update / 10,000), the authors' code's decay
       for another network, which starts from 1.0.
-    - Budget standard: 300 passes over the data in batches of 128, Nesterov's momentum 0.9, and a learning rate
-      that falls from 0.1 as half a cosine, instead of 1,000,000 updates with final momentum 0.95.
+    - Budget standard: instead of 1,000,000 updates with final momentum 0.95, 300 passes over the data in
+      batches of 128, Nesterov's momentum 0.9, and a learning rate that falls from 0.1 as half a cosine.
     """
     return dropout_net(budget, Mlp((1024,) * 3), MaxNorm(C), epochs={"quick": 10, "standard": 300})
 
@@ -200,7 +200,7 @@ def maxout_2x240(budget: Budget) -> Recipe:
     The settings are those of the authors' configuration (github.com/lisa-lab/pylearn2,
     `scripts/papers/maxout/mnist_pi.yaml` and `mnist_pi_continued.yaml`): train on 50,000 examples until 100
     passes have brought no better validation error; go on from the best weights with all 60,000 until the
-    validation loss is down to the training loss at these (Goodfellow, Bengio & Courville 2016, Algorithm 7.3).
+    validation loss is down to the training loss at these (Algorithm 7.3 of Goodfellow, Bengio & Courville).
 
     - The original multiplies inputs by their masks and by nothing else, in training as in predicting, where
       they are 1 / 0.8 larger on average. Here kept inputs are divided by 0.8 in training, so that their mean
@@ -235,10 +235,11 @@ DBM = "the strategy dbm (joint pretraining)"
 TABLE = Table(
     "dropout",
     "The dropout paper's MNIST table, trained again",
-    "Errors on MNIST's 10,000 test images of networks that do not know where a pixel is (Srivastava et al. 2014, "
-    "table 2). All choices were made on 10,000 of the 60,000 training images. The trainings reported here have "
-    "all 60,000, for a length fixed beforehand (maxout: by the published two stages); the test images are read "
-    "once, after the last update. The interval is over seeds (Student's t, 95 %), for these same test images.",
+    "Errors on MNIST's 10,000 test images of networks that do not know where a pixel is (Srivastava et al. "
+    "2014, table 2). All choices were made on 10,000 of the 60,000 training images. The trainings reported "
+    "here have all 60,000, for a length fixed beforehand (maxout: by the published two stages). The test "
+    "images are read once, after the last update. The interval is over seeds (Student's t, 95 %), for these "
+    "same test images.",
     (
         standard_800,
         svm,
