@@ -147,17 +147,21 @@ def _run_table(
     folder = _ready(store, results)
     reruns = [Rerun(system, budget) for system in table.systems]
     costs: dict[Rerun, Cost] = {}
+    total = 0.0
     for rerun in reruns:
         if wanted := missing(rerun, Store(folder), seeds):
             costs[rerun] = measure(rerun)
+            total += len(wanted) * costs[rerun].seconds
             _say(f"{rerun.system.name}: {len(wanted)} × {_cost(costs[rerun])}", quiet)
         else:
             _train(rerun, folder, results, seeds, quiet)
-    total = sum(cost.seconds * len(missing(rerun, Store(folder), seeds)) for rerun, cost in costs.items())
-    _say(f"about {duration(total)} in all, cheapest first", quiet)
+    if costs:
+        _say(f"about {duration(total)} in all, cheapest first", quiet)
     failed = 0
     for so_many in range(1, seeds + 1):
         for rerun in sorted(costs, key=lambda rerun: costs[rerun].seconds):
+            if not missing(rerun, Store(folder), so_many):
+                continue
             try:
                 _say(f"{rerun.system.name}, seed {so_many - 1} ...", quiet)
                 _train(rerun, folder, results, so_many, quiet)

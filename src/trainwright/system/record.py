@@ -73,7 +73,7 @@ class Record:
     """Whether these were trained on."""
     command: str
     date: str
-    """Day of the last training's end, UTC."""
+    """The day on which it was written, UTC."""
     environment: dict[str, Any]
 
     @property
@@ -111,9 +111,10 @@ def read(folder: Path, name: str, budget: Budget, *, held_out: bool = False) -> 
         ) from None
 
 
-def best(folder: Path, name: str) -> Record | None:
-    """The finished record of the largest budget; else the one of the largest that has begun."""
-    records = [found for budget in get_args(Budget)[::-1] if (found := read(folder, name, budget))]
+def largest(folder: Path, name: str, *, held_out: bool = False) -> Record | None:
+    """The finished record of the largest budget; without one, the record of the largest that has begun."""
+    kept = [read(folder, name, budget, held_out=held_out) for budget in reversed(get_args(Budget))]
+    records = [record for record in kept if record is not None]
     return next((record for record in records if record.finished), next(iter(records), None))
 
 

@@ -21,9 +21,36 @@ def rows(table: Table, results: Path, budget: Budget | None = None) -> list[tupl
     return [_row(row, _kept(row, results, budget)) for row in table.rows]
 
 
+def measured(kept: Record) -> str:
+    """A record's error and its interval over seeds, or how far the training is.
+
+    `1.07 [1.01, 1.13]`; `1.07` of one seed; `not finished: 46,900 of 140,700 updates`.
+    """
+    if kept.mean is None:
+        return f"not finished: {kept.steps:,} of {kept.length:,} updates"
+    bounds = f" [{', '.join(number(bound, 2) for bound in kept.interval)}]" if kept.interval else ""
+    diverged = sum(outcome.status == "diverged" for outcome in kept.outcomes)
+    return f"{number(kept.mean, 2)}{bounds}" + (f", {diverged} diverged" if diverged else "")
+
+
+def markdown(table: Table, results: Path, budget: Budget | None = None) -> str:
+    """The table as Markdown, and row by row what deviates from the source and what was run."""
+    lines = [row_of(list(HEADS)), row_of([":---", "---:", ":---", "---:", "---:", "---:", ":---"])]
+    lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in rows(table, results, budget)]
+    parts = [f"# {prose(table.title)}", prose(table.about), "\n".join(lines)]
+    for system in table.systems:
+        parts += _details(system, _kept(system, results, budget))
+        if apart := record.largest(results, system.name, held_out=True):
+            parts.append(
+                f"Trained without the validation examples ({apart.budget}), error on these in %:"
+                f" {measured(apart)}. {_how(apart)}"
+            )
+    return "\n\n".join(parts) + "\n"
+
+
 def _kept(row: System | Pending, results: Path, budget: Budget | None) -> Record | None:
     if budget is None:
-        return record.best(results, row.name)
+        return record.largest(results, row.name)
     return record.read(results, row.name, budget)
 
 
@@ -42,41 +69,21 @@ def _row(row: System | Pending, kept: Record | None) -> tuple[str, ...]:
     )
 
 
-def measured(kept: Record) -> str:
-    """A record's error and its interval over seeds, or how far the training is.
-
-    `1.07 [1.01, 1.13]`, `1.07` of one seed, `not finished: 46,900 of 140,700 updates`.
-    """
-    if kept.mean is None:
-        return f"not finished: {kept.steps:,} of {kept.length:,} updates"
-    bounds = f" [{', '.join(number(bound, 2) for bound in kept.interval)}]" if kept.interval else ""
-    diverged = sum(outcome.status == "diverged" for outcome in kept.outcomes)
-    return f"{number(kept.mean, 2)}{bounds}" + (f", {diverged} diverged" if diverged else "")
-
-
-def markdown(table: Table, results: Path, budget: Budget | None = None) -> str:
-    """The table as Markdown, with what was trained and how it deviates, row by row."""
-    align = [":---", "---:", ":---", *["---:"] * 3, ":---"]
-    lines = [row_of(list(HEADS)), row_of(align)]
-    lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in rows(table, results, budget)]
-    parts = [f"# {prose(table.title)}", prose(table.about), "\n".join(lines)]
-    for row in table.systems:
-        parts.append(_details(row, _kept(row, results, budget)))
-    return "\n\n".join(parts) + "\n"
-
-
-def _details(row: System, kept: Record | None) -> str:
-    parts = [f"## `{row.name}`", f"{prose(row.title)}. Published: {row.published} % ({prose(row.source)})."]
-    if row.deviations:
-        parts.append("\n".join(f"- {prose(text)}" for text in row.deviations))
+def _details(system: System, kept: Record | None) -> list[str]:
+    parts = [
+        f"## `{system.name}`",
+        f"{prose(system.title)}. Published: {number(system.published, 2)} % ({prose(system.source)}).",
+    ]
+    if system.deviations:
+        parts.append("\n".join(f"- {prose(text)}" for text in system.deviations))
     if kept is None:
-        parts.append(f"Not run. `trainwright system {row.name}` trains it.")
-    else:
-        on = kept.environment
-        versions = ", ".join(f"{name} {on[name]}" for name in ("python", "jax", "flax", "numpy"))
-        errors = ", ".join(f"{outcome.error:.2f}" for outcome in kept.outcomes)
-        seeds = f"Test errors by seed, in %: {errors}. " if errors else ""
-        parts.append(
-            f"{seeds}`{kept.command}`, {kept.date}; {on['cores']} cores, {on['device']}, {prose(versions)}."
-        )
-    return "\n\n".join(parts)
+        return [*parts, f"Not run: `trainwright system {system.name}` trains it."]
+    errors = ", ".join(number(outcome.error, 2) for outcome in kept.outcomes)
+    return [*parts, f"Test error by seed, in %: {errors or MISSING}. {_how(kept)}"]
+
+
+def _how(kept: Record) -> str:
+    """Command, date and environment."""
+    on = kept.environment
+    versions = ", ".join(f"{name} {on[name]}" for name in ("python", "jax", "flax", "numpy"))
+    return f"`{kept.command}`, {kept.date}; {on['cores']} cores, {on['device']}, {versions}."

@@ -39,12 +39,12 @@ def train(
     """Train with the seeds 0 to `seeds` - 1, what the store has not, and return the record.
 
     The record is written into `results` after every training, and every minute while the first one is under
-    way; a record of more seeds that is there already stays until as many are done. A baseline is
-    deterministic and runs once. Raises `StoreError` for a training that another process is busy with.
+    way. One of the same recipe that is there already stays until there are more trainings than it has. A
+    baseline is deterministic and runs once. Raises `StoreError` for a training that another process is busy
+    with.
     """
-    system = rerun.system
-    before = record.read(results, system.name, rerun.budget, held_out=rerun.hold_out)
-    recorded = len(before.outcomes) if before else 0
+    before = record.read(results, rerun.system.name, rerun.budget, held_out=rerun.hold_out)
+    recorded = before.outcomes if before and before.recipe == rerun.learner.to_json() else ()
     last = time.monotonic()
 
     def watch_and_record(progress: Progress) -> None:
@@ -58,7 +58,7 @@ def train(
     for seed in _seeds(rerun, seeds):
         runs.append(_train(rerun, seed, store, watch_and_record))
         made = record.of_runs(rerun, runs, command)
-        if len(runs) >= recorded:
+        if recorded[: len(runs)] != made.outcomes:
             made.write(results)
     return made
 

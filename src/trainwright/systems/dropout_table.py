@@ -40,11 +40,12 @@ INVERTED = MaxNorm(P_HIDDEN * C, first=P_INPUT * C)
 UPDATES = 1_000_000
 """The paper's length."""
 
-PAPER_RATE = 0.1
-"""Not published; see the rows."""
+RATE = 1.0
+"""The authors' code: the first learning rate, for a network with max-norm."""
 
 HALF_LIFE = 10_000
-"""The authors' code: after so many updates the learning rate is half its first value, then a third, ..."""
+"""The authors' code: after so many updates the learning rate is half of its first, after twice as many a
+third."""
 
 RAMP = 100_000
 """The authors' code: momentum reaches its final value after so many updates."""
@@ -61,7 +62,7 @@ def dropout_net(budget: Budget, network: Mlp, *strategies: Strategy, epochs: dic
                 Momentum(0.95, start=0.5, ramp_steps=RAMP),
                 RateSchedule("inverse_time", final=1 / (1 + UPDATES / HALF_LIFE)),
             ),
-            learning_rate=PAPER_RATE,
+            learning_rate=RATE if any(isinstance(one, MaxNorm) for one in strategies) else RATE / 10,
             batch_size=100,
             steps=UPDATES,
         )
@@ -117,8 +118,8 @@ def dropout_3x1024_logistic(budget: Budget) -> Recipe:
     """Dropout, 3 × 1,024 logistic units.
 
     - First weights are Glorot's; the paper does not say.
-    - Budget paper: the learning rate falls from 0.1 as 1 / (1 + update / 10,000), the authors' code's decay
-      for another network, which starts from 1.0.
+    - Budget paper: batch size, decay and momentum's rise are those of the authors' code for another network;
+      the learning rate falls from 0.1, where that network, which has max-norm, starts from 1.0.
     - Budget standard: instead of 1,000,000 updates with final momentum 0.95, 300 passes over the data in
       batches of 128, Nesterov's momentum 0.9, and a learning rate that falls from 0.1 as half a cosine.
     """
@@ -138,8 +139,8 @@ def dropout_3x1024(budget: Budget) -> Recipe:
     - The paper's table 9 has 1.25 for dropout with an L2 penalty on another network, so this row may have had
       one too; here it has none.
     - First weights are He's (variance 2 / fan-in); the paper does not say.
-    - Budget paper: the learning rate falls from 0.1 as 1 / (1 + update / 10,000), the authors' code's decay
-      for another network, which starts from 1.0.
+    - Budget paper: batch size, decay and momentum's rise are those of the authors' code for another network;
+      the learning rate falls from 0.1, where that network, which has max-norm, starts from 1.0.
     - Budget standard: instead of 1,000,000 updates with final momentum 0.95, 300 passes over the data in
       batches of 128, Nesterov's momentum 0.9, and a learning rate that falls from 0.1 as half a cosine.
     """
@@ -151,8 +152,8 @@ def dropout_3x1024_max_norm(budget: Budget) -> Recipe:
     """Dropout and max-norm, 3 × 1,024 rectified linear units.
 
     - First weights are He's (variance 2 / fan-in); the paper does not say.
-    - Budget paper: the learning rate falls from 0.1 as 1 / (1 + update / 10,000), the authors' code's decay
-      for another network, which starts from 1.0.
+    - Budget paper: learning rate, decay, batch size and momentum's rise are those of the authors' code for
+      another network.
     - Budget standard: instead of 1,000,000 updates with final momentum 0.95, 300 passes over the data in
       batches of 128, Nesterov's momentum 0.9, and a learning rate that falls from 0.1 as half a cosine.
     """
