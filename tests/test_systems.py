@@ -25,6 +25,7 @@ from trainwright.recipe import Recipe
 from trainwright.runs.score import score
 from trainwright.runs.store import Store, digest
 from trainwright.strategies import Dropout
+from trainwright.studies.study import Study
 from trainwright.system import Budget, Pending, Rerun, System, Table, cost, merged, record, system, training
 from trainwright.system.table import HEADS, markdown, rows
 from trainwright.systems.dropout_table import DECAY, TABLE, UPDATES
@@ -58,7 +59,7 @@ def test_every_row_is_a_recipe_or_a_baseline_that_json_makes_again(name: str, bu
         assert Recipe.from_json(stored) == learner
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("budget", ["standard", "paper"])  # quick has standard's strategies
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_row_s_strategies_have_something_to_act_on(name: str, budget: Budget) -> None:
     recipe = systems.find(name).recipe(budget)
@@ -373,6 +374,40 @@ def test_a_table_is_run_cheapest_first_and_resumed(
     shown = json.loads(said.out)
     assert [row["n"] for row in shown] == ["2", "1", "–"]
     assert list(shown[0]) == list(HEADS)
+
+
+def test_a_system_that_fails_does_not_stop_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tables: None
+) -> None:
+    def out_of_memory(*_: object, **__: object) -> None:
+        raise MemoryError("no room for it")
+
+    monkeypatch.setattr(cost, "measure", lambda rerun: cost.Cost(1.0))
+    monkeypatch.setattr(training, "fit", out_of_memory)
+    here = ["--store", tmp_path / "store", "--results", tmp_path / "results", "--budget", "quick"]
+    assert run(monkeypatch, "systems", "--table", "small", *here, "--run") == 1
+    said = capsys.readouterr()
+    assert "no room for it" in said.err
+    assert said.out.count("not run") == 2, "the baseline's record is there"
+
+
+def test_a_study_starts_from_a_system(monkeypatch: pytest.MonkeyPatch, tables: None) -> None:
+    class Planned(Exception):
+        """Raised in place of training; holds the study."""
+
+    def planned(study: Study, store: Path) -> None:
+        raise Planned(study)
+
+    monkeypatch.setattr("trainwright.studies.record.Record", planned)
+    command = "trainwright study digits --system tiny --base momentum(0.9) --arm l2"
+    monkeypatch.setattr(sys, "argv", command.split())
+    with pytest.raises(Planned) as stopped:
+        main()
+    [study] = stopped.value.args
+    for name, strategies in (("plain", ["dropout", "momentum"]), ("l2", ["dropout", "momentum", "l2"])):
+        [recipe] = study.arms[name]
+        assert recipe.network == Mlp((8,))
+        assert [one.name for one in recipe.strategies] == strategies
 
 
 def test_a_system_is_a_recipe_to_start_from(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -165,9 +166,12 @@ def _run_table(
             try:
                 _say(f"{rerun.system.name}, seed {so_many - 1} ...", quiet)
                 _train(rerun, folder, results, so_many, quiet)
-            except TrainwrightError as error:  # the others go on
+            except TrainwrightError as error:
                 print(f"{rerun.system.name}: {error}", file=sys.stderr, flush=True)
                 failed = failed or error.exit_code
+            except Exception:  # such as too little memory for one: the others go on
+                traceback.print_exc()
+                failed = failed or 1
     return failed
 
 
@@ -205,7 +209,8 @@ def _train(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) ->
     from trainwright.system.training import train
 
     try:
-        with training_progress(rerun.data.task, quiet) as watch:
+        shown = "validation" if rerun.apart else "validation (trained on)"
+        with training_progress(rerun.data.task, quiet, shown) as watch:
             return train(rerun, Store(store), results, seeds=seeds, command=command(), watch=watch)
     except Interrupted:
         raise Interrupted(

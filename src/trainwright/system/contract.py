@@ -76,11 +76,16 @@ class Rerun:
         """What is trained."""
         return self.system.learner(self.budget)
 
+    @property
+    def apart(self) -> bool:
+        """Whether the validation examples are apart from those trained on."""
+        return self.hold_out or self.system.staged
+
     @cached_property
     def data(self) -> Dataset:
         """What it is trained on."""
         data = load(self.system.dataset)
-        return data if self.hold_out or self.system.staged else merged(data)
+        return data if self.apart else merged(data)
 
     @property
     def length(self) -> int:

@@ -159,7 +159,6 @@ def of_progress(rerun: Rerun, progress: Progress, command: str) -> Record:
 
 def _record(rerun: Rerun, **rest: Any) -> Record:
     system = rerun.system
-    apart = rerun.hold_out or system.staged
     return Record(
         system=system.name,
         title=system.title,
@@ -170,7 +169,7 @@ def _record(rerun: Rerun, **rest: Any) -> Record:
         recipe=rerun.learner.to_json(),
         deviations=system.deviations,
         length=rerun.length,
-        curve_of="validation examples, " + ("held out" if apart else "trained on too"),
+        curve_of="validation examples, " + ("held out" if rerun.apart else "trained on too"),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         **rest,
     )
