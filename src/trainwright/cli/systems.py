@@ -50,8 +50,7 @@ def run_all(
     """
     from trainwright import systems
     from trainwright.cli.terminal import console, plain_table
-    from trainwright.system.table import HEADS, rows
-    from trainwright.system.table import markdown as as_markdown
+    from trainwright.system import table as as_table
 
     if table is None:
         if train:
@@ -62,13 +61,11 @@ def run_all(
     chosen = None if budget is None else budget_of(budget)
     failed = _run_table(shown, chosen or "standard", seeds, store, results, quiet) if train else 0
     if as_json:
-        print(
-            json.dumps([dict(zip(HEADS, row, strict=True)) for row in rows(shown, results, chosen)], indent=1)
-        )
+        print(json.dumps(as_table.as_json(shown, results, chosen), indent=1))
     elif markdown:
-        print(as_markdown(shown, results, chosen))
+        print(as_table.markdown(shown, results, chosen))
     elif not quiet:
-        console().print(plain_table(HEADS, rows(shown, results, chosen)))
+        console().print(plain_table(as_table.HEADS, as_table.rows(shown, results, chosen)))
     sys.exit(failed)
 
 
@@ -123,11 +120,8 @@ def _list(as_json: bool) -> None:
 
     listed = [row for table in systems.tables().values() for row in table.rows]
     if as_json:
-        print(
-            json.dumps(
-                {row.name: {"title": row.title, "published": row.published} for row in listed}, indent=1
-            )
-        )
+        facts = {row.name: {"title": row.title, "published": row.published} for row in listed}
+        print(json.dumps(facts, indent=1))
         return
     rows = [(row.name, f"{row.published:.2f}", row.title) for row in listed]
     console().print(plain_table(("system", "published %", "what it is"), rows))
@@ -154,12 +148,12 @@ def _run_table(
             costs[rerun] = measure(rerun)
             total += len(wanted) * costs[rerun].seconds
             _say(f"{rerun.system.name}: {len(wanted)} × {_cost(costs[rerun])}", quiet)
-        else:
+        else:  # its record is written where it is not there
             _train(rerun, folder, results, seeds, quiet)
     if costs:
         _say(f"about {duration(total)} in all, cheapest first", quiet)
     failed = 0
-    for so_many in range(1, seeds + 1):
+    for so_many in range(1, seeds + 1):  # one training of every system comes before a second of any
         for rerun in sorted(costs, key=lambda rerun: costs[rerun].seconds):
             if not missing(rerun, Store(folder), so_many):
                 continue

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -84,7 +84,7 @@ class Rerun:
     @cached_property
     def data(self) -> Dataset:
         """What it is trained on."""
-        data = load(self.system.dataset)
+        data = _loaded(self.system.dataset)
         return data if self.apart else merged(data)
 
     @property
@@ -164,3 +164,9 @@ def merged(data: Dataset) -> Dataset:
     splits = data.splits
     train = np.sort(np.concatenate([splits.train, splits.validation]))
     return replace(data, splits=replace(splits, train=train, nominal=len(train)))
+
+
+@lru_cache(maxsize=1)
+def _loaded(name: str) -> Dataset:
+    """The data set, once for all systems of a table."""
+    return load(name)

@@ -5,7 +5,9 @@ A row without a record says "not run". No measured number comes from anywhere el
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from trainwright.report.markdown import prose, row_of
 from trainwright.report.quantities import MISSING, duration, number
@@ -19,6 +21,15 @@ HEADS = ("system", "published %", "measured % [95 %]", "n", "updates", "time per
 def rows(table: Table, results: Path, budget: Budget | None = None) -> list[tuple[str, ...]]:
     """The cells under `HEADS`. Without a budget each row shows its largest one that has a finished record."""
     return [_row(row, _kept(row, results, budget)) for row in table.rows]
+
+
+def as_json(table: Table, results: Path, budget: Budget | None = None) -> list[dict[str, Any]]:
+    """The same as plain values: the published error and the record, None where there is none."""
+    kept = [_kept(row, results, budget) for row in table.rows]
+    return [
+        {"system": row.name, "published": row.published, "record": found and asdict(found)}
+        for row, found in zip(table.rows, kept, strict=True)
+    ]
 
 
 def measured(kept: Record) -> str:
