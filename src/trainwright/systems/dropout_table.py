@@ -118,7 +118,8 @@ def dropout_3x1024_logistic(budget: Budget) -> Recipe:
     """Dropout, 3 × 1,024 logistic units.
 
     - First weights are orthogonal with gain 4, the inverse of the logistic function's steepest slope; the
-      paper does not say. With Glorot's the network had learned nothing after 500 updates at this rate.
+      paper does not say. With Glorot's the network had learned nothing after 500 updates, at rates
+      0.1 and 1.0.
     - Budget paper: batch size, decay and momentum's rise are those of the authors' code for another network;
       the learning rate falls from 0.1, where that network, which has max-norm, starts from 1.0.
     - Budget standard: instead of 1,000,000 updates with final momentum 0.95, 300 passes over the data in
