@@ -99,6 +99,10 @@ def test_every_exhibit_has_its_page_with_its_picture_and_its_full_version(name: 
     assert page.endswith(BUILD["recorded"](name)), "the page is older than the record: build it again"
 
 
+def test_the_systems_page_is_what_the_records_say() -> None:
+    assert (ROOT / "docs" / "systems.md").read_text("utf-8") == BUILD["published"]()
+
+
 def test_a_record_says_how_it_was_made_and_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build = BUILD["recorded"].__globals__
     monkeypatch.setitem(build, "RESULTS", tmp_path)

@@ -17,12 +17,14 @@ from trainwright.cli.options import (
     Network,
     Quiet,
     Size,
+    System,
     Target,
     Task,
     budget_of,
     changed,
     command,
     option,
+    start,
 )
 from trainwright.cli.options import Source as Data
 from trainwright.cli.report import show
@@ -71,6 +73,7 @@ def run(
         str | None,
         option("The only learning rates to try, such as '0.01, 0.1'. Default: a grid that widens itself."),
     ] = None,
+    system: System = None,
     network: Network = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
@@ -113,6 +116,7 @@ def run(
         "no_baselines": no_baselines or None,
         "rates": rates,
         "metric": metric,
+        "system": system,
         "network": network,
         "batch_size": batch_size,
         "epochs": epochs,
@@ -159,14 +163,15 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
     data = spec.load()
     budget = budget_of(given.get("budget", "quick"))
     recipe = changed(
-        defaults.recipe(data, budget),
+        start(given.get("system"), lambda: defaults.recipe(data, budget)),
         given.get("network"),
         given.get("batch_size"),
         given.get("epochs"),
         None,
     )
     if "base" in given:
-        recipe = recipe.replace(strategies=strategies.read(given["base"]))
+        added = strategies.read(given["base"])
+        recipe = recipe.adding(*added) if "system" in given else recipe.replace(strategies=added)
     tuning = defaults.tuning(data, budget)
     if "epochs" in given:
         tuning = replace(tuning, longest=1)  # the length is the user's
