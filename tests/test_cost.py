@@ -19,11 +19,21 @@ SMOOTH = np.asarray(LabelSmoothing(0.3).targets(CLASSES))
     [
         ("cross_entropy", OUTPUTS, CLASSES),
         ("cross_entropy", OUTPUTS, SMOOTH),
+        ("sigmoid_cross_entropy", OUTPUTS, CLASSES),
+        ("sigmoid_cross_entropy", OUTPUTS, SMOOTH),
         ("quadratic", OUTPUTS, CLASSES),
         ("quadratic", OUTPUTS, SMOOTH),
         ("quadratic", OUTPUTS[:, :1], RNG.standard_normal((4, 1))),
     ],
-    ids=["cross_entropy", "cross_entropy smoothed", "quadratic", "quadratic smoothed", "regression"],
+    ids=[
+        "cross_entropy",
+        "cross_entropy smoothed",
+        "sigmoid",
+        "sigmoid smoothed",
+        "quadratic",
+        "quadratic smoothed",
+        "regression",
+    ],
 )
 def test_its_gradient_is_the_limit_of_differences(function, outputs, y):
     with jax.enable_x64(True):
@@ -47,6 +57,14 @@ def test_cross_entropy_is_the_negative_log_likelihood():
     np.testing.assert_allclose(loss, -np.log(softmax(OUTPUTS)[np.arange(4), [0, 3, 3, 1]]), rtol=1e-5)
 
 
+def test_sigmoid_cross_entropy_is_the_printed_cost():
+    """J = -1/m sum over examples and outputs of y log h + (1 - y) log(1 - h), h = 1 / (1 + exp(-z))."""
+    h = 1 / (1 + np.exp(-OUTPUTS))
+    expected = -(CLASSES * np.log(h) + (1 - CLASSES) * np.log(1 - h)).sum(axis=1)
+    loss = Cost("sigmoid_cross_entropy").loss(jnp.asarray(OUTPUTS), jnp.asarray(CLASSES))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
 def test_quadratic_is_half_the_squared_distance():
     loss = Cost("quadratic").loss(jnp.asarray(OUTPUTS), jnp.asarray(CLASSES))
     np.testing.assert_allclose(loss, ((softmax(OUTPUTS) - CLASSES) ** 2).sum(axis=1) / 2, rtol=1e-5)
@@ -59,12 +77,14 @@ def test_a_saturated_wrong_output_learns_by_cross_entropy_only():
     z, y = jnp.array([[20.0, 0.0]]), jnp.array([[0.0, 1.0]])
     steepest = lambda cost: abs(jax.grad(lambda z: cost.loss(z, y).sum())(z)).max()  # noqa: E731
     assert steepest(Cost("cross_entropy")) > 0.99
+    assert steepest(Cost("sigmoid_cross_entropy")) > 0.99
     assert steepest(Cost("quadratic")) < 1e-6
 
 
-def test_cross_entropy_needs_classes():
+@pytest.mark.parametrize("function", ["cross_entropy", "sigmoid_cross_entropy"])
+def test_cross_entropy_needs_classes(function):
     with pytest.raises(NothingToActOn, match="use 'quadratic'"):
-        Cost("cross_entropy").loss(jnp.zeros((4, 1)), jnp.zeros((4, 1)))
+        Cost(function).loss(jnp.zeros((4, 1)), jnp.zeros((4, 1)))
 
 
 def test_smoothed_targets_are_probabilities():

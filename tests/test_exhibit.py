@@ -5,13 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+import comparisons
 from small import recipe
 from trainwright.data import load
 from trainwright.data.pixels import halved
-from trainwright.exhibit import Measured, cautions, compare_all, images, panels, runs_of
+from trainwright.exhibit import (
+    Claim,
+    Measured,
+    cautions,
+    change,
+    compare_all,
+    described,
+    images,
+    overview,
+    panels,
+    runs_of,
+    scores,
+    series,
+    tabulated,
+)
 from trainwright.strategies import Dropout
 from trainwright.studies.study import Study
 
@@ -23,6 +39,14 @@ def test_images_are_the_set_s_own() -> None:
     test = digits.splits.test[:50]
     np.testing.assert_array_equal(few.inputs[few.splits.test], halved(digits.inputs[test]))
     np.testing.assert_array_equal(few.targets[few.splits.test], digits.targets[test])
+
+
+def test_images_leave_classes_out() -> None:
+    few = images("digits", without=(3, 8)).load()
+    assert few.classes == tuple("01245679")
+    digits = load("digits")
+    kept = ~np.isin(digits.targets[digits.splits.test], (3, 8))
+    np.testing.assert_array_equal(few.inputs[few.splits.test], digits.inputs[digits.splits.test][kept])
 
 
 def test_each_seed_draws_its_own_training_images_and_is_judged_by_the_same() -> None:
@@ -51,16 +75,95 @@ def test_studies_are_compared_and_leave_their_runs(tmp_path: Path) -> None:
         assert run.weights["hidden1/kernel"].shape == (64, 8)
 
 
+def test_scores_are_the_comparison_s_and_changes_are_paired(tmp_path: Path) -> None:
+    study = Study(images("digits", train=50), {"a": recipe(), "b": recipe(Dropout(0.5))}, seeds=3)
+    table, compared = scores(study.run(tmp_path)), study.compare(tmp_path)
+    assert list(table["arm"]) == ["a"] * 3 + ["b"] * 3
+    means = table.groupby("arm")["test error"].mean()
+    for arm in compared.arms:
+        assert means[arm.name] == pytest.approx(100 * arm.error.mean)
+    more = change(table, "test error", "b", "a", "points")
+    assert more.mean == pytest.approx(-compared.gain("b").mean)
+    assert more.n == 3
+
+
+def test_rows_become_series_and_a_table() -> None:
+    rows = pd.DataFrame(
+        [(arm, size, size + more) for arm in "ab" for size in (1, 2) for more in (0.0, 0.2)],
+        columns=["arm", "size", "loss"],
+    )
+    seen = series(rows, "loss", "size")
+    assert seen["b"].means == pytest.approx({1: 1.1, 2: 2.1})
+    table = tabulated("size", seen)
+    assert list(table) == ["size", "a", "low (a)", "high (a)", "b", "low (b)", "high (b)"]
+    assert list(tabulated("size", {"a": {1: Measured(3, 3, 3, 2)}})) == ["size", "a"]
+
+
 def test_error_bars_reach_the_bounds() -> None:
     axes = Figure().subplots()
-    panels.along(axes, {1: Measured(2, 1, 4, 3), 2: Measured.of([3.0])}, color=panels.BLUE, label="errors")
+    panels.along(axes, {"errors": {1: Measured(2, 1, 4, 3), 2: Measured.of([3.0])}}, xlabel="x", log="x")
     [container] = axes.containers
     bars = [segment[:, 1].tolist() for segment in container.lines[2][0].get_segments()]
     assert bars == [[1, 4], [3, 3]]
+    assert (axes.get_xlabel(), axes.get_xscale(), axes.get_yscale()) == ("x", "log", "linear")
+    assert axes.get_legend() is None  # a single name needs none
+
+
+def test_curves_have_bands_and_a_legend_of_their_names() -> None:
+    axes = Figure().subplots()
+    measured, plain = {1: Measured(2, 1, 4, 3), 2: Measured(3, 2, 5, 3)}, pd.Series({1: 1.0, 2: 2.0})
+    panels.curves(axes, {"band": measured, "line": plain}, looks={"line": {"color": "#123456"}})
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["band", "line"]
+    assert len(axes.collections) == 1
+    assert axes.lines[1].get_color() == "#123456"
+    panels.level(axes, 3.0, "level")
+    assert axes.get_legend().get_texts()[-1].get_text() == "level"
+
+
+def test_points_are_all_there_and_named_places_stand_side_by_side() -> None:
+    axes = Figure().subplots()
+    panels.points(axes, {"a": {"x": [1.0, 3.0], "y": [5.0]}, "b": {"x": [2.0], "y": [2.0]}})
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["x", "y"]
+    seen, mean = axes.lines[:2]
+    assert np.asarray(seen.get_ydata()).tolist() == [1, 3]
+    assert np.asarray(mean.get_ydata()).tolist() == [2, 2]
+
+
+def test_a_logarithmic_axis_over_little_has_plain_numbers() -> None:
+    axes = Figure().subplots()
+    panels.curves(axes, {"": pd.Series({1: 20.0, 2: 90.0})}, log="y")
+    assert axes.yaxis.get_major_formatter()(50) == "50"
 
 
 def test_shares_are_of_the_whole() -> None:
     axes = Figure().subplots()
-    panels.shares(axes, {"a": np.array([0.5, 1.5, 1.5, 9.0])}, np.array([0.0, 1.0, 2.0]), (panels.BLUE,))
+    panels.shares(axes, {"a": np.array([0.5, 1.5, 1.5, 9.0])}, np.array([0.0, 1.0, 2.0]))
     [steps] = axes.patches
     assert steps.get_data().values.tolist() == [25.0, 50.0]
+
+
+def test_pictures_stand_over_their_names() -> None:
+    figure = Figure()
+    panels.pictures(figure, {"a": np.zeros((2, 2)), "b": np.ones((2, 2))})
+    assert [axes.get_xlabel() for axes in figure.axes] == ["a", "b"]
+    assert [axes.images[0].get_array().mean() for axes in figure.axes] == [0, 1]
+
+
+@pytest.mark.parametrize(("shift", "holds"), [(-0.01, True), (0.01, False)])
+def test_a_claim_is_judged_by_the_verdict(shift: float, holds: bool) -> None:
+    comparison = comparisons.study(["plain", "other"], shifts=(0, shift))
+    claim = Claim.judged("It helps.", "Nobody 1900", comparison, "other", more="So it was.")
+    assert claim.holds is holds
+    assert Claim.judged("", "", comparison, "other", expected="hurts").holds is (shift > 0)
+    assert str(comparison.gain("other")) in claim.seen
+    assert claim.seen.endswith("So it was.")
+
+
+def test_a_study_describes_itself_and_its_arms_are_listed() -> None:
+    study = Study(images("digits", train=100), {"plain": recipe()}, seeds=3, rates=(0.1, 0.3))
+    assert described(study).startswith("100 training examples, ")
+    assert described(study).endswith("learning rates 0.1, 0.3, 3 seeds.")
+    comparison = comparisons.study(["plain", "other"])
+    table = overview(comparison, "arm").set_index("arm")
+    assert table.loc["plain", "verdict"] == "reference"
+    assert table.loc["other", "test error (%)"] == pytest.approx(100 * comparison.arm("other").error.mean)

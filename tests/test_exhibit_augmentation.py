@@ -1,4 +1,4 @@
-"""Augmentation: digits' mirror images hurt; gains are paired by seed and size."""
+"""Augmentation: what is tried, and claims judged along the whole range."""
 
 from __future__ import annotations
 
@@ -8,125 +8,86 @@ import numpy as np
 import pytest
 
 import comparisons
-from trainwright.data import DataSpec
-from trainwright.exhibits.augmentation import SETS, Measured, claims, draw, measure, plan, samples, table
+from trainwright.exhibit import Sweep, compare_all
+from trainwright.exhibits import augmentation as exhibit
 from trainwright.networks.mlp import Mlp
-from trainwright.studies.study import Study
 
-SIZES = (100, 500)
-
-
-@pytest.fixture(scope="module")
-def studies() -> dict[tuple[str, int], Study]:
-    """The exhibit's studies with a small network and two seeds."""
-    studies = {}
-    for (name, size), study in plan("quick").items():
-        if size in SIZES:
-            arms = {
-                arm: recipe.replace(network=Mlp((32,)), steps=200, evaluate_every=200)
-                for arm, recipe in study.arms.items()
-            }
-            studies[name, size] = Study(study.data, arms, seeds=2, folds=False)
-    return studies
+SMALL = exhibit.SCALES["quick"]._replace(hidden=(32,), steps=200, sizes=(100, 500), seeds=2)
 
 
 @pytest.fixture(scope="module")
-def measured(studies: dict[tuple[str, int], Study], tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    return measure(studies, tmp_path_factory.mktemp("store"))
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> exhibit.Sweeps:
+    """The exhibit with a small network and two seeds."""
+    compared = compare_all(exhibit.studies(SMALL), tmp_path_factory.mktemp("store"))
+    return {title: Sweep({size: compared[title, size] for size in SMALL.sizes}) for title in exhibit.SETS}
 
 
-def test_mirror_images_of_digits_hurt_more_than_those_of_clothes(measured: Measured) -> None:
+def test_mirror_images_of_digits_hurt_more_than_those_of_clothes(sweeps: exhibit.Sweeps) -> None:
     """2,500 test images: a difference's standard error is at most 1.4 points; four trainings' mean 0.7."""
-    gain = {name: np.mean(list(measured.gains(name, "mirror").values())) for name in SETS}
-    assert gain["mnist"] < -1.4
-    assert gain["mnist"] < gain["fashion_mnist"]
+    gain = {title: np.mean(list(sweep.gains("mirror").means.values())) for title, sweep in sweeps.items()}
+    assert gain[exhibit.DIGITS] < -1.4
+    assert gain[exhibit.DIGITS] < gain[exhibit.CLOTHES]
 
 
-def test_more_examples_lower_the_error(measured: Measured) -> None:
-    for name in SETS:
-        errors = [measured.comparisons[name, size].arms[0].error.mean for size in SIZES]
-        assert errors[0] > errors[1]
+def test_more_examples_lower_the_error_and_the_picture_has_its_panels(sweeps: exhibit.Sweeps) -> None:
+    for sweep in sweeps.values():
+        few, many = sweep.errors("plain").means.values()
+        assert few > many
+    assert len(exhibit.draw(sweeps).axes) == 8 + 6
 
 
-def test_gains_are_differences_of_the_errors_in_the_table(measured: Measured) -> None:
-    rows = table(measured).set_index(["data", "examples", "arm"])
-    assert len(rows) == 2 * (4 + 4 + 2)
-    for (name, size, arm), row in rows.iterrows():
-        plain = rows.loc[(name, size, "plain"), "test error (%)"]
-        assert row["gain"] == pytest.approx(plain - row["test error (%)"], abs=1e-9), arm
+def test_every_seed_trains_on_examples_of_its_own() -> None:
+    studies = exhibit.studies(SMALL)
+    first, second = (studies[exhibit.DIGITS, 100].dataset(seed) for seed in (0, 1))
+    assert len(first.splits.train) == len(second.splits.train) == 100
+    assert not np.array_equal(first.splits.train, second.splits.train)
+    np.testing.assert_array_equal(first.inputs[first.splits.test], second.inputs[second.splits.test])
+    assert len(studies[exhibit.NO_SHOES, 100].dataset(0).classes) == 7
+    assert studies[exhibit.DIGITS, 500].arms["mirror"].network == Mlp((32,))
 
 
-def test_studies_differ_in_the_training_examples_alone(studies: dict[tuple[str, int], Study]) -> None:
-    few, many = (studies["mnist", size].dataset() for size in SIZES)
-    assert [len(data.splits.train) for data in (few, many)] == list(SIZES)
-    assert np.array_equal(few.splits.test, many.splits.test)
-    assert isinstance(studies["mnist", 100].data, DataSpec)
+def test_samples_show_what_is_done() -> None:
+    plain, mirrored, *_ = exhibit.samples().values()
+    np.testing.assert_array_equal(mirrored, plain[:, ::-1])
 
 
-def test_every_statement_has_its_numbers_and_the_picture_its_panels(
-    studies: dict[tuple[str, int], Study], measured: Measured
-) -> None:
-    assert all(claim.seen.endswith(".") for claim in claims(measured))
-    images = list(samples(studies))
-    assert np.array_equal(images[1][1], images[0][1][:, ::-1])
-    assert len(draw(measured, iter(images)).axes) == 14
-
-
-def test_shoes_are_left_out_where_it_says_so(studies: dict[tuple[str, int], Study]) -> None:
-    assert len(studies["no_shoes", 100].dataset().classes) == 7
-    assert len(studies["fashion_mnist", 100].dataset().classes) == 10
-
-
-def made(gains: dict[str, tuple[float, ...]]) -> Measured:
-    """Hand-made errors of four seeds on all data sets: by arm the gain in points at 100, 1000 and 10,000."""
-    scatter = 0.001 * np.array([-1, 0, 0, 1])  # of the gains: 0.1 points, more where there are more examples
+def made(*gains: float, scatter: float = 0.001) -> Sweep:
+    """Made-up errors of ten seeds: the gain in points at 100, 1,000 and 10,000 examples."""
+    noise = scatter * np.random.default_rng(0).standard_normal((3, 2, 10))
+    plain = 0.2 + noise[:, 0]
     found = {}
-    for name in SETS:
-        arms = ["mirror"] if name == "no_shoes" else list(gains)
-        for place, size in enumerate((100, 1000, 10_000)):
-            errors = {"plain": np.full(4, 0.2)} | {
-                arm: 0.2 - gains[arm][place] / 100 - place * scatter for arm in arms
-            }
-            results = tuple(comparisons.arm(arm, ones, None, delta=0.01) for arm, ones in errors.items())
-            found[name, size] = replace(comparisons.study(["plain"]), arms=results)
-    return Measured(found)
-
-
-HELPS, HURTS, NOTHING = (3.0, 2.0, 1.0), (-3.0, -2.0, -1.0), (0.0, 0.0, 0.0)
+    for size, gain, one, other in zip((100, 1000, 10_000), gains, plain, noise[:, 1], strict=True):
+        arms = (
+            comparisons.arm("plain", one, None, delta=0.01),
+            comparisons.arm("mirror", one - gain / 100 + other, one, delta=0.01),
+        )
+        found[size] = replace(comparisons.study(["plain"]), arms=arms)
+    return Sweep(found)
 
 
 @pytest.mark.parametrize(
-    ("gain", "clothes_hold", "digits_mirror_holds"),
-    [(HELPS, True, False), (HURTS, False, True), (NOTHING, False, False)],
+    ("gains", "outcome"),
+    [
+        ((3, 2, 1), "helps"),
+        ((3, 0, 0), "helps"),
+        ((-3, -2, 0), "hurts"),
+        ((3, 2, -1), "both"),
+        ((0, 0, 0), "neither"),
+    ],
 )
-def test_mirror_claims_are_those_of_the_gains(
-    gain: tuple[float, ...], clothes_hold: bool, digits_mirror_holds: bool
-) -> None:
-    no_shoes, clothes, digits, *_ = claims(made({"mirror": gain, "shift": NOTHING, "noise": NOTHING}))
-    assert no_shoes.holds == clothes.holds == clothes_hold
-    assert digits.holds == digits_mirror_holds
+def test_what_helps_at_one_size_may_hurt_at_none(gains: tuple[float, ...], outcome: str) -> None:
+    sweep = made(*gains)
+    assert exhibit.outcome(sweep, "mirror") == outcome
+    for expected in ("helps", "hurts"):
+        assert exhibit.as_said(sweep, "", "", "mirror", expected).holds is (expected == outcome)
 
 
-@pytest.mark.parametrize("arm", ["shift", "noise"])
-def test_shifts_and_noise_help_where_all_gains_together_are_above_zero(arm: str) -> None:
-    arms = ["mirror", "shift", "noise"]
-    for gain, holds in ((HELPS, True), (NOTHING, False), (HURTS, False)):
-        found = claims(made(dict.fromkeys(arms, NOTHING) | {arm: gain}))
-        judged = found[3:5] if arm == "shift" else found[5:7]
-        assert [claim.holds for claim in judged] == [holds, holds]
-        assert [claim.holds for claim in found[:7]].count(True) == 2 * holds
-
-
-def test_gains_must_fall_along_the_examples_for_every_arm_that_helps() -> None:
-    falling = claims(made({"mirror": HURTS, "shift": HELPS, "noise": NOTHING}))[-1]
-    assert falling.holds
-    assert "shift, digits: -1.00 (-1." in falling.seen
-    assert "mirror" not in falling.seen
-    assert not claims(made({"mirror": HURTS, "shift": HELPS, "noise": HELPS[::-1]}))[-1].holds
-    assert not claims(made({"mirror": HURTS, "shift": (2.0, 2.0, 2.0), "noise": NOTHING}))[-1].holds
+@pytest.mark.parametrize(("gains", "holds"), [((3, 2, 1), True), ((1, 2, 3), False), ((2, 2, 2), False)])
+def test_gains_must_fall_along_the_examples(gains: tuple[float, ...], holds: bool) -> None:
+    assert exhibit.fades({exhibit.NO_SHOES: made(*gains)}).holds is holds
 
 
 def test_without_an_arm_that_helps_nothing_is_said_of_its_gains() -> None:
-    none = claims(made(dict.fromkeys(("mirror", "shift", "noise"), HURTS)))[-1]
-    assert not none.holds
-    assert none.seen == "nothing helps over all numbers of examples."
+    claim = exhibit.fades({exhibit.NO_SHOES: made(-3, -2, -1)})
+    assert not claim.holds
+    assert claim.seen == "nothing helps."

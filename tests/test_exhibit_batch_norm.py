@@ -5,30 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import comparisons
 from trainwright.comparison.results import Comparison
-from trainwright.exhibits.batch_norm import (
-    WITH,
-    WITHOUT,
-    Measured,
-    Trace,
-    _faster,
-    _higher,
-    _higher_at_each,
-    _stable,
-    binary_mnist,
-    claims,
-    draw,
-    first_at,
-    last_inputs,
-    measure,
-    study_of,
-    tables,
-)
+from trainwright.comparison.sweep import Sweep
+from trainwright.exhibits import batch_norm
+from trainwright.exhibits.batch_norm import SCALES, WITH, WITHOUT, Seen, Trace
 from trainwright.runs.run import Run
 from trainwright.studies.study import Study
 from trainwright.training.fit import fit
@@ -36,26 +20,24 @@ from trainwright.training.fit import fit
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    arms = {
-        name: recipe.replace(steps=600, evaluate_every=100) for name, recipe in study_of("quick").arms.items()
-    }
-    return Study(binary_mnist(3000, 1000), arms, seeds=2, rates=(0.3,))
+    trained = batch_norm.study(SCALES["quick"]._replace(pool=3600, test=1000, steps=600, seeds=2))
+    return Study(trained.data, trained.arms, seeds=2, rates=(0.3,), folds=False)
 
 
 @pytest.fixture(scope="module")
-def measured(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    return measure(study, tmp_path_factory.mktemp("store"))
+def seen(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    return batch_norm.see(study, tmp_path_factory.mktemp("store"))
 
 
 def test_images_are_binary(study: Study) -> None:
     assert np.unique(study.dataset().inputs).tolist() == [0, 1]
 
 
-def test_batch_norm_learns_sooner_and_its_inputs_stay(measured: Measured) -> None:
+def test_batch_norm_learns_sooner_and_its_inputs_stay(seen: Seen) -> None:
     """Two seeds' interval is wide, so the seeds are compared one by one."""
-    assert measured.rate == 0.3
-    assert np.all(measured.reached[WITH] < measured.reached[WITHOUT])
-    for plain, normed in zip(measured.traces[WITHOUT], measured.traces[WITH], strict=True):
+    assert seen.rate == 0.3
+    assert np.all(seen.reached[WITH] < seen.reached[WITHOUT])
+    for plain, normed in zip(seen.traces[WITHOUT], seen.traces[WITH], strict=True):
         assert np.median(normed.wander()) < np.median(plain.wander())
 
 
@@ -66,51 +48,56 @@ def made_up(plain: float, normed: float) -> Comparison:
 
 def test_higher_accuracy_is_asked_of_every_rate_and_of_the_chosen_ones() -> None:
     better, same = made_up(0.1, 0.05), made_up(0.1, 0.1)
-    assert _higher_at_each({0.3: better, 3.0: better}).holds
-    mixed = _higher_at_each({0.3: better, 3.0: same})
+    assert batch_norm.higher_at_each(Sweep({0.3: better, 3.0: better})).holds
+    mixed = batch_norm.higher_at_each(Sweep({0.3: better, 3.0: same}))
     assert not mixed.holds
     assert "it helps at 1 of 2 rates" in mixed.seen
-    assert not _higher_at_each({0.3: better, 3.0: made_up(0.05, 0.1)}).holds
-    assert _higher(better).holds
-    assert not _higher(same).holds
+    assert not batch_norm.higher_at_each(Sweep({0.3: better, 3.0: made_up(0.05, 0.1)})).holds
+    assert batch_norm.higher(better).holds
+    assert not batch_norm.higher(same).holds
 
 
 def test_faster_is_fewer_steps_and_to_get_there_at_all() -> None:
     slow, fast = np.array([900.0, 1000, 1100]), np.array([300.0, 400, 500])
-    assert _faster({WITHOUT: slow, WITH: fast}, 1500).holds
-    assert _faster({WITHOUT: np.array([np.inf, 1000, 1100]), WITH: fast}, 1500).holds
-    assert not _faster({WITHOUT: fast, WITH: slow}, 1500).holds
-    assert not _faster({WITHOUT: slow, WITH: slow + np.array([-100, 100, 0])}, 1500).holds
-    never = _faster({WITHOUT: np.full(3, 1500.0), WITH: np.array([100, 110, np.inf])}, 1500)
+    assert batch_norm.faster({WITHOUT: slow, WITH: fast}, 1500).holds
+    assert batch_norm.faster({WITHOUT: np.array([np.inf, 1000, 1100]), WITH: fast}, 1500).holds
+    assert not batch_norm.faster({WITHOUT: fast, WITH: slow}, 1500).holds
+    assert not batch_norm.faster({WITHOUT: slow, WITH: slow + np.array([-100, 100, 0])}, 1500).holds
+    never = batch_norm.faster({WITHOUT: np.full(3, 1500.0), WITH: np.array([100, 110, np.inf])}, 1500)
     assert not never.holds
     assert "1 of 3 with batch norm never are" in never.seen
 
 
 def test_much_more_stable_is_half_as_far_at_most() -> None:
     far = np.array([2.0, 2.1, 1.9, 2.0])
-    assert _stable({WITHOUT: far, WITH: 0.3 * far + [0, 0.01, 0, -0.01]}, 3).holds
-    assert not _stable({WITHOUT: far, WITH: 0.8 * far + [0, 0.01, 0, -0.01]}, 3).holds
-    assert not _stable({WITHOUT: far, WITH: 0.45 * far * [0.5, 2, 1, 1]}, 3).holds  # too few seeds to tell
+    assert batch_norm.stable({WITHOUT: far, WITH: 0.3 * far + [0, 0.01, 0, -0.01]}, 3).holds
+    assert not batch_norm.stable({WITHOUT: far, WITH: 0.8 * far + [0, 0.01, 0, -0.01]}, 3).holds
+    assert not batch_norm.stable(
+        {WITHOUT: far, WITH: 0.45 * far * [0.5, 2, 1, 1]}, 3
+    ).holds  # too few seeds to tell
 
 
 def test_a_run_arrives_at_the_first_step_that_is_good_enough() -> None:
     history = {"step": np.array([50, 100, 150]), "validation_error": np.array([0.4, 0.2, 0.3])}
     run = cast(Run, SimpleNamespace(history=history))
-    assert [first_at(run, goal) for goal in (0.5, 0.3, 0.2, 0.1)] == [50, 100, 100, np.inf]
+    assert [batch_norm.first_at(run, goal) for goal in (0.5, 0.3, 0.2, 0.1)] == [50, 100, 100, np.inf]
 
 
-def test_inputs_of_the_last_sigmoid_are_those_of_the_equations(study: Study) -> None:
-    data, recipe = study.dataset(), study.arms[WITHOUT].replace(steps=100)
-    run = fit(recipe, data)
-    x = data.inputs[data.splits.validation[:50]]
-    expected = x.reshape(50, -1)
-    names = sorted(name for name in run.weights if "kernel" in name)
-    assert len(names) == 4
-    for number, name in enumerate(names[:3]):
-        expected = 1 / (1 + np.exp(-expected)) if number else expected
-        expected = expected @ run.weights[name] + run.weights[name.replace("kernel", "bias")]
-    seen = last_inputs(recipe, data, dict(run.weights), jnp.asarray(x))
-    np.testing.assert_allclose(seen, expected, rtol=1e-4, atol=1e-5)
+def test_what_is_traced_is_what_comes_into_the_last_sigmoid(study: Study, seen: Seen) -> None:
+    """By the equations, from the weights that the same training without traces left."""
+    run = runs_of_last(study)
+    data = study.dataset()
+    x, _ = data.standardized(data.splits.validation[:1000])
+    z = x.reshape(len(x), -1)
+    for layer in ("hidden1", "hidden2", "hidden3"):
+        z = (z if layer == "hidden1" else 1 / (1 + np.exp(-z))) @ run.weights[f"{layer}/kernel"]
+        z = z + run.weights[f"{layer}/bias"]
+    expected = np.percentile(z, batch_norm.PERCENTILES, axis=0)
+    np.testing.assert_allclose(seen.traces[WITHOUT][0].percentiles[-1], expected, rtol=1e-3, atol=1e-3)
+
+
+def runs_of_last(study: Study) -> Run:
+    return fit(study.arms[WITHOUT].replace(learning_rate=0.3), study.dataset())
 
 
 def test_wander_is_the_range_of_the_percentiles_in_spreads() -> None:
@@ -122,12 +109,9 @@ def test_wander_is_the_range_of_the_percentiles_in_spreads() -> None:
     assert trace.wander() == pytest.approx([0, 2 / 2, (2 + 0 + 2) / 3 / 4])
 
 
-def test_the_page_has_its_statements_and_the_picture_its_panels(measured: Measured) -> None:
-    assert len(claims(measured)) == 4
-    same, own = tables(measured).values()
+def test_the_page_has_its_numbers_and_the_picture_its_panels(seen: Seen) -> None:
+    same, own = batch_norm.tables(seen).values()
     assert (same["gain"] > 0).all()
     assert own["arm"].tolist() == [WITHOUT, WITH]
-    assert [axes.get_title() for axes in draw(measured).axes][1:] == [
-        "Input without batch norm, rate 0.3",
-        "Input with batch norm, rate 0.3",
-    ]
+    titles = [axes.get_title(loc="left") or axes.get_title() for axes in batch_norm.draw(seen).axes]
+    assert titles[1:] == ["Without, rate 0.3", "With batch norm, rate 0.3"]

@@ -66,14 +66,6 @@ def test_passes_without_dropout_are_all_the_same() -> None:
     assert dropout.passes(run, DIGITS) == pytest.approx(expected)
 
 
-def test_features_are_the_rectified_first_layer() -> None:
-    run = fit(recipe(0.5), DIGITS)
-    features = dropout.first_layer(run, DIGITS)
-    assert features.shape == (len(DIGITS.splits.test), 48)
-    assert features.min() == 0
-    assert features.max() > 0
-
-
 def pair(plain: float, dropped: float, seeds: int = 4) -> Comparison:
     """Test errors without and with dropout; a single seed has an interval over examples, ± 0.4 points."""
     return comparisons.study(["without", "with"], seeds, base=plain, shifts=(0, dropped - plain))
@@ -101,7 +93,7 @@ def test_dropout_gains_nothing_at_first_and_then_something() -> None:
     nothing, much, loss = pair(0.2, 0.2, seeds=12), pair(0.1, 0.05), pair(0.1, 0.15)
     plain, arm = nothing.arms
     assert arm.difference
-    untold = replace(arm, difference=replace(arm.difference, verdict="cannot tell"))
+    untold = replace(arm, difference=replace(arm.difference, verdict="inconclusive"))
     unclear = replace(nothing, arms=(plain, untold))
 
     def holds(**sizes: Comparison) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from trainwright.exhibits import early_stopping
-from trainwright.exhibits.early_stopping import WAYS
+from trainwright.exhibits.early_stopping import ANEW, NONE, ONCE, SCALES, Seen
 
 
 def curve(losses: list[float]) -> Any:
@@ -26,23 +27,20 @@ def test_transcription_keeps_the_first_of_equals_and_stops_when_patience_runs_ou
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> early_stopping.Runs:
-    study = early_stopping.plan(full=False)
-    return early_stopping.train(study, tmp_path_factory.mktemp("store"))
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    return early_stopping.see(SCALES["quick"]._replace(seeds=6), tmp_path_factory.mktemp("store"))
 
 
-def test_all_claims_hold(runs: early_stopping.Runs) -> None:
-    study = early_stopping.plan(full=False)
-    results = early_stopping.measure(runs)
-    found = early_stopping.claims(runs, results, study.arms[WAYS[1]], examples=600)
-    assert [claim.says for claim in found if not claim.holds] == []
-    assert "did not come together" in found[1].seen
-    # Without stopping in the place of Algorithm 7.1, nothing is as the algorithm has it.
-    better = results.assign(**{"test error, %": results["test error, %"].where(results.way != WAYS[1], 1.0)})
-    swapped = runs | {WAYS[1]: runs[WAYS[0]]}
-    found = early_stopping.claims(swapped, better, study.arms[WAYS[1]], examples=600)
-    assert not found[0].holds
-    assert "did not come together" not in found[1].seen
+def test_the_parameters_returned_are_the_best(seen: Seen) -> None:
+    assert early_stopping.returns_the_best(seen).holds
+    swapped = seen._replace(runs=seen.runs | {ONCE: seen.runs[NONE]})
+    assert not early_stopping.returns_the_best(swapped).holds
+
+
+def test_stopping_lowers_the_loss(seen: Seen) -> None:
+    assert early_stopping.stopping_helps(seen.rows).holds
+    swapped = seen.rows.replace({"arm": {NONE: ONCE, ONCE: NONE}})
+    assert not early_stopping.stopping_helps(swapped).holds
 
 
 @pytest.mark.parametrize(
@@ -52,17 +50,35 @@ def test_lower_is_lower_over_the_seeds(losses: tuple[float, ...], *, holds: bool
     rows = [
         (seed, way, 5 + more) for seed, more in enumerate(losses) for way, more in (("a", 0), ("b", more))
     ]
-    results = pd.DataFrame(rows, columns=["seed", "way", "test loss"])
-    assert early_stopping._lower(results, ("test loss", "a", "b"), "", "").holds == holds
+    results = pd.DataFrame(rows, columns=["seed", "arm", "test loss"])
+    assert early_stopping.lower(results, "test loss", "a", "b", "", "").holds == holds
 
 
-def test_retraining_anew_costs_as_many_updates_again_as_the_best_step(runs: early_stopping.Runs) -> None:
-    for once, anew in zip(runs[WAYS[1]], runs[WAYS[2]], strict=True):
-        assert anew.steps == once.steps + once.best_step
+def test_retraining_anew_costs_as_many_updates_again_as_the_best_step(seen: Seen) -> None:
+    steps = seen.rows.pivot(index="seed", columns="arm", values=["steps", "best step"])
+    assert (steps["steps"][ANEW] == steps["steps"][ONCE] + steps["best step"][ONCE]).all()
 
 
-def test_the_picture_shows_both_curves_and_the_step_kept(runs: early_stopping.Runs) -> None:
-    trace = early_stopping.transcribe(runs[WAYS[0]][0], 10)
-    figure = early_stopping._draw(runs, trace, early_stopping.measure(runs), 10)
-    words = {text.get_text() for text in figure.axes[0].get_legend().get_texts()}  # type: ignore[union-attr]
-    assert {"training", "validation", f"θ*, at i* = {trace['i*'].iloc[-1]}"} <= words
+def travel(kept: float, other: float) -> pd.DataFrame:
+    """Four seeds from one start: a distance of about 2 without stopping, `kept` with it."""
+    rows = [
+        (0.1, way, seed, distance * (1 + 0.01 * seed * (way == ONCE)), other)
+        for way, distance in ((NONE, 2.0), (ONCE, kept))
+        for seed in range(4)
+    ]
+    return pd.DataFrame(rows, columns=["start", "arm", "seed", "travel", "to another's"])
+
+
+def test_a_prior_keeps_weights_near_and_nearer_to_their_own_start(seen: Seen) -> None:
+    assert early_stopping.prior(travel(1.0, 3.0)).holds
+    assert not early_stopping.prior(travel(2.0, 3.0)).holds  # as far as without stopping
+    assert not early_stopping.prior(travel(1.0, 0.9)).holds  # nearer to another's first weights
+    assert early_stopping.prior(seen.travel).holds
+
+
+def test_the_smallest_version_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCALES, "quick", SCALES["quick"]._replace(steps=60, patience=1, seeds=2))
+    shown = early_stopping.EarlyStopping().make("quick", tmp_path)
+    assert (len(shown.claims), len(shown.tables)) == (6, 3)
+    words = {text.get_text() for text in shown.figure.axes[0].get_legend().get_texts()}  # type: ignore[union-attr]
+    assert {"train", "validation"} <= words

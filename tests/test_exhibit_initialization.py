@@ -10,32 +10,33 @@ import pandas as pd
 import pytest
 
 from trainwright.exhibits import initialization
+from trainwright.strategies.initialization import Initialization as Strategy
 
 
 def test_zeros_stay_symmetric_and_random_weights_do_not() -> None:
-    claim = initialization.symmetry_claim(initialization.measure_symmetry())
+    claim = initialization.stays_symmetric(initialization.measure_symmetry())
     assert claim.holds, claim.seen
 
 
 def test_each_layer_multiplies_the_mean_square_as_theory_says() -> None:
-    claim = initialization.factor_claim(initialization.measure_rules("relu", seeds=4))
+    claim = initialization.factor(initialization.measure_rules("relu", seeds=4))
     assert claim.holds, claim.seen
 
 
 def test_factors_are_those_of_the_rules() -> None:
     rng, width = np.random.default_rng(0), initialization.WIDTH
     site: Any = SimpleNamespace(kernel_shape=(width, width), fan_in=width, fan_out=width, units=width)
-    for rule, strategy in initialization.RULES.items():
-        drawn = strategy.initial_kernel(site, rng)
+    for rule, name in initialization.RULES.items():
+        drawn = Strategy.from_json({"rule": name}).initial_kernel(site, rng)
         # The variance of 10,000 draws is off by a relative √(2/10,000) or less; five of that.
         assert abs(drawn.var() * width / initialization.FACTORS[rule] - 1) < 0.07, rule
 
 
 def test_marginals_make_the_first_loss_the_entropy() -> None:
     losses = initialization.measure_first_losses(seeds=2)
-    claim = initialization.loss_claim(losses)
+    claim = initialization.first_loss(losses)
     assert claim.holds, claim.seen
-    data = initialization._unequal()
+    data = initialization.unequal()
     labels = data.targets[data.splits.train]
     c = np.bincount(labels) / len(labels)
     np.testing.assert_allclose(losses["entropy"], -(c * np.log(c)).sum(), rtol=1e-6)
@@ -58,10 +59,9 @@ def biases(active: float, dead: float) -> pd.DataFrame:
     ("active", "dead", "holds"), [(60, 8, True), (49, 8, False), (60, 12, False), (60, 10, False)]
 )
 def test_a_bias_must_make_most_units_active_and_fewer_dead(active: float, dead: float, holds: bool) -> None:
-    claim = initialization.bias_claim(biases(active, dead), "He")
+    claim = initialization.more_active(biases(active, dead), "He")
     assert claim.holds == holds
-    assert f"{active} % of the responses are active instead of 50 %" in claim.seen
-    assert initialization.bias_claim(biases(active, dead), "U(±1/√m)").holds
+    assert initialization.more_active(biases(active, dead), "U(±1/√m)").holds
 
 
 def test_a_bias_is_measured_under_both_rules() -> None:
@@ -88,25 +88,25 @@ def tanh(spread: float, printed: float) -> pd.DataFrame:
             for seed in range(3)
             for layer in (1, 2)
         ],
-        columns=["rule", "seed", "layer", "mean square", "gradient", "saturated, %"],
+        columns=["rule", "seed", "layer", "mean square", "gradient", "saturated"],
     )
 
 
 def test_glorots_rule_is_far_more_alike_from_ten_times_on() -> None:
-    claim = initialization._glorot_claim(tanh(spread=22, printed=30))
+    claim = initialization.more_alike(tanh(spread=22, printed=30))
     assert claim.holds
     assert "in 3 of 3 seeds" in claim.seen
-    claim = initialization._glorot_claim(tanh(spread=20, printed=30))
+    claim = initialization.more_alike(tanh(spread=20, printed=30))
     assert not claim.holds
     assert "in 1 of 3 seeds" in claim.seen
 
 
 def test_the_printed_rule_saturates_where_it_has_more_flat_responses() -> None:
-    assert initialization._lecture_claim(_scattered(tanh(spread=22, printed=30))).holds
-    assert not initialization._lecture_claim(_scattered(tanh(spread=22, printed=1))).holds
+    assert initialization.saturates(_scattered(tanh(spread=22, printed=30))).holds
+    assert not initialization.saturates(_scattered(tanh(spread=22, printed=1))).holds
 
 
 def _scattered(layers: pd.DataFrame) -> pd.DataFrame:
     """Saturation as it scatters between seeds, by 0.1 point."""
     printed = layers["rule"] == "as the lecture prints it"
-    return layers.assign(**{"saturated, %": layers["saturated, %"] + 0.1 * printed * (layers["seed"] - 1)})
+    return layers.assign(**{"saturated": layers["saturated"] + 0.1 * printed * (layers["seed"] - 1)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +14,10 @@ from trainwright.exhibits import minibatch
 
 def test_error_of_a_gradient_falls_as_one_over_root_n() -> None:
     data = load("digits")
-    params, gradient = minibatch.half_trained(data)
-    noise = minibatch.measure_noise(params, gradient, data, (10, 100, 10_000), 30)
-    assert minibatch.noise_claim(noise).holds
-    assert not minibatch.noise_claim(noise.assign(error=noise["error"] * noise["n"] ** 0.1)).holds
+    params, loss = minibatch.half_trained(data)
+    noise = minibatch.measure_noise(params, jax.grad(loss), data, (10, 100, 10_000), 30)
+    assert minibatch.root_n(noise).holds
+    assert not minibatch.root_n(noise.assign(error=noise["error"] * noise["n"] ** 0.1)).holds
     # σ comes from single examples alone; 4.5 standard errors leave room for its own.
     off = np.abs(np.log(noise["error"] / noise["σ/√n"]))
     assert (off < 4.5 * np.hypot(noise["se"], noise["se"].iloc[0])).all()
@@ -32,22 +33,21 @@ def machine_of(n: list[int], **columns: list[float]) -> pd.DataFrame:
 def test_a_hundred_times_the_work_for_a_tenth_of_the_error() -> None:
     noise = pd.DataFrame({"n": [100, 10_000], "error": [0.7, 0.07], "se": 0.01})
     machine = machine_of([100, 10_000])
-    assert minibatch.work_claim(noise, machine).holds
-    assert not minibatch.work_claim(noise.assign(error=[0.7, 0.08]), machine).holds
-    assert not minibatch.work_claim(noise, machine.assign(**{"operations, million": [20, 1000]})).holds
+    assert minibatch.work(noise, machine).holds
+    assert not minibatch.work(noise.assign(error=[0.7, 0.08]), machine).holds
+    assert not minibatch.work(noise, machine.assign(**{"operations, million": [20, 1000]})).holds
 
 
-def test_one_example_alone_is_mostly_a_call_s_fixed_cost() -> None:
+def test_underused_is_fewer_cores_with_one_example() -> None:
     machine = machine_of([1, 4, 1024])
-    assert [claim.holds for claim in minibatch.machine_claims(machine)] == [True, True]
-    even = machine.assign(**{"µs per example": [3.0, 2.0, 2.0]})
-    assert [claim.holds for claim in minibatch.machine_claims(even)] == [False, True]
+    assert minibatch.cores(machine.assign(**{"cores at work": [1.0, 1.2, 1.8]})).holds
+    assert not minibatch.cores(machine.assign(**{"cores at work": [1.7, 1.2, 1.8]})).holds
 
 
 def test_memory_is_out_of_proportion_when_an_example_takes_less_or_more_than_it_can() -> None:
-    for memory in ([0.2, 0.2, 0.2], [0.2, 0.014, 5.0]):
-        machine = machine_of([1, 4, 1024], **{"memory, MB": memory})
-        assert [claim.holds for claim in minibatch.machine_claims(machine)] == [True, False]
+    assert minibatch.memory(machine_of([1, 4, 1024])).holds
+    for amounts in ([0.2, 0.2, 0.2], [0.2, 0.014, 5.0]):
+        assert not minibatch.memory(machine_of([1, 4, 1024], **{"memory, MB": amounts})).holds
 
 
 def orders_of(harm: list[float]) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def orders_of(harm: list[float]) -> pd.DataFrame:
         for seed, one in enumerate(harm)
         for name, more in zip(minibatch.ORDERS, (0, one, 20 + one), strict=True)
     ]
-    return pd.DataFrame(rows, columns=["seed", "order", "pass", "error, %"])
+    return pd.DataFrame(rows, columns=["seed", "arm", "pass", "error"])
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,14 @@ def orders_of(harm: list[float]) -> pd.DataFrame:
     [([0.1, -0.1, 0.1, -0.1], True), ([2.0, -2.0, 2.0, -2.0], False), ([0.6, 0.5, 0.6, 0.5], False)],
 )
 def test_no_harm_is_harm_below_a_tenth_and_not_a_wide_interval(harm: list[float], *, holds: bool) -> None:
-    assert [claim.holds for claim in minibatch.order_claims(orders_of(harm))] == [True, holds]
+    assert minibatch.random_order(orders_of(harm)).holds
+    assert minibatch.shuffled_once(orders_of(harm)).holds == holds
 
 
 def test_order_of_the_batches() -> None:
     orders = minibatch.measure_orders(seeds=5, passes=8)
-    assert minibatch.order_claims(orders)[0].holds
-    first = orders[orders["pass"] == 1].pivot(index="seed", columns="order", values="error, %")
+    assert minibatch.random_order(orders).holds
+    first = orders[orders["pass"] == 1].pivot(index="seed", columns="arm", values="error")
     # The first pass of both shuffled orders is the same training, to the last bit.
     assert (first["shuffled once"] == first["shuffled in each pass"]).all()
 
@@ -78,12 +79,39 @@ def test_order_of_the_batches() -> None:
 @pytest.mark.parametrize("name", minibatch.ORDERS)
 def test_every_order_sees_each_example_once(name: str) -> None:
     data = load("digits")
-    batches = minibatch._batches(data, name, seed=1, number=2, size=32)
+    batches = minibatch.ordered(data, name, seed=1, number=2, size=32)
     assert len(np.unique(batches)) == batches.size
     assert set(batches.ravel()) <= set(data.splits.train)
 
 
 def test_small_batches_regularise_if_they_help() -> None:
     for shift, holds in ((-0.01, True), (0.0, False), (0.01, False)):
-        comparison = study(["batch size 256", "batch size 16"], shifts=(0, shift))
-        assert minibatch.regularising_claim(comparison).holds == holds
+        comparison = study(["256", "16"], shifts=(0, shift))
+        assert minibatch.regularises(comparison).holds == holds
+
+
+def methods_of(descent: tuple[float, float], newton: tuple[float, float]) -> pd.DataFrame:
+    """Losses with 10 and with 1,000 examples, over four seeds."""
+    rows = [
+        (arm, n, seed, loss * (1 + 0.01 * seed * (n == 10)))
+        for arm, losses in zip(minibatch.METHODS, (descent, newton), strict=True)
+        for n, loss in zip((10, 1000), losses, strict=True)
+        for seed in range(4)
+    ]
+    return pd.DataFrame(rows, columns=["arm", "n", "seed", "loss"])
+
+
+@pytest.mark.parametrize(
+    ("descent", "newton", "holds"),
+    [((0.2, 0.1), (0.3, 0.1), True), ((0.2, 0.1), (0.2, 0.1), False), ((0.3, 0.1), (0.2, 0.1), False)],
+)
+def test_a_method_needs_larger_batches_if_small_ones_cost_it_more(
+    descent: tuple[float, float], newton: tuple[float, float], *, holds: bool
+) -> None:
+    assert minibatch.second_order(methods_of(descent, newton)).holds == holds
+
+
+def test_both_methods_learn() -> None:
+    methods = minibatch.measure_methods("digits", (32, 256), steps=20, seeds=2)
+    assert methods.groupby(["arm", "n"]).size().tolist() == [2] * 4
+    assert (methods["loss"] < np.log(10)).all()

@@ -10,6 +10,7 @@ import pytest
 
 import comparisons
 from trainwright.comparison.compare import Comparison, compare
+from trainwright.exhibit import scores
 from trainwright.exhibits import regularization
 from trainwright.exhibits.regularization import STRENGTHS, Weights
 from trainwright.studies.study import Study
@@ -19,7 +20,7 @@ class Trained(NamedTuple):
     """A small study and what it gave."""
 
     study: Study
-    scores: pd.DataFrame
+    rows: pd.DataFrame
     weights: Weights
     zeros: pd.DataFrame
     everything: Comparison
@@ -30,10 +31,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     store = tmp_path_factory.mktemp("store")
     study = regularization.study(regularization.SCALES["quick"]._replace(steps=800, seeds=2))
     runs = study.run(store)
-    scores = regularization.scored(runs)
-    weights = regularization.first_layers(study, scores, store)
+    rows = scores(runs)
+    weights = regularization.first_layers(study, rows, store)
     zeros = regularization.count_zeros(study, weights, store)
-    return Trained(study, scores, weights, zeros, compare(runs, reference="none"))
+    return Trained(study, rows, weights, zeros, compare(runs, reference="none"))
 
 
 def test_the_book_s_statement_that_needs_few_seeds(trained: Trained) -> None:
@@ -134,17 +135,17 @@ def test_l2_that_leaves_the_weights_large_is_not_what_is_said(trained: Trained) 
 
 
 def test_the_scores_are_the_comparison_s(trained: Trained) -> None:
-    errors = regularization.means(trained.scores)["test error"]
+    errors = regularization.means(trained.rows)["test error"]
     for arm in trained.everything.arms:
-        assert errors[arm.name] == pytest.approx(arm.error.mean)
+        assert errors[arm.name] == pytest.approx(100 * arm.error.mean)
 
 
 def test_the_strongest_costs_at_most_a_tenth(trained: Trained) -> None:
-    scores = made()
-    scores.loc[scores.arm.isin(["L1 0.01", "L1 0.03"]), "validation error"] = 0.12
-    assert regularization.strongest(scores, "L1") == "L1 0.003"
-    scores.loc[scores.penalty == "L1", "validation error"] = 0.12
-    assert regularization.strongest(scores, "L1") == "L1 1e-06"
+    rows = made()
+    rows.loc[rows.arm.isin(["L1 0.01", "L1 0.03"]), "validation error"] = 0.12
+    assert regularization.strongest(rows, "L1") == "L1 0.003"
+    rows.loc[rows.arm.str.startswith("L1"), "validation error"] = 0.12
+    assert regularization.strongest(rows, "L1") == "L1 1e-06"
 
 
 def test_zeros_are_counted_within_one_step_of_l1(trained: Trained) -> None:
@@ -157,7 +158,7 @@ def test_zeros_are_counted_within_one_step_of_l1(trained: Trained) -> None:
 
 
 def test_the_picture_has_its_panels(trained: Trained) -> None:
-    figure = regularization.draw(trained.scores, trained.weights, trained.everything)
+    figure = regularization.draw(trained.rows, trained.weights, trained.everything)
     titles = [axes.get_title() for axes in figure.axes]
     assert len(titles) == 4
     assert all(titles)

@@ -23,40 +23,31 @@ def test_the_same_layer_gets_less_of_the_gradient_with_sigmoid_units() -> None:
     the sizes at layer 1 itself, and √(1/2) of a sum over layer 2's units. The ratio is 16/√8, about 6, but
     for the scatter of 50 units' signs; 2 is far below.
     """
-    sizes = {}
+    early = {}
     for function in ("sigmoid", "relu"):
-        sizes[function], classes, accuracy = exhibit.measure_spiral(function, 50, seed=0)
-        assert len(sizes[function]) == 50
-        assert classes.shape == (exhibit.SIDE, exhibit.SIDE)
-        assert 0 < accuracy < 1
-    early = {function: one.iloc[0] for function, one in sizes.items()}
-    assert early["relu"]["layer 1"] > 2 * early["sigmoid"]["layer 1"]
+        run = exhibit.learn(function, 50, seed=0)
+        assert run.classes.shape == (exhibit.SIDE, exhibit.SIDE)
+        assert 0 < run.accuracy < 100
+        assert len(run.sizes) == 50
+        early[function] = run.sizes.iloc[0]["layer 1"]
+    assert early["relu"] > 2 * early["sigmoid"]
 
 
 def runs(shares: list[float], accuracies: list[float]) -> list[exhibit.Learned]:
     """For each seed this first layer's gradient over the second's, and this accuracy."""
     return [
-        (pd.DataFrame({"layer 1": [share, share, 99.0], "layer 2": [1.0, 1.0, 1.0]}), np.zeros((2, 2)), one)
-        for share, one in zip(shares, accuracies, strict=True)
+        exhibit.Learned(
+            pd.DataFrame({"layer 1": [share, share, 99.0], "layer 2": 1.0}), np.zeros((2, 2)), right
+        )
+        for share, right in zip(shares, accuracies, strict=True)
     ]
 
 
-def test_claims_hold_where_rectified_units_are_ahead_in_every_seed() -> None:
-    spirals = {
-        "sigmoid": runs([0.40, 0.42, 0.41], [0.5, 0.52, 0.51]),
-        "ReLU": runs([0.50, 0.53, 0.52], [0.97, 0.98, 0.99]),
-    }
-    share, accuracy = exhibit._share_claim(spirals), exhibit._accuracy_claim(spirals)
-    assert share.holds
-    assert accuracy.holds
-    assert "0.41 with sigmoid and 0.52 with ReLU" in share.seen
-    assert "+47.0 points" in accuracy.seen
-
-
-def test_claims_do_not_hold_where_only_the_means_are_ahead() -> None:
-    spirals = {
-        "sigmoid": runs([0.40, 0.55, 0.41], [0.5, 0.99, 0.51]),
-        "ReLU": runs([0.60, 0.45, 0.42], [0.97, 0.50, 0.60]),
-    }
-    assert not exhibit._share_claim(spirals).holds
-    assert not exhibit._accuracy_claim(spirals).holds
+def test_claims_hold_where_rectified_units_are_ahead_by_the_whole_interval() -> None:
+    sigmoid = runs([0.40, 0.42, 0.41], [50, 52, 51])
+    ahead = {"sigmoid": sigmoid, "ReLU": runs([0.50, 0.53, 0.52], [97, 98, 99])}
+    assert exhibit.more_gets_back(ahead).holds
+    assert exhibit.gets_further(ahead).holds
+    on_average = {"sigmoid": sigmoid, "ReLU": runs([0.60, 0.41, 0.42], [97, 50, 60])}
+    assert not exhibit.more_gets_back(on_average).holds
+    assert not exhibit.gets_further(on_average).holds

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-import small
-from trainwright.data import Dataset
+from trainwright.exhibit import Measured, Measurements
 from trainwright.exhibits import vanishing_gradient as exhibit
-from trainwright.recipe import Recipe
+
+RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -19,82 +22,72 @@ def test_the_product_formula_is_the_gradient(seed: int) -> None:
 
 
 def test_the_product_formula_agrees_with_finite_differences() -> None:
-    rng, h = np.random.default_rng(5), 1e-6
-    w, b = rng.normal(size=(2, exhibit.CHAIN + 1))
+    (w, b), h = np.random.default_rng(5).normal(size=(2, 7)), 1e-6
 
-    def cost(b: exhibit.Array) -> float:
+    def cost(b: exhibit.Floats) -> float:
         a = 0.3
         for weight, bias in zip(w[:-1], b[:-1], strict=True):
             a = 1 / (1 + np.exp(-(weight * a + bias)))
         return float((w[-1] * a + b[-1] - 1.0) ** 2 / 2)
 
-    moves = h * np.eye(exhibit.CHAIN + 1)[:-1]
+    moves = h * np.eye(7)[:-1]
     differences = [(cost(b + move) - cost(b - move)) / (2 * h) for move in moves]
-    np.testing.assert_allclose(exhibit._products(w, b, 0.3, 1.0), differences, atol=1e-9)
+    np.testing.assert_allclose(exhibit.product_formula(w, b, 0.3, 1.0), differences, atol=1e-9)
 
 
 def test_sigmoid_gradients_shrink_and_the_others_stay() -> None:
-    depths = exhibit.measure_depths((6,), seeds=2, width=20)
-    found = {arm: exhibit.last_over_first(depths, arm).mean for arm in exhibit.ARMS}
+    norms = exhibit.measure_norms(6, seeds=2, width=20)
+    ratios = {units: np.log(table[:, -1] / table[:, 0]).mean() for units, table in norms.items()}
     # Glorot's weights keep the variance where the slope is 1: a sigmoid's quarter takes a factor of four at
     # least from each of the five layers between.
-    assert found["sigmoid"] > 5 * np.log10(4) * 0.9
-    assert all(abs(found[arm]) < np.log10(4) for arm in ("tanh", "ReLU", "sigmoid, batch norm"))
+    assert ratios.pop("sigmoid") > 5 * np.log(4) * 0.9
+    assert max(map(abs, ratios.values())) < np.log(4)
 
 
-def chain(product: float) -> pd.DataFrame:
-    """Two units, whose gradients automatic differentiation finds to be 1 and 2."""
-    return pd.DataFrame({"product": [product, 2.0], "automatic": [1.0, 2.0]})
+def test_a_product_beside_the_gradient_fails() -> None:
+    chain = pd.DataFrame({"product": [1 + 1e-6, 2.0], "automatic": [1.0, 2.0]})
+    assert exhibit.product(chain).holds
+    assert not exhibit.product(chain.assign(product=[1.1, 2.0])).holds
 
 
-def depths(**ratios: float) -> pd.DataFrame:
-    """Four layers and three seeds: by units, the gradient of the last layer over that of the first."""
-    return pd.DataFrame(
-        [
-            (arm, 4, seed, layer, ratio ** ((layer - 1) / 3) * (1 + 0.1 * seed * layer))
-            for arm, ratio in zip(exhibit.ARMS, ratios.values(), strict=True)
-            for seed in range(3)
-            for layer in range(1, 5)
-        ],
-        columns=["units", "hidden layers", "seed", "layer", "gradient"],
-    )
+def norms(*ratios: float) -> exhibit.Floats:
+    """Layers whose gradient is larger than the one before by these factors, over six seeds."""
+    return np.cumprod([1.0, *ratios]) * np.exp(0.05 * RNG.standard_normal((6, len(ratios) + 1)))
 
 
-def test_depth_claims_hold_where_the_numbers_say_so() -> None:
-    claims = exhibit._depth_claims(chain(1 + 1e-6), depths(sigmoid=1e5, tanh=0.5, relu=2, norm=1))
-    assert [claim.holds for claim in claims] == [True] * 3
+def test_the_gradient_shrinks_only_where_it_does_so_at_every_layer() -> None:
+    assert exhibit.shrinks(norms(5, 4, 6)).holds
+    assert not exhibit.shrinks(norms(5, 1, 6)).holds
+    assert not exhibit.shrinks(norms(5, 0.5, 60)).holds
 
 
-@pytest.mark.parametrize("ratio", [20.0, 1 / 20])
-def test_neither_a_vanished_nor_an_exploded_gradient_is_alive(ratio: float) -> None:
-    claims = exhibit._depth_claims(chain(1.1), depths(sigmoid=0.5, tanh=1, relu=ratio, norm=1))
-    assert [claim.holds for claim in claims] == [False] * 3
+@pytest.mark.parametrize(("ratio", "holds"), [(0.5, True), (2, True), (20, False), (1 / 20, False)])
+def test_neither_a_vanished_nor_an_exploded_gradient_is_alive(ratio: float, holds: bool) -> None:
+    found = {"sigmoid": norms(1e3, 1e3), "tanh": norms(1, 1), "ReLU": norms(ratio, 1)}
+    assert exhibit.stays_alive(found).holds is holds
 
 
-def first_speeds(monkeypatch: pytest.MonkeyPatch, *factors: float) -> pd.DataFrame:
-    """Ratios of layers that are each faster by this factor; more than four layers' are not asked for."""
-
-    def speeds(recipe: Recipe, data: Dataset, seed: int) -> exhibit.Array:
-        steps = np.array([1.0, *factors])[: len(recipe.network.hidden)]
-        return np.asarray(np.cumprod(steps) * 1.05 ** (seed * np.arange(len(steps))))
-
-    monkeypatch.setattr(exhibit, "_speeds", speeds)
-    return exhibit.measure_first_speeds(small.digits(), 8)
+def drawn(**changes: float) -> Measurements:
+    """About what his networks give, with changes to the first ratio."""
+    ratio = Measured(4.9, 3.3, 7.5, 40, signed=False)
+    pairs = [pair for hidden in exhibit.PUBLISHED for pair in exhibit.ratios(hidden, np.ones(hidden))]
+    return Measurements(dict.fromkeys(pairs, ratio) | {pairs[0]: replace(ratio, **changes)})
 
 
-def test_nielsens_ratios_hold_where_ours_scatter_around_the_published(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    first = first_speeds(monkeypatch, 4, 4, 4)
-    assert len(first) == 1 + 2 + 3
-    assert first["published ratio"].iloc[-1] == pytest.approx(0.28514 / 0.06954)
-    assert exhibit._speed_claim(first).holds
+def test_nielsens_ratios_hold_where_a_draw_might_give_them_and_none_is_below_one() -> None:
+    assert exhibit.as_published(drawn()).holds
+    assert not exhibit.as_published(drawn(low=4.8)).holds
+    assert not exhibit.as_published(drawn(high=4.6)).holds
+    assert not exhibit.as_published(drawn(low=0.5)).holds
 
 
-def test_nielsens_ratios_do_not_hold_where_ours_lie_elsewhere_or_around_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    first = first_speeds(monkeypatch, 4, 1, 4)
-    assert not exhibit._speed_claim(first).holds
-    wide = first_speeds(monkeypatch, 4, 4, 4).assign(low=0.5)
-    assert not exhibit._speed_claim(wide).holds
+def test_ratios_are_those_of_the_speeds_and_one_draw_scatters_more_than_the_mean() -> None:
+    data = exhibit.first_thousand()
+    measured = exhibit.measure_ratios(data, 4)
+    assert len(measured) == 1 + 2 + 3
+    speeds = np.array([exhibit.speeds_of(exhibit.nielsens(2), data, seed) for seed in range(4)])
+    logs = np.log(speeds[:, 1] / speeds[:, 0])
+    ratio = measured["2 over 1 of 2"]
+    assert ratio.mean == pytest.approx(np.exp(logs.mean()), rel=1e-6)
+    reach = stats.t.ppf(1 - 0.05 / 12, 3) * logs.std(ddof=1) * np.sqrt(1 + 1 / 4)
+    assert ratio.high == pytest.approx(np.exp(logs.mean() + reach), rel=1e-6)

@@ -5,12 +5,13 @@ The numbers of a claim: what an arm gains, by how much a loss falls, how many mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import floor, isfinite, log10
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from trainwright.comparison import paired
@@ -52,6 +53,26 @@ class Measured:
         return cls(
             estimate.mean, *estimate.interval(level), n=estimate.count, unit=unit, signed=signed, level=level
         )
+
+    @classmethod
+    def percent(cls, fractions: ArrayLike, *, signed: bool = True) -> Self:
+        """The mean of independent fractions (n,) in %, or of their differences in percentage points.
+
+        >>> str(Measured.percent([0.2, 0.3, 0.4], signed=False)), str(Measured.percent([0.02, -0.01]).unit)
+        ('30 % (5 to 55, 95 %, n = 3)', 'points')
+        """
+        return cls.of(100 * np.asarray(fractions, np.float64), "points" if signed else "%", signed=signed)
+
+    @classmethod
+    def ratio(cls, values: ArrayLike, others: ArrayLike, *, level: float = 0.95) -> Self:
+        """The ratio of paired positive values, (n,): geometric mean, and the t interval of the logarithms.
+
+        >>> str(Measured.ratio([2, 4, 6], [4, 8, 12.5]))
+        '0.493 (0.465 to 0.523, 95 %, n = 3)'
+        """
+        logs = cls.of(np.log(values) - np.log(others), level=level)
+        mean, low, high = np.exp([logs.mean, logs.low, logs.high]).tolist()
+        return replace(logs, mean=mean, low=low, high=high, signed=False)
 
     @property
     def positive(self) -> bool:
@@ -117,6 +138,17 @@ class Measurements(dict[Any, Measured]):
     ('200: +0.80 (0.50 to 1.10), 500: +3.00 (2.40 to 3.60) points (95 %, n = 3)', True, 500)
     """
 
+    @classmethod
+    def grouped(cls, values: pd.Series[Any], by: ArrayLike, unit: str = "", *, signed: bool = False) -> Self:
+        """The mean of each group of values, with its interval over them; places in their order of appearance.
+
+        >>> rows = pd.DataFrame({"layer": [1, 1, 2, 2], "norm": [1.0, 1.2, 3.0, 3.2]})
+        >>> Measurements.grouped(rows["norm"], rows["layer"]).means
+        {1: 1.1, 2: 3.1}
+        """
+        groups = values.groupby(np.asarray(by), sort=False)
+        return cls({place: Measured.of(group, unit, signed=signed) for place, group in groups})
+
     @property
     def all_positive(self) -> bool:
         """Whether every interval lies above zero."""
@@ -142,11 +174,36 @@ class Measurements(dict[Any, Measured]):
         """The place of the smallest mean."""
         return min(self, key=self.means.__getitem__)
 
+    @property
+    def basis(self) -> str:
+        """What the intervals rest on, "95 %, n = 10", where that is the same for all; else empty."""
+        bases = {value.basis for value in self.values()}
+        return bases.pop() if len(bases) == 1 else ""
+
     def __str__(self) -> str:
         listed = ", ".join(f"{named(place)}: {value.short}" for place, value in self.items())
-        last = next(reversed(self.values()))
-        bases = {value.basis for value in self.values()}
-        return f"{listed} {last.unit}".rstrip() + (f" ({bases.pop()})" if len(bases) == 1 else "")
+        written = f"{listed} {next(reversed(self.values())).unit}".rstrip()
+        return f"{written} ({self.basis})" if self.basis else written
+
+
+def tabulated(place: str, series: Mapping[str, Mapping[Any, Measured]]) -> pd.DataFrame:
+    """Values as a table: a row for each place (whose name is given), a column for each series.
+
+    A series with intervals gets their bounds in columns beside it. A place that a series lacks is NaN.
+
+    >>> tabulated("n", {"error": Measurements({1: Measured(3, 2, 4, 9), 2: Measured(1, 0, 2, 9)})})
+       n  error  low  high
+    0  1      3    2     4
+    1  2      1    0     2
+    """
+    columns: dict[str, Any] = {place: list(dict.fromkeys(at for values in series.values() for at in values))}
+    for name, values in series.items():
+        which = f" ({name})" if len(series) > 1 else ""
+        bounded = any(isfinite(value.low) and value.high > value.low for value in values.values())
+        for head, part in ((name, "mean"), (f"low{which}", "low"), (f"high{which}", "high")):
+            if part == "mean" or bounded:
+                columns[head] = [getattr(values.get(at), part, np.nan) for at in columns[place]]
+    return pd.DataFrame(columns)
 
 
 def named(place: Any) -> str:

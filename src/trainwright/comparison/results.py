@@ -190,6 +190,13 @@ class Comparison:
         gain = self._measured(turned, n, signed=True, over=over)
         return gain.times(100, "points") if self.unit == "fraction" else gain
 
+    def verdict(self, name: str) -> Verdict:
+        """What an arm does against the reference. Raises `SettingError` as `gain` does."""
+        difference = self.arm(name).difference
+        if difference is None:
+            raise SettingError(f"arm {name!r} is the reference, which the others are judged against")
+        return difference.verdict
+
     def best_on_validation(self, *names: str) -> ArmResult:
         """Of these arms (all, if none is named) the one with the lowest validation error."""
         arms = [self.arm(name) for name in names] or list(self.arms)

@@ -29,6 +29,11 @@ class Sweep:
         """What an arm takes off the reference's test error at each place: see `Comparison.gain`."""
         return Measurements({place: one.gain(arm) for place, one in self.comparisons.items()})
 
+    @property
+    def series(self) -> dict[str, Measurements]:
+        """Every arm's test errors along the range, by arm."""
+        return {arm.name: self.errors(arm.name) for arm in next(iter(self.comparisons.values())).arms}
+
     def verdicts(self, arm: str) -> dict[Any, str]:
         """The arm's verdict at each place, by one rule along the whole range.
 

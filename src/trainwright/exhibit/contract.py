@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from trainwright.base.config import Config
 from trainwright.comparison.results import Comparison
+from trainwright.comparison.verdict import Verdict
 from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
 
-ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the data."
+ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the training data."
 EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which examples are trained on."
+EXAMPLES = "Those of errors and of gains also cover which examples are tested."
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,37 @@ class Claim:
     holds: bool
     """Whether the two agree."""
 
+    @classmethod
+    def judged(
+        cls,
+        says: str,
+        source: str,
+        comparison: Comparison,
+        arm: str,
+        *,
+        expected: Verdict = "helps",
+        more: str = "",
+    ) -> Self:
+        """A claim on an arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
+        reference = comparison.error_of(comparison.reference)
+        seen = (
+            f"{arm} gains {comparison.gain(arm)} over {comparison.reference}'s {comparison.metric} of "
+            f"{reference.mean:.2f} {reference.unit}; verdict: {comparison.verdict(arm)}. {more}"
+        )
+        return cls(says, source, seen.rstrip(), comparison.verdict(arm) == expected)
+
 
 def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:
     """What to know about studies' intervals: what they cover, and each comparison's cautions, once.
 
-    `redrawn`: each seed has training examples of its own.
+    `redrawn`: each seed has training examples of its own, as it has in any case where folds are compared.
     """
+    redrawn = redrawn or any(comparison.design == "folds" for comparison in comparisons)
     warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
-    return (intervals_cover(redrawn), *(text[:1].upper() + text[1:] + "." for text in warnings))
+    return (
+        f"{intervals_cover(redrawn)} {EXAMPLES}",
+        *(text[:1].upper() + text[1:] + "." for text in warnings),
+    )
 
 
 def intervals_cover(redrawn: bool = False) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainwright.data import DataSpec, load, pixels
+from trainwright.data import Dataset, DataSpec, load, pixels
+from trainwright.data.dataset import Splits
 
 
 def images(
@@ -18,6 +19,8 @@ def images(
     pool: int | None = None,
     test: int | None = None,
     halved: bool = False,
+    binary: bool = False,
+    without: tuple[int, ...] = (),
 ) -> DataSpec:
     """A known image set with so many training examples (all, if `train` is None).
 
@@ -25,23 +28,44 @@ def images(
     its intervals cover the draw. It is made from the first `pool` of the set's training images, less the
     validation split; validation keeps its size whatever `train`. The test split is the first `test` of the
     set's test images (of its fixed split where it has none of its own), the same for all seeds.
-    `halved`: each pixel is the mean of four.
+    `halved`: each pixel is the mean of four. `binary`: it is 1 above one half, else 0. `without`: the numbers
+    of classes to leave out.
 
     >>> images("mnist", train=100)
     DataSpec(source='mnist', target=None, task=None, examples=100, group=None)
     """
-    if name != "digits" and pool is None and test is None and not halved:
+    if name != "digits" and pool is None and test is None and not (halved or binary or without):
         return DataSpec(name, examples=train)
-    return DataSpec(_arrays(name, pool, test, halved), task="classification", examples=train)
+    return DataSpec(_arrays(name, pool, test, halved, binary, without), task="classification", examples=train)
+
+
+def whole(inputs: NDArray[np.float32], targets: NDArray[Any]) -> Dataset:
+    """Prepared arrays as a data set all of whose splits are the same examples: to measure, not to judge.
+
+    Integer targets are classes, others make a regression.
+
+    >>> whole(np.zeros((3, 2), np.float32), np.array([0.5, 1.5, 2.5], np.float32)).task
+    'regression'
+    """
+    rows = np.arange(len(inputs))
+    splits = Splits(rows, rows, rows)
+    if targets.dtype.kind == "f":
+        return Dataset("examples", "regression", inputs, targets.astype(np.float32), splits)
+    classes = tuple(map(str, range(int(targets.max()) + 1)))
+    return Dataset("examples", "classification", inputs, targets.astype(np.int32), splits, classes=classes)
 
 
 @lru_cache(maxsize=4)
-def _arrays(name: str, pool: int | None, test: int | None, halved: bool) -> tuple[NDArray[Any], ...]:
+def _arrays(
+    name: str, pool: int | None, test: int | None, halved: bool, binary: bool, without: tuple[int, ...]
+) -> tuple[NDArray[Any], ...]:
     """Training and test images, each with its classes; cached, for studies at several sizes share them."""
     data = load(name)
     training = np.sort(np.concatenate([data.splits.train, data.splits.validation]))
     arrays: list[NDArray[Any]] = []
-    for rows in (training[:pool], data.splits.test[:test]):
+    for split, count in ((training, pool), (data.splits.test, test)):
+        rows = split[~np.isin(data.targets[split], without)][:count]
         pictures = data.inputs[rows]
-        arrays += [pixels.halved(pictures) if halved else pictures, data.targets[rows]]
+        pictures = pixels.halved(pictures) if halved else pictures
+        arrays += [np.round(pictures) if binary else pictures, data.targets[rows]]
     return tuple(arrays)

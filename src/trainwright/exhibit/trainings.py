@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from trainwright.comparison.compare import Comparison, compare
+import numpy as np
+import pandas as pd
+
+from trainwright.comparison.compare import ArmRuns, Comparison, compare
+from trainwright.comparison.measured import Measured, Measurements, tabulated
+from trainwright.comparison.results import ArmResult
 from trainwright.runs.run import Run
+from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.study import Study, run_all
 
 Place = TypeVar("Place", bound=Hashable)
+SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 
 def compare_all(studies: Mapping[Place, Study], store: Path) -> dict[Place, Comparison]:
@@ -34,3 +41,79 @@ def runs_of(study: Study, arm: str, store: Path, *, learning_rate: float | None 
         for planned in study.plan
         if planned.arm == arm and planned.training.recipe.learning_rate == rate
     ]
+
+
+def scores(arms: Iterable[ArmRuns]) -> pd.DataFrame:
+    """A row for each run of arms that have one learning rate each, with what it reached.
+
+    Columns: arm, seed, steps, best step; error (in %) and loss (nats, without penalties) on validation and
+    test, such as "test error"; training loss, the mean over the last interval.
+    """
+    rows = []
+    for arm in arms:
+        (runs,) = arm.runs.values()
+        for run in runs:
+            row = {"arm": arm.name, "seed": run.seed, "steps": run.steps, "best step": run.best_step}
+            for split in SPLITS:
+                reached = score(run, split)
+                row |= {f"{split} error": 100 * reached.error, f"{split} loss": reached.loss}
+            rows.append(row | {"training loss": run.history["train_loss"][-1]})
+    return pd.DataFrame(rows)
+
+
+def change(
+    table: pd.DataFrame, column: str, arm: Hashable, other: Hashable, unit: str = "nats", *, by: str = "arm"
+) -> Measured:
+    """What a column of per-seed rows is more in one arm than in another, paired by seed.
+
+    `by`: the column that holds the arms' names.
+    """
+    values = table.pivot(index="seed", columns=by, values=column)
+    return Measured.of(values[arm] - values[other], unit)
+
+
+def series(table: pd.DataFrame, column: str, place: str, *, by: str = "arm") -> dict[str, Measurements]:
+    """Per-seed rows as what is drawn and tabulated: for each arm a column's means by place.
+
+    `by`: the column that holds the arms' names.
+    """
+    groups = table.groupby(by, sort=False)
+    return {str(name): Measurements.grouped(group[column], group[place]) for name, group in groups}
+
+
+def curve(arm: ArmResult, column: str) -> Measurements:
+    """A quantity along an arm's training steps, with the band over its seeds; a rate of errors in %.
+
+    `column`: `train_loss`, `validation_loss` or `validation_error`.
+    """
+    seen, factor = arm.curves[column], 100 if column.endswith("error") and arm.loss else 1
+    rows = zip(seen.steps, seen.mean, seen.low, seen.high, strict=True)
+    return Measurements(
+        {
+            step: Measured(factor * m, factor * low, factor * high, len(arm.seeds))
+            for step, m, low, high in rows
+        }
+    )
+
+
+def described(study: Study) -> str:
+    """How a study trains, as a note; its networks and strategies are the exhibit's to tell."""
+    recipe = next(iter(study.arms.values()))
+    length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
+    rates = ", ".join(f"{rate:g}" for rate in study.rates or (recipe.learning_rate,))
+    return (
+        f"{len(study.dataset(0).splits.train):,} training examples, {length} of batch {recipe.batch_size}, "
+        f"learning rate{'s' * (len(study.rates) > 1)} {rates}, {study.seeds} seeds."
+    )
+
+
+def overview(comparison: Comparison, place: str) -> pd.DataFrame:
+    """Every arm with what it took and reached; `place` heads the arms' names."""
+    arms = comparison.arms
+    errors = Measurements({arm.name: comparison.error_of(arm.name) for arm in arms})
+    table = tabulated(place, {f"{comparison.metric} ({errors[arms[0].name].unit})": errors})
+    table["verdict"] = [arm.difference.verdict if arm.difference else "reference" for arm in arms]
+    table["parameters"] = [arm.parameters for arm in arms]
+    table["learning rate"] = [arm.learning_rate for arm in arms]
+    table["training loss"] = [arm.curves["train_loss"].mean[-1] if arm.curves else np.nan for arm in arms]
+    return table

@@ -4,58 +4,85 @@ Goodfellow, Bengio & Courville 2016, section 6.4.1, show with the street numbers
 that a network reads numbers better the deeper it is (figure 6.6), and that this is not for having more
 weights: making a shallow network wider helps little, and soon not at all (figure 6.7).
 
-Here a number is a picture of two of MNIST's digits, side by side, each at a height of its own and the pair at
-a place of its own; the network has to read the whole number, one class of a hundred. That takes two kinds of
-work, to find the digits and to know them, and a single layer of features has to do both at once. Networks of
-equal width and growing depth get the same number of steps, and the same choice of learning rates, of which
-each takes what serves it best on validation. The control: a single hidden layer with as many weights as the
-deeper networks have.
-
-Two things would pass for depth and are kept out. A single layer wants larger steps than a stack of them: at a
-rate that suits the stack it is only slow. And a training stopped early shows who learns faster, not who reads
-better, so training lasts until most of the training numbers are known by heart; the table gives the training
-loss, and the quick version has few training numbers to get there.
+Here a number is a picture of two of MNIST's digits, each at a height of its own and the pair at a place of
+its own; the network reads the whole number, one class of a hundred. The control is a single hidden layer with
+as many weights. Each network has the learning rate that is best for it on validation, since a single layer
+wants larger steps; and training lasts until most of the training numbers are known by heart, since a training
+stopped early shows who learns faster.
 
 Deviations: the book's networks are convolutional, of 3 to 11 layers, and read up to five digits with an
-output for each; these are fully connected, of 1 to 4 layers (6 in the full version). The book gives no
-numbers, only curves, so what is held against it is their shape. Training numbers are made of MNIST's
-training digits, test numbers of its test digits.
+output for each; these are fully connected. The book gives only curves, so their shape is compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base.config import config
-from trainwright.comparison import paired
-from trainwright.comparison.compare import ArmResult, Comparison
-from trainwright.data import DataSpec, load
-from trainwright.data.pixels import halved
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, cautions
+from trainwright.comparison.compare import Comparison, compare
+from trainwright.data import DataSpec
+from trainwright.exhibit import (
+    Claim,
+    Exhibit,
+    ExhibitResult,
+    Measurements,
+    cautions,
+    described,
+    images,
+    overview,
+)
+from trainwright.exhibit.panels import BLUE, VERMILLION, along, pictures
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.report.figures import BLUE, VERMILLION
 from trainwright.strategies.adam import Adam
 from trainwright.strategies.rate_schedule import RateSchedule
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 
-BOOK = "Goodfellow et al. 2016, "
+LOOKS = {"more layers": {"color": VERMILLION}, "one layer, more units": {"color": BLUE, "marker": "s"}}
 Images = NDArray[np.float32]
 
 
+class Scale(NamedTuple):
+    """How large everything is."""
+
+    halved: bool
+    """Whether digits have 14×14 pixels."""
+    numbers: tuple[int, int]
+    """Training (with validation) and test numbers."""
+    width: int
+    depths: tuple[int, ...]
+    controlled: tuple[int, ...]
+    """The depths that have a single layer of as many weights beside them."""
+    rates: tuple[float, ...]
+    steps: int
+    seeds: int
+    chosen: str = ""
+    """What each claim begins with where this size was chosen to show them."""
+
+
+SCALES: dict[Budget, Scale] = {
+    "quick": Scale(
+        halved=True, numbers=(8000, 4000), width=128, depths=(1, 2, 3, 4), controlled=(4,),
+        rates=(0.001, 0.003, 0.01, 0.03), steps=1500, seeds=3, chosen="at the size chosen for it: ",
+    ),
+    "full": Scale(
+        halved=False, numbers=(30_000, 5000), width=256, depths=(1, 2, 3, 4, 6), controlled=(2, 3, 4, 6),
+        rates=(0.0003, 0.001, 0.003, 0.01), steps=8000, seeds=5,
+    ),
+}  # fmt: skip
+
+
 def numbers(
-    images: Images, digits: NDArray[Any], count: int, rng: np.random.Generator
+    squares: Images, digits: NDArray[Any], count: int, rng: np.random.Generator
 ) -> tuple[Images, NDArray[np.int64]]:
     """Two-digit numbers from square pictures of digits (examples, size, size).
 
@@ -63,12 +90,12 @@ def numbers(
     digit 0 to 2 pixels from the top. No picture is used twice, so that numbers split off for validation have
     digits that training has not seen. The second array is the number, 0 to 99.
     """
-    size = images.shape[1]
+    size = squares.shape[1]
     canvases = np.zeros((count, size + 2, 2 * size + 4), np.float32)
-    pairs = rng.permutation(len(images))[: 2 * count].reshape(count, 2)
+    pairs = rng.permutation(len(squares))[: 2 * count].reshape(count, 2)
     lefts, tops = rng.integers(5, size=count), rng.integers(3, size=(count, 2))
     for canvas, pair, left, top in zip(canvases, pairs, lefts, tops, strict=True):
-        for place, (image, y) in enumerate(zip(images[pair], top, strict=True)):
+        for place, (image, y) in enumerate(zip(squares[pair], top, strict=True)):
             x = left + place * size
             canvas[y : y + size, x : x + size] = image
     return canvases, (digits[pairs] * [10, 1]).sum(axis=1)
@@ -81,199 +108,116 @@ def same_size(network: Mlp, inputs: int, outputs: int) -> Mlp:
     return Mlp((round((parameters - outputs) / (inputs + 1 + outputs)),))
 
 
-def study_of(budget: Budget) -> Study:
-    """Growing depth at one width, and single layers of the same numbers of weights."""
-    quick = budget == "quick"
-    mnist = load("mnist")
-    rng = np.random.default_rng(0)
-    old = np.concatenate([mnist.splits.train, mnist.splits.validation])
-    parts = ((old, 8000 if quick else 30_000), (mnist.splits.test, 4000 if quick else 5000))
-    arrays: list[NDArray[Any]] = []
-    for rows, count in parts:
-        images = halved(mnist.inputs[rows]) if quick else mnist.inputs[rows]
-        arrays += numbers(images, mnist.targets[rows], count, rng)
-    base = Recipe(
-        strategies=(Adam(), RateSchedule()),
-        batch_size=64,
-        steps=1500 if quick else 8000,
-        evaluate_every=500,
-    )
-    width, depths = (128, (1, 2, 3, 4)) if quick else (256, (1, 2, 3, 4, 6))
-    deep = [Mlp((width,) * depth) for depth in depths]
-    wide = [same_size(network, arrays[0][0].size, 100) for network in (deep[-1:] if quick else deep[1:])]
-    arms = {name(network): base.replace(network=network) for network in (*deep, *wide)}
-    rates = (0.001, 0.003, 0.01, 0.03) if quick else (0.0003, 0.001, 0.003, 0.01)
-    return Study(
-        DataSpec(arrays, task="classification"), arms, seeds=3 if quick else 5, rates=rates, folds=False
-    )
-
-
 def name(network: Mlp) -> str:
     """Such as `2×256`."""
     return f"{len(network.hidden)}×{network.hidden[0]}"
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What the trainings gave: all networks, the first of which has a single layer."""
+class Networks(NamedTuple):
+    """Names of the networks that are compared."""
 
-    comparison: Comparison
-
-    @property
-    def deep(self) -> list[ArmResult]:
-        """One width, by depth, from a single layer on."""
-        first, *rest = self.comparison.arms
-        return [first, *(arm for arm in rest if layers(arm) > 1)]
-
-    @property
-    def wide(self) -> list[ArmResult]:
-        """Single layers, by width; the first is the first of `deep`."""
-        return [arm for arm in self.comparison.arms if layers(arm) == 1]
+    deep: list[str]
+    """One width, by depth, from a single layer on."""
+    control: dict[str, str]
+    """For each that is deeper, a single layer of about as many weights."""
 
 
-def layers(arm: ArmResult) -> int:
-    """How many hidden layers the arm's network has."""
-    return len(arm.recipe["network"]["hidden"])
-
-
-def measure(study: Study, folder: Path) -> Measured:
-    """Train what the store in `folder` has not, and compare."""
-    return Measured(study.compare(folder))
+def plan(s: Scale) -> tuple[Study, Networks]:
+    """Growing depth at one width, and single layers of the same numbers of weights."""
+    mnist, rng, arrays = (
+        images("mnist", halved=s.halved).load(),
+        np.random.default_rng(0),
+        list[NDArray[Any]](),
+    )
+    old = np.concatenate([mnist.splits.train, mnist.splits.validation])
+    for rows, count in zip((old, mnist.splits.test), s.numbers, strict=True):
+        arrays += numbers(mnist.inputs[rows], mnist.targets[rows], count, rng)
+    deep = [Mlp((s.width,) * depth) for depth in s.depths]
+    wide = {depth: same_size(Mlp((s.width,) * depth), arrays[0][0].size, 100) for depth in s.controlled}
+    base = Recipe(strategies=(Adam(), RateSchedule()), batch_size=64, steps=s.steps, evaluate_every=500)
+    arms = {name(network): base.replace(network=network) for network in (*deep, *wide.values())}
+    control = {name(n): name(wide.get(len(n.hidden), wide[s.controlled[-1]])) for n in deep[1:]}
+    study = Study(DataSpec(arrays, task="classification"), arms, s.seeds, s.rates)
+    return study, Networks(list(map(name, deep)), control)
 
 
 @config
 class Depth(Exhibit):
-    """Accuracy on two-digit numbers along depth, and along the number of weights."""
+    """Test error on two-digit numbers along depth, and along the number of weights."""
 
     title = "Depth: what more layers do that more weights do not"
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        study = study_of(budget)
-        measured = measure(study, store)
-        data, recipe = study.dataset(), next(iter(study.arms.values()))
-        note = (
-            f"{len(data.splits.train):,} training and {len(data.splits.test):,} test numbers of "
-            f"{data.shape[0]}×{data.shape[1]} pixels; Adam, {recipe.steps:,} steps of batch "
-            f"{recipe.batch_size}, {study.seeds} seeds; each network at the learning rate that is best on "
-            f"validation, of {', '.join(f'{rate:g}' for rate in study.rates)}."
-        )
-        scaled = (
-            "Scaled down: few numbers, digits of 14×14 pixels, layers of 128 units, up to 4 of them.",
-            "This size was chosen among others for showing the claims. The intervals leave that choice out "
-            "and are narrower than their name says: a demonstration, not a confirmation.",
-        )
-        return ExhibitResult(
-            self.name,
-            self.title,
-            draw(measured, data.inputs[data.splits.test[:4]]),
-            {"Networks, layers × units": table(measured)},
-            claims(measured, chosen=budget == "quick"),
-            (note, *scaled * (budget == "quick"), *cautions(measured.comparison)),
-        )
+        s = SCALES[budget]
+        study, networks = plan(s)
+        runs, data = study.run(store), study.dataset(0)
+        over = {name: compare(runs, reference=name) for name in study.arms}
+        whole = over[networks.deep[0]]
+        return self.result(
+            draw(whole, networks, data.inputs[data.splits.test[:4]]),
+            {"Networks, layers × units": overview(whole, "network")},
+            (replace(claim, seen=s.chosen + claim.seen) for claim in claims(over, networks)),
+            (
+                f"{s.numbers[1]:,} test numbers of {data.shape[0]}×{data.shape[1]} pixels; Adam; "
+                f"{described(study)}",
+                "This size was chosen among others for showing the claims. The intervals leave that choice "
+                "out and are narrower than their name says: a demonstration, not a confirmation."
+                if s.chosen else "",
+                *cautions(whole),
+            ),
+        )  # fmt: skip
 
 
-def table(measured: Measured) -> pd.DataFrame:
-    """Per network: parameters, chosen rate, test accuracy with its interval, training loss at the end."""
-    rows = [
-        (arm.name, arm.parameters, arm.learning_rate, *accuracy(arm), arm.curves["train_loss"].mean[-1])
-        for arm in (*measured.deep, *measured.wide[1:])
-    ]
-    columns = ["network", "parameters", "rate", "test accuracy (%)", "low", "high", "training loss (nats)"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def accuracy(arm: ArmResult) -> tuple[float, float, float]:
-    """Test accuracy in %: mean and its 95 % interval over seeds."""
-    return 100 * (1 - arm.error.mean), 100 * (1 - arm.error.high), 100 * (1 - arm.error.low)
-
-
-def claims(measured: Measured, *, chosen: bool) -> tuple[Claim, ...]:
-    """The book's statements beside the numbers; `chosen` says that the size was, to show them."""
-    deep, wide = measured.deep, measured.wide
-    steps = list(pairwise(deep))
-    rises = ", ".join(f"{more.name} {_said(more, less)}" for less, more in steps)
-    rivals = [(arm, min(wide[1:], key=lambda one: abs(one.parameters - arm.parameters))) for arm in deep[1:]]
-    beaten = "; ".join(
-        f"{arm.name} against {rival.name} ({arm.parameters:,} and {rival.parameters:,} parameters): "
-        f"{_said(arm, rival)}"
-        for arm, rival in rivals
-    )
-    where = "at the size chosen for it: " if chosen else ""
-    seeds = f"points (95 % intervals, n = {len(deep[0].seeds)} seeds)."
+def claims(over: Mapping[str, Comparison], networks: Networks) -> tuple[Claim, ...]:
+    """The book's statements; `over`: all networks compared, by the one that they are compared with."""
+    one, *deeper = networks.deep
+    losses = [over[one].arm(name).curves["train_loss"].mean[-1] for name in networks.deep]
     return (
-        Claim(
-            "A deep network reads better than one with a single hidden layer.",
-            BOOK + "section 6.4.1",
-            f"{where}over {deep[0].name}: "
-            + ", ".join(f"{arm.name} {_said(arm, deep[0])}" for arm in deep[1:])
-            + f" {seeds}",
-            all(_gain(arm, deep[0])[1] > 0 for arm in deep[1:]),
+        better(
+            over, [(name, one) for name in deeper],
+            "A deep network reads better than one with a single hidden layer.", "section 6.4.1",
         ),
-        Claim(
-            "Every further layer makes it better.",
-            BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)",
-            f"{where}over one layer less: {rises} {seeds} Training loss at the end, by depth: "
-            + ", ".join(f"{arm.curves['train_loss'].mean[-1]:.2g}" for arm in deep)
-            + " nats; where it falls and the accuracy does not rise, a layer fits its training numbers only.",
-            all(_gain(more, less)[1] > 0 for less, more in steps),
+        better(
+            over, [(more, less) for less, more in pairwise(networks.deep)],
+            "Every further layer makes it better.", "figure 6.6 (convolutional networks of 3 to 11 layers)",
+            f" Training loss at the end, by depth: {', '.join(f'{loss:.2g}' for loss in losses)} nats; where "
+            "it falls and the error does not, a layer fits its training numbers only.",
         ),
-        Claim(
+        better(
+            over, list(networks.control.items()),
             "It is depth and not the number of weights: a single layer of as many stays behind.",
-            BOOK + "figure 6.7",
-            f"{where}{beaten} {seeds}",
-            all(_gain(arm, rival)[1] > 0 for arm, rival in rivals),
+            "figure 6.7",
         ),
-    )
+    )  # fmt: skip
 
 
-def _gain(arm: ArmResult, other: ArmResult) -> tuple[float, float, float]:
-    """Points of accuracy by which an arm is better: mean and 95 % interval, paired by seed."""
-    gain = paired.estimate(100 * (np.array(other.errors) - np.array(arm.errors)))
-    return gain.mean, *gain.interval(0.95)
+def better(
+    over: Mapping[str, Comparison], pairs: list[tuple[str, str]], says: str, where: str, more: str = ""
+) -> Claim:
+    """Each network is better than its rival, by the whole interval."""
+    gains = Measurements({f"{name} over {rival}": over[rival].gain(name) for name, rival in pairs})
+    return Claim(says, f"Goodfellow et al. 2016, {where}", f"{gains}.{more}", gains.all_positive)
 
 
-def _said(arm: ArmResult, other: ArmResult) -> str:
-    mean, low, high = _gain(arm, other)
-    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
-
-
-def draw(measured: Measured, samples: Images) -> Figure:
-    """Some numbers; accuracy along depth; accuracy along parameters for depth and for width."""
-    figure = Figure(figsize=(7.6, 5), layout="constrained")
+def draw(comparison: Comparison, networks: Networks, samples: Images) -> Figure:
+    """Some numbers; errors along depth; errors along parameters for depth and for width."""
+    figure = Figure(figsize=(7.6, 5))
     strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 3.6))[:, 0]
-    strip.suptitle("Numbers to be read", fontsize=11)
-    for axes, image in zip(strip.subplots(1, len(samples)), samples, strict=True):
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(True)
+    strip.suptitle("Numbers to be read")
+    pictures(strip, {" " * place: sample for place, sample in enumerate(samples)})
     depth, size = panels.subplots(1, 2, sharey=True)
-    depths = [layers(arm) for arm in measured.deep]
-    _line(
-        depth,
-        depths,
-        measured.deep,
-        VERMILLION,
-        "o",
-        f"{measured.deep[0].recipe['network']['hidden'][0]} units each",
-    )
-    depth.set(
-        title="Along depth", xlabel="hidden layers", ylabel="test accuracy (%), 95 % intervals", xticks=depths
-    )
-    for arms, colour, marker, label in (
-        (measured.deep, VERMILLION, "o", "more layers"),
-        (measured.wide, BLUE, "s", "one layer, more units"),
-    ):
-        _line(size, [arm.parameters / 1e6 for arm in arms], arms, colour, marker, label)
-    size.set(title="Control: along the number of weights", xlabel="parameters (millions)")
-    for axes in (depth, size):
-        axes.title.set_fontsize(11)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=9, frameon=False)
+    deep = Measurements({int(name.split("×")[0]): comparison.error_of(name) for name in networks.deep})
+    along(
+        depth, {"more layers": deep}, looks=LOOKS,
+        title="Along depth", xlabel="hidden layers", ylabel="test error (%)",
+    )  # fmt: skip
+    depth.set_xticks(list(deep))
+    wide = [networks.deep[0], *dict.fromkeys(networks.control.values())]
+    millions = {arm.name: arm.parameters / 1e6 for arm in comparison.arms}
+    series = {
+        label: Measurements({millions[name]: comparison.error_of(name) for name in names})
+        for label, names in zip(LOOKS, (networks.deep, wide), strict=True)
+    }
+    title = "Control: along the number of weights"
+    along(size, series, looks=LOOKS, title=title, xlabel="parameters (millions)")
     return figure
-
-
-def _line(
-    axes: Axes, x: Sequence[float], arms: Sequence[ArmResult], colour: str, marker: str, label: str
-) -> None:
-    mean, low, high = np.array([accuracy(arm) for arm in arms]).T
-    axes.errorbar(x, mean, (mean - low, high - mean), color=colour, marker=marker, capsize=3, label=label)

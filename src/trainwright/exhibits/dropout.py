@@ -5,32 +5,15 @@ units are used and their outgoing weights multiplied by p. For a linear unit tha
 all 2ⁿ thinned networks (figure 2); for deeper networks it is an approximation, which averaging many random
 passes shows to be a good one (section 7.5, figure 11).
 
-Figure 4 trains networks of 2, 3 and 4 layers, of 1024 and 2048 units, with and without dropout (p = 0.8 at
-the inputs, 0.5 at hidden units) and otherwise the same settings: the errors end in two separate groups.
-Section 7.3 varies p. Section 7.4 varies the number of training examples: with very few of them dropout does
-not help, then its gain grows up to a point and declines. Section 7.2 looks at an autoencoder's features:
-fewer units are active with dropout.
-
-Deviations. Where the paper multiplies weights by p when predicting, here what a unit passes on is divided by
-p in training: the same model with other initial weights and learning rates. The paper's momentum ends at 0.95
-and it bounds the norm of a unit's weights by 2; here momentum is 0.9 throughout and there is no bound. Figure
-9a has three layers of 2048 units, figure 10 layers of 1024, 1024 and 2048 and 100 examples or more; here both
-have two of 1024, and 200 examples or more. Features are the classifier's, not an autoencoder's, and random
-passes those of the network that had most examples. Figure 4 draws the test error along training; here that is
-the error on validation examples, and the test examples judge the end, so training uses 50,000 of the 60,000.
-The paper makes a million updates, the full version 15,000 for figure 4 and 10,000 for the rest, some two
-hours on two cores. Dropout takes two to three times as long (appendix A): where figure 4's groups do not
-separate, trainings too short, the lower momentum and the missing bound may each be the cause.
-
-The quick version is a model of all that: halved images, layers of 100 units, a thousand examples; and since
-100 units are few, it keeps more of them, p = 0.9 at the inputs and 0.8 at hidden units (appendix A: a layer
-of n units should become one of n / p).
+Figure 4 trains networks of several depths and widths without and with dropout and otherwise the same
+settings: the errors end in two groups. Section 7.3 varies p. Section 7.4 varies the number of training
+examples: with very few dropout does not help, then its gain grows up to a point and declines. Section 7.2
+looks at features: fewer units are active with dropout.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +22,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from flax import nnx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -60,12 +42,14 @@ from trainwright.exhibit import (
     Sweep,
     cautions,
     compare_all,
+    curve,
     enumerated,
     images,
     named,
     runs_of,
+    tabulated,
 )
-from trainwright.exhibit.panels import BLUE, GREY, VERMILLION, along, band, plain_log_ticks, shares
+from trainwright.exhibit.panels import BLUE, GREY, VERMILLION, along, curves, framed, level, shares
 from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -75,11 +59,12 @@ from trainwright.strategies.momentum import Momentum
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 from trainwright.task import Classification
-from trainwright.training.predict import predict
+from trainwright.training.predict import random_passes
 
-PAPER = "Srivastava et al. 2014"
+PAPER = "Srivastava et al. 2014, "
 PASSES, KEPT, DRAWS = 50, 100, 20  # sets of up to 50 random passes, drawn 20 times from 100
 Errors = NDArray[np.float64]
+Features = dict[str, NDArray[np.float32]]
 
 
 class Scale(NamedTuple):
@@ -101,6 +86,7 @@ class Scale(NamedTuple):
     """To train on in figure 4 and in section 7.3."""
     sizes: tuple[int, ...]
     """Training examples in section 7.4."""
+    notes: tuple[str, ...]
 
 
 SCALES: dict[Budget, Scale] = {
@@ -108,13 +94,32 @@ SCALES: dict[Budget, Scale] = {
         images={"pool": 12_000, "test": 2500, "halved": True}, widths=(100,), drop=dropout.Dropout(0.2, 0.1),
         batch=50, figure_4=(1000, 8), steps=1000, seeds=8,
         retained=(0.2, 0.5, 0.8), examples=1000, sizes=(100, 1000, 3000),
+        notes=(
+            "Scaled down: MNIST at 14×14 pixels. As 100 units are few, more of them are kept than the "
+            "paper's 0.8 and 0.5 (appendix A: a layer of n units should become one of n / p).",
+        ),
     ),
     "full": Scale(
         images={}, widths=(1024, 2048), drop=dropout.Dropout(0.5, 0.2),
         batch=128, figure_4=(15_000, 1), steps=10_000, seeds=3,
         retained=(0.2, 0.4, 0.5, 0.6, 0.8), examples=None, sizes=(200, 500, 1000, 5000, 10_000, 50_000),
+        notes=(
+            "Dropout takes two to three times as long (appendix A): where figure 4's groups do not separate, "
+            "trainings too short, the lower momentum and the missing bound may each be the cause.",
+        ),
     ),
 }  # fmt: skip
+DEVIATIONS = (
+    "Units that are kept are divided by p in training, instead of multiplying weights by p when predicting: "
+    "the same model with other initial weights and learning rates. Momentum is 0.9 throughout and weights "
+    "have no bound; the paper's ends at 0.95, its bound is 2.",
+    "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 and 2048; "
+    "here both have two. Features are the classifier's, not an autoencoder's; passes and features are "
+    "those of the networks that had most examples. Figure 4's curves are of validation examples; test "
+    "examples judge the end.",
+    f"Sets of passes share some of {KEPT}: at {PASSES} their scatter is √(1 − {PASSES}/{KEPT}) of that of "
+    "independent ones.",
+)  # fmt: skip
 
 
 class Studies(NamedTuple):
@@ -162,10 +167,14 @@ class Seen(NamedTuple):
     """(models, DRAWS, PASSES): see `passes`; of the networks with dropout that had most examples."""
     scaled: Errors
     """(models,): test errors of the same networks with all units, scaled."""
-    features: dict[str, NDArray[np.float32]]
+    features: Features
     """First-layer activations (models, images, units), without and with dropout."""
     units: pd.DataFrame
     """Figure 2."""
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        return (*self.networks.comparisons.values(), self.retention, *self.sizes.comparisons.values())
 
 
 def see(s: Scale, store: Path) -> Seen:
@@ -198,8 +207,8 @@ class Dropout(Exhibit):
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
         s = SCALES[budget]
         seen = see(s, store)
-        comparisons = (*seen.networks.comparisons.values(), seen.retention, *seen.sizes.comparisons.values())
-        parameters = min(arm.parameters for comparison in comparisons for arm in comparison.arms)
+        steps, _ = s.figure_4
+        smallest = min(arm.parameters for one in seen.networks.comparisons.values() for arm in one.arms)
         return self.result(
             draw(seen),
             tables(seen),
@@ -212,38 +221,26 @@ class Dropout(Exhibit):
                 sparser(seen.features),
             ),
             (
-                f"Figure 4's networks: {parameters:,} weights or more, {s.figure_4[0]:,} updates of batch "
-                f"{s.batch}; the paper makes a million.",
-                "Scaled down: MNIST at 14×14 pixels, 1,000 training examples, layers of 100 units, p = 0.9 "
-                "and 0.8; the full version has figure 4's networks and p."
-                if budget == "quick"
-                else "",
-                *cautions(*comparisons, redrawn=True),
+                f"Figure 4's networks: {smallest:,} weights or more, {steps:,} updates of batch {s.batch}, "
+                f"the others {s.steps:,}; the paper makes a million. Kept with dropout: p = "
+                f"{1 - s.drop.input_rate:g} at the inputs, {1 - s.drop.hidden_rate:g} at hidden units.",
+                *s.notes,
+                *DEVIATIONS,
+                *cautions(*seen.comparisons, redrawn=True),
             ),
         )
 
 
 def passes(run: Run, data: Dataset) -> Errors:
-    """(DRAWS, PASSES): the test error when the first k passes of a random set are averaged, k = 1, 2, ...
-
-    The sets share passes, so at k = PASSES the scatter between them is some 30 % too small: √(1 - 50/100).
-    """
-    graphdef, state = nnx.split(Model.of(run, data).network())
-    x, y = data.standardized(data.splits.test)
-    seeds = jax.random.split(jax.random.key(run.seed), KEPT)
-    chances = np.exp(np.asarray(_random_passes(graphdef, state, jnp.asarray(x), seeds)))
+    """(DRAWS, PASSES): the test error when the first k passes of a random set are averaged, k = 1, 2, ..."""
+    network, (x, y) = Model.of(run, data).network(), data.standardized(data.splits.test)
+    key = jax.random.key(run.seed)
+    chances = np.exp(random_passes(network, (), jnp.asarray(x), Classification(10), KEPT, key))
     rng, errors = keys.generator(run.seed, "passes"), []
     for _ in range(DRAWS):
         summed = np.cumsum(chances[rng.permutation(KEPT)[:PASSES]], axis=0)  # largest where the mean is
         errors.append(np.mean(summed.argmax(axis=-1) != y, axis=-1))
     return np.array(errors)
-
-
-@partial(jax.jit, static_argnums=0)
-def _random_passes(graphdef: Any, state: Any, x: jax.Array, seeds: jax.Array) -> jax.Array:
-    model = nnx.merge(graphdef, state)
-    logs: jax.Array = jax.lax.map(lambda key: predict(model, (), x, Classification(10), key=key), seeds)
-    return logs
 
 
 def first_layer(run: Run, data: Dataset) -> NDArray[np.float32]:
@@ -257,27 +254,23 @@ def average_by_enumeration(inputs: int = 10, units: int = 12) -> pd.DataFrame:
 
     `linear` compares the units themselves; `rectified` what they pass on, max(0, z), where it is not exact.
     """
-    rng = np.random.default_rng(0)
+    rng, tables = np.random.default_rng(0), []
     x, w = rng.random(inputs), rng.standard_normal((inputs, units))
     masks = np.array(list(product((0, 1), repeat=inputs)))
     thinned = (masks * x) @ w
-    rows = []
     for p in (0.5, 0.8):
         chance = p ** masks.sum(axis=1) * (1 - p) ** (inputs - masks.sum(axis=1))
         layer = dropout.DropoutLayer(1 - p, "hidden1", "test")
         scaled = np.asarray(layer(jnp.asarray(x, jnp.float32), key=None, training=False), np.float64) @ w
-        rows.append(
-            pd.DataFrame(
-                {
-                    "p": p,
-                    "linear: average": chance @ thinned,
-                    "linear: scaled": scaled,
-                    "rectified: average": chance @ np.maximum(thinned, 0),
-                    "rectified: scaled": np.maximum(scaled, 0),
-                }
-            )
-        )
-    return pd.concat(rows, ignore_index=True)
+        columns = {
+            "p": p,
+            "linear: average": chance @ thinned,
+            "linear: scaled": scaled,
+            "rectified: average": chance @ np.maximum(thinned, 0),
+            "rectified: scaled": np.maximum(scaled, 0),
+        }
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
 
 
 # The paper's statements beside the numbers.
@@ -289,7 +282,7 @@ def equal(units: pd.DataFrame) -> Claim:
     rectified = (units["rectified: average"] - units["rectified: scaled"]).abs().max()
     return Claim(
         "Multiplying by p when predicting gives a unit's expected output over all thinned networks.",
-        f"{PAPER}, figure 2",
+        PAPER + "figure 2",
         f"over all 1,024 masks of 10 inputs, {len(units)} linear units differ by {linear:.1e} at most; after "
         f"rectification, where it is an approximation, by {rectified:.2f}.",
         bool(linear < 1e-5),
@@ -303,7 +296,7 @@ def two_groups(networks: Sweep) -> Claim:
     best = min(networks.errors("without").means.values())
     return Claim(
         "Without tuning, dropout lowers the error of every architecture, and the errors form two groups.",
-        f"{PAPER}, figure 4",
+        PAPER + "figure 4",
         f"gain in test error {gains}; the worst network with dropout has {worst:.2f} %, the best without "
         f"{best:.2f} %.",
         gains.all_positive and worst < best,
@@ -312,15 +305,20 @@ def two_groups(networks: Sweep) -> Claim:
 
 def best_in_between(retention: Comparison) -> Claim:
     """The ends beside the p in between that is best on validation: the comparison's reference."""
-    by_p = sorted((arm.name for arm in retention.arms), key=float)
-    ends = Measurements({f"p = {p}": retention.gain(p) for p in (by_p[0], by_p[-1])})
-    errors = ", ".join(f"{retention.error_of(p).mean:.2f} % at p = {p}" for p in by_p)
+    least, *_, most = errors = by_p(retention)
+    ends = Measurements({f"p = {p}": retention.gain(str(p)) for p in (least, most)})
     return Claim(
-        f"Keeping too few units (p = {by_p[0]}) or all of them (p = 1) is worse than a p in between.",
-        f"{PAPER}, section 7.3, figure 9a (a flat valley from p = 0.4 to 0.8)",
-        f"test error {errors}; gain over p = {retention.reference}, the best on validation: {ends}.",
+        f"Keeping too few units (p = {least}) or all of them (p = 1) is worse than a p in between.",
+        PAPER + "section 7.3, figure 9a (a flat valley from p = 0.4 to 0.8)",
+        f"test error by p: {errors}; gain over p = {retention.reference}, the best on validation: {ends}.",
         ends.all_negative,
     )
+
+
+def by_p(retention: Comparison) -> Measurements:
+    """The test error by p, from the smallest on."""
+    kept = sorted(float(arm.name) for arm in retention.arms)
+    return Measurements({p: retention.error_of(str(p)) for p in kept})
 
 
 def more_examples(sizes: Sweep) -> Claim:
@@ -330,7 +328,7 @@ def more_examples(sizes: Sweep) -> Claim:
     helped = [named(size) for size, verdict in verdicts.items() if verdict == "helps"]
     return Claim(
         "With very few examples dropout gives no improvement; with more it does.",
-        f"{PAPER}, section 7.4, figure 10",
+        PAPER + "section 7.4, figure 10",
         f"gain by number of examples {gains}; it helps (Holm's correction over the sizes) at "
         f"{enumerated(helped)}; at {named(least)} the verdict is: {verdicts[least]}. The gain is largest at "
         f"{named(gains.largest)}.",
@@ -343,32 +341,28 @@ def as_good_as_scaled(averaged: Errors, scaled: Errors) -> Claim:
 
     `averaged`: (models, DRAWS, PASSES), and `scaled`: (models,), test errors of the same models.
     """
-    by_k = 100 * (averaged.mean(axis=1) - scaled[:, None])
-    one, many, margin = (
-        Measured.of(by_k[:, 0], "points"),
-        Measured.of(by_k[:, -1], "points"),
-        10 * scaled.mean(),
-    )
+    more = averaged.mean(axis=1) - scaled[:, None]
+    one, many = (Measured.percent(more[:, k]) for k in (0, -1))
+    error = Measured.percent(scaled, signed=False)
     return Claim(
         f"Averaging {PASSES} random passes is as good as weight scaling; a single pass is worse.",
-        f"{PAPER}, section 7.5, figure 11",
-        f"test error {100 * scaled.mean():.2f} % with scaled weights; more of it with one pass: {one}, with "
-        f"{PASSES} passes: {many}. As good is within {margin:.2f} points, a tenth of the error.",
-        one.positive and many.within(margin),
+        PAPER + "section 7.5, figure 11",
+        f"test error with scaled weights: {error}; more of it with one pass: {one}, with {PASSES} passes: "
+        f"{many}. As good is within {error.mean / 10:.2f} points, a tenth of the error.",
+        one.positive and many.within(error.mean / 10),
     )
 
 
-def sparser(features: dict[str, NDArray[np.float32]]) -> Claim:
+def sparser(features: Features) -> Claim:
     """`features`: first-layer activations (models, images, units), without and with dropout."""
-    plain, dropped = (100 * (a > 0).mean(axis=(1, 2), dtype=np.float64) for a in features.values())
-    means = [float(a.mean()) for a in features.values()]
-    change = Measured.of(dropped - plain, "points")
+    plain, dropped = ((a > 0).mean(axis=(1, 2), dtype=np.float64) for a in features.values())
+    change = Measured.percent(dropped - plain)
     return Claim(
         "With dropout fewer hidden units are active.",
-        f"{PAPER}, section 7.2, figures 7 and 8",
-        f"first layer, test images: {plain.mean():.1f} % of the units are active without dropout, "
-        f"{dropped.mean():.1f} % with it, a change of {change}; mean activation {means[0]:.2f} and "
-        f"{means[1]:.2f}.",
+        PAPER + "section 7.2, figures 7 and 8",
+        f"first layer, test images: {plain.mean():.1%} of the units are active without dropout, "
+        f"{dropped.mean():.1%} with it, a change of {change}; mean activation "
+        f"{' and '.join(f'{a.mean():.2f}' for a in features.values())}.",
         change.negative,
     )
 
@@ -376,92 +370,84 @@ def sparser(features: dict[str, NDArray[np.float32]]) -> Claim:
 # The numbers and the figure.
 
 
+def by_passes(averaged: Errors) -> Measurements:
+    """The test error in % along the number of passes, ± the deviation over sets of so many."""
+    mean, spread = averaged.mean(axis=(0, 1)), averaged.std(axis=1, ddof=1).mean(axis=0)
+    rows = zip(mean, mean - spread, mean + spread, strict=True)
+    return Measurements({k: Measured(*row, n=DRAWS).times(100, "%") for k, row in enumerate(rows, 1)})
+
+
 def tables(seen: Seen) -> dict[str, pd.DataFrame]:
     """The numbers behind the figure."""
-    networks, retention, sizes, averaged, scaled, features, units = seen
-    by_p = [(arm.name, retention.error_of(arm.name).mean) for arm in retention.arms]
-    means, deviations = 100 * averaged.mean(axis=(0, 1)), 100 * averaged.std(axis=1, ddof=1).mean(axis=0)
-    by_k = [(str(k), means[k - 1], deviations[k - 1]) for k in (1, 2, 5, 10, 20, PASSES)]
-    by_k.append(("scaled", 100 * scaled.mean(), np.nan))
-    active = [(name, a.mean(), 100 * np.mean(a > 0)) for name, a in features.items()]
-    bases = [next(iter(sweep.gains("with").values())).basis for sweep in (networks, sizes)]
+    bases = [sweep.gains("with").basis for sweep in (seen.networks, seen.sizes)]
+    active = [(name, a.mean(), (a > 0).mean()) for name, a in seen.features.items()]
     return {
-        f"Test error (%) of figure 4's networks; intervals: {bases[0]}": networks.table("network"),
-        f"Test error (%) by training examples; intervals: {bases[1]}": sizes.table("examples"),
-        "Test error (%) by retention p of hidden units": pd.DataFrame(by_p, columns=["p", "test error"]),
-        "Test error (%) of k random passes averaged; deviation over sets of k": pd.DataFrame(
-            by_k, columns=["k", "test error", "deviation"]
-        ),
+        f"Test error (%) of figure 4's networks; intervals: {bases[0]}": seen.networks.table("network"),
+        f"Test error (%) by training examples; intervals: {bases[1]}": seen.sizes.table("examples"),
+        "Test error (%) by retention p of hidden units": tabulated("p", {"test error": by_p(seen.retention)}),
+        "Test error (%) of k random passes averaged; low and high: ± deviation over sets of k": tabulated(
+            "k", {"test error": by_passes(seen.averaged)}
+        ).iloc[[0, 1, 4, 9, 19, -1]],
         "Features of the first layer": pd.DataFrame(
-            active, columns=["network", "mean activation", "active (%)"]
+            active, columns=["network", "mean activation", "share active"]
         ),
-        "Figure 2: average over all thinned networks, and scaled": units,
+        "Figure 2: average over all thinned networks, and scaled": seen.units,
     }
 
 
 def draw(seen: Seen) -> Figure:
     """Six panels: figures 4, 9a, 10, 11, 8 and 2 of the paper."""
-    networks, retention, sizes, averaged, scaled, features, units = seen
-    figure = Figure(figsize=(7.6, 10.2), layout="constrained")
-    (curves, by_p), (by_size, by_k), (histogram, enumeration) = figure.subplots(3, 2)
-    draw_networks(curves, networks)
-
-    kept = sorted((float(arm.name), arm.name) for arm in retention.arms)
-    along(by_p, {p: retention.error_of(name) for p, name in kept}, color=VERMILLION)
-    by_p.set(title="Retention of hidden units", xlabel="p (kept)", ylabel="test error (%)")
-
-    along(by_size, sizes.errors("without"), color=BLUE, marker="s", label="without dropout")
-    along(by_size, sizes.errors("with"), color=VERMILLION, label="with dropout")
-    by_size.set(
-        title="Size of the data set", xlabel="training examples", ylabel="test error (%)", xscale="log"
-    )
-    plain_log_ticks(by_size)
-
-    mean, spread = 100 * averaged.mean(axis=(0, 1)), 100 * averaged.std(axis=1).mean(axis=0)
-    label = "k random passes, averaged\n(± deviation over sets of k)"
-    band(by_k, range(1, PASSES + 1), mean, mean - spread, mean + spread, color=VERMILLION, label=label)
-    by_k.axhline(100 * scaled.mean(), color=BLUE, ls="--", label="weight scaling")
-    by_k.set(title="Monte-Carlo averaging", xlabel="passes k", ylabel="test error (%)")
-
-    bins = np.linspace(0, float(np.quantile(features["without dropout"], 0.999)), 40)
-    active = {f"{name}: {100 * np.mean(a > 0):.0f} % active": a for name, a in features.items()}
-    shares(histogram, active, bins, (BLUE, VERMILLION))
-    histogram.set(title="First-layer features", xlabel="activation")
-
-    for name, colour, marker in (("linear", VERMILLION, "o"), ("rectified", BLUE, "s")):
-        x, y = units[f"{name}: average"], units[f"{name}: scaled"]
-        enumeration.scatter(x, y, s=22, color=colour, marker=marker, alpha=0.7, label=name)
+    figure = Figure(figsize=(7.6, 10.2))
+    (networks, retention), (sizes, averaged), (histogram, enumeration) = figure.subplots(3, 2)
+    draw_networks(networks, seen.networks)
+    along(
+        retention, {"p": by_p(seen.retention)},
+        title="Retention of hidden units", xlabel="p (kept)", ylabel="test error (%)",
+    )  # fmt: skip
+    along(
+        sizes, seen.sizes.series,
+        title="Size of the data set", xlabel="training examples", ylabel="test error (%)", log="xy",
+    )  # fmt: skip
+    curves(
+        averaged, {"k random passes (band: sets of k)": by_passes(seen.averaged)},
+        title="Monte-Carlo averaging", xlabel="passes k", ylabel="test error (%)",
+    )  # fmt: skip
+    level(averaged, Measured.percent(seen.scaled).mean, "weight scaling")
+    bins = np.linspace(0, float(np.quantile(next(iter(seen.features.values())), 0.999)), 40)
+    active = {f"{name}: {(a > 0).mean():.0%} active": a for name, a in seen.features.items()}
+    shares(histogram, active, bins, title="First-layer features", xlabel="activation")
+    pairs = {
+        name: seen.units.set_index(f"{name}: average")[f"{name}: scaled"] for name in ("rectified", "linear")
+    }
+    looks = {"rectified": {"ls": "", "marker": "s"}, "linear": {"ls": "", "marker": "o"}}
     enumeration.axline((0, 0), slope=1, color=GREY, lw=1)
-    enumeration.set(
-        title="One unit, all masks", xlabel="average over 1,024 networks", ylabel="scaled network"
-    )
-    for axes in (by_size, by_k, histogram, enumeration):
-        axes.legend()
+    curves(
+        enumeration, pairs, looks=looks,
+        title="One unit, all masks", xlabel="average over 1,024 networks", ylabel="scaled network",
+    )  # fmt: skip
     return figure
 
 
 def draw_networks(axes: Axes, networks: Sweep) -> None:
     """Colour for dropout, dashes for depth, thickness for width; the legend names these, not each curve."""
-    depths, widths = (
-        dict.fromkeys(parts) for parts in zip(*(n.split("×") for n in networks.comparisons), strict=True)
-    )
-    dashes = dict(zip(depths, ("-", "--", ":"), strict=True))
-    thickness = dict(zip(widths, (1.3, 2.6), strict=False))
-    final = []
-    for name, comparison in networks.comparisons.items():
-        depth, width = name.split("×")
-        for arm, colour in (("without", BLUE), ("with", VERMILLION)):
-            curve = comparison.arm(arm).curves["validation_error"]
-            percent = 100 * np.array(curve.mean)
-            axes.plot(curve.steps, percent, ls=dashes[depth], lw=thickness[width], color=colour)
-            final.append(percent[-1])
-    axes.set_ylim(0.8 * min(final), 2.2 * max(final))
-    axes.set(title="Figure 4: depths and widths", xlabel="weight updates", ylabel="validation error (%)")
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    kinds = [name.split("×") for name in networks.comparisons]
+    depths, widths = (list(dict.fromkeys(part)) for part in zip(*kinds, strict=True))
     looks: dict[str, dict[str, Any]] = {
         "without dropout": {"color": BLUE},
         "with dropout": {"color": VERMILLION},
-        **{f"{depth} layers": {"ls": style, "color": GREY} for depth, style in dashes.items()},
-        **{f"{width} units": {"lw": lw, "color": GREY} for width, lw in thickness.items()},
+        **{f"{n} layers": {"ls": ls, "color": GREY} for n, ls in zip(depths, ("-", "--", ":"), strict=True)},
+        **{f"{n} units": {"lw": lw, "color": GREY} for n, lw in zip(widths, (1.3, 2.6), strict=False)},
     }
+    final = []
+    for (depth, width), comparison in zip(kinds, networks.comparisons.values(), strict=True):
+        for arm in comparison.arms:
+            look = looks[f"{depth} layers"] | looks[f"{width} units"] | looks[f"{arm.name} dropout"]
+            mean = pd.Series(curve(arm, "validation_error").means)
+            curves(axes, {arm.name: mean}, looks={arm.name: look}, legend=None)
+            final.append(mean.iloc[-1])
+    framed(
+        axes, title="Figure 4: depths and widths", xlabel="weight updates", ylabel="validation error (%)",
+        ylim=(0.8 * min(final), 2.2 * max(final)), legend=None,
+    )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.legend([Line2D([], [], **look) for look in looks.values()], list(looks), ncols=2)

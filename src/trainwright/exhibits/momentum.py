@@ -4,19 +4,14 @@ In a valley whose walls are κ times as steep as its floor, the steepest descent
 Its steps must be small enough for the walls and are then too small for the floor. Momentum adds up what
 successive gradients agree on (along) and cancels what they don't (across).
 
-The upper panels are the book's figure 8.5: a quadratic, the same first point and the same learning rate for
-both. The arrows on momentum's path are the steps that gradient descent would make from there. Lower left: how
-many steps it takes to come a million times closer to the minimum. Gradient descent has its best constant
-rate, 2/(λ₁+λₙ), and needs (κ/2) ln(1/tolerance) steps. Momentum has its best rate and decay. Were its error
-to fall as αᵗᐟ², it would need (√κ/2) ln(1/tolerance) steps; it falls as (1 + ct) αᵗᐟ², which takes about half
-as many again. The lines are the exact formulas. Nesterov's momentum has the constants of Lessard, Recht &
-Packard. Lower right: a body pushed by the same gradient all the time reaches the speed ε‖g‖/(1−α).
+Above: the book's figure 8.5, from the same point at the same learning rate; arrows are the steps that descent
+would make. Lower left: steps to the tolerance, each method with its best constants. Descent needs
+(κ/2) ln(1/tolerance). Were momentum's error to fall as αᵗᐟ², it would need (√κ/2) ln(1/tolerance); it falls
+as (1 + ct) αᵗᐟ², which takes about half as many again. Lower right: under a constant gradient the speed
+becomes ε‖g‖/(1−α).
 
 Source: Goodfellow, Bengio & Courville 2016, section 8.3.2, Algorithms 8.2 and 8.3, figure 8.5; Polyak 1964
 for the rates; Lessard, Recht & Packard 2016 (arXiv 1408.3595), table 1, for Nesterov's on quadratics.
-
-The book does not print figure 8.5's matrix. Here the walls are 50 times as steep as the floor and the rate is
-1.9 of the 2/λ₁ at which descent begins to diverge, and α = 0.6.
 """
 
 from __future__ import annotations
@@ -34,23 +29,21 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import config
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult
-from trainwright.exhibit.panels import BLACK, BLUE, GREEN, PINK, VERMILLION
+from trainwright.exhibit.panels import BLACK, BLUE, GREEN, VERMILLION, curves, level
 from trainwright.strategies import momentum
 from trainwright.studies.defaults import Budget
 
 BOOK = "Goodfellow, Bengio & Courville 2016"
-TOLERANCE = 1e-6
-STEEPNESS = 50.0  # of the drawn valley
-RATE = 1.9 / STEEPNESS
-DRAWN_STEPS = 25
+TOLERANCE = 1e-6  # of the first distance to the minimum
+STEEPNESS, DRAWN_STEPS = 50.0, 25  # of the drawn valley
+RATE, DECAY = 1.9 / STEEPNESS, 0.6  # in it
 START = np.array([1.0, 4.0])  # across and along the valley
-LOOKS = {"gradient descent": (VERMILLION, "s"), "momentum": (BLUE, "o"), "Nesterov": (GREEN, "^")}
+COLOURS = {"gradient descent": VERMILLION, "momentum": BLUE, "Nesterov": GREEN}
+DASHES = {0.5: ":", 0.9: "-", 0.99: "--"}  # by α
 # The error P(t) ρᵗ meets the tolerance at t = (L + log P) / −log ρ with L = log(1/tolerance), and 1/−log ρ
 # grows as √κ. P is well above 1 and grows no faster than t, so it adds less than the factor 1 / (1 − 1/L).
 ROOT = (0.5, 0.5 / (1 - 1 / math.log(1 / TOLERANCE)))  # between what d log(steps) / d log(κ) lies
 Floats = NDArray[np.float64]
-Gradient = Callable[[Floats], Floats]
-
 
 SCALES: dict[Budget, Floats] = {"quick": np.logspace(1, 4, 7), "full": np.logspace(1, 6, 11)}  # of κ
 
@@ -69,10 +62,9 @@ class Momentum(Exhibit):
     title = "Momentum runs along a valley that gradient descent crosses to and fro"
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        rules = {"gradient descent": Rule(RATE), "momentum": Rule(RATE, momentum.Momentum(0.6))}
+        rules = {"gradient descent": Rule(RATE), "momentum": Rule(RATE, momentum.Momentum(DECAY))}
         paths = {name: walk(rule, slope_of(STEEPNESS), START, DRAWN_STEPS) for name, rule in rules.items()}
-        steps = count_steps(SCALES[budget])
-        speeds = measure_speeds((0.5, 0.9, 0.99))
+        steps, speeds = count_steps(SCALES[budget]), measure_speeds(tuple(DASHES))
         final = pd.DataFrame({"α": speeds.columns, "speed / ε‖g‖": speeds.iloc[-1].to_numpy()})
         final["1 / (1 − α)"] = 1 / (1 - final["α"])
         return self.result(
@@ -83,18 +75,21 @@ class Momentum(Exhibit):
             },
             (lengthwise(paths), proportional(steps), square_root(steps), nesterov(steps), terminal(final)),
             (
-                "The book does not print its figure's matrix: here κ = 50, ε = 1.9/λ₁ and α = 0.6.",
+                f"The book does not print its figure's matrix: here κ = {STEEPNESS:g}, ε = 1.9/λ₁ (descent "
+                f"diverges from 2/λ₁ on) and α = {DECAY}.",
                 "Nothing here depends on chance; all is computed in double precision.",
             ),
         )
 
 
-def slope_of(condition: float) -> Gradient:
+def slope_of(condition: float) -> Callable[[Floats], Floats]:
     """The gradient in a valley whose walls are so many times as steep as its floor."""
     return lambda theta: np.array([condition, 1.0]) * theta
 
 
-def walk(rule: Rule, gradient: Gradient, start: Floats, steps: int, tolerance: float = 0.0) -> Floats:
+def walk(
+    rule: Rule, gradient: Callable[[Floats], Floats], start: Floats, steps: int, tolerance: float = 0.0
+) -> Floats:
     """The points (steps + 1, dimensions) that a rule visits; it ends early within tolerance of zero."""
     theta, path = start, [start]
     update = rule.momentum.update() if rule.momentum else None
@@ -125,12 +120,12 @@ def count_steps(conditions: Floats) -> pd.DataFrame:
     rows = []
     for condition in conditions:
         valley, most = slope_of(condition), 100 * int(condition) + 100
-        counted = {
-            name: len(walk(rule, valley, np.ones(2), most, TOLERANCE)) - 1
+        paths = {
+            name: walk(rule, valley, np.ones(2), most, TOLERANCE)
             for name, rule in best_rules(condition).items()
         }
-        theory = {f"{name}, theory": count for name, count in theoretical_steps(condition).items()}
-        rows.append({"κ": condition, **counted, **theory})
+        counted = {name: len(path) - 1 for name, path in paths.items()}
+        rows.append({"κ": condition, **counted, **theoretical_steps(condition)})
     return pd.DataFrame(rows)
 
 
@@ -145,7 +140,10 @@ def theoretical_steps(condition: float) -> dict[str, int]:
     s = (math.sqrt(condition) - 1) / (math.sqrt(condition) + 1)
     t = np.arange(int(20 * log * math.sqrt(condition)))
     error = np.hypot(1 + (1 + s) * t, 1 + (1 - s) * t) / math.sqrt(2) * s**t
-    return {"gradient descent": descent, "momentum": int(np.argmax(error <= TOLERANCE))}
+    return {
+        "gradient descent, theory": descent,
+        "momentum, theory": int(np.argmax(error <= TOLERANCE)),
+    }
 
 
 def measure_speeds(decays: tuple[float, ...], steps: int = 2000) -> pd.DataFrame:
@@ -156,19 +154,11 @@ def measure_speeds(decays: tuple[float, ...], steps: int = 2000) -> pd.DataFrame
     return pd.DataFrame(speeds, index=pd.RangeIndex(1, steps + 1, name="step"))
 
 
-def growth(steps: pd.DataFrame, name: str) -> float:
-    """d log(steps) / d log(κ) from κ = 100 on, by least squares."""
-    far = steps[steps["κ"] >= 100]
-    return float(np.polyfit(np.log(far["κ"]), np.log(far[name]), 1)[0])
-
-
-def off_theory(steps: pd.DataFrame, name: str) -> int:
-    """By how many steps the count and the closed form differ at most."""
-    return int((steps[name] - steps[f"{name}, theory"]).abs().max())
+# The sources' statements beside the numbers.
 
 
 def lengthwise(paths: dict[str, Floats]) -> Claim:
-    """`paths`: points (steps + 1, 2), across and along the valley."""
+    """Momentum crosses less often, goes less across, and comes further along; points (steps + 1, 2)."""
     crossed = {name: int((np.diff(np.sign(path[:, 0])) != 0).sum()) for name, path in paths.items()}
     travel = {name: np.abs(np.diff(path, axis=0)).sum(axis=0) for name, path in paths.items()}
     across = {name: float(way[0] / way.sum()) for name, way in travel.items()}
@@ -179,8 +169,7 @@ def lengthwise(paths: dict[str, Floats]) -> Claim:
         for name in paths
     ]
     return Claim(
-        "Gradient descent wastes time moving back and forth across the valley; momentum goes more"
-        " lengthwise.",
+        "Gradient descent wastes time moving back and forth across the valley; momentum goes lengthwise.",
         f"{BOOK}, figure 8.5",
         f"In {len(paths['momentum']) - 1} steps {'; '.join(said)}.",
         all(measure["momentum"] < measure["gradient descent"] for measure in (crossed, across, left)),
@@ -188,7 +177,7 @@ def lengthwise(paths: dict[str, Floats]) -> Claim:
 
 
 def proportional(steps: pd.DataFrame) -> Claim:
-    """A count rounded up, 692 for 691.2, moves the slope by less than 0.001."""
+    """The slope is 1 (a count rounded up, 692 for 691.2, moves it by less than 0.001), as the form says."""
     slope, off = growth(steps, "gradient descent"), off_theory(steps, "gradient descent")
     return Claim(
         "Gradient descent's steps grow in proportion to the condition number κ.",
@@ -202,12 +191,13 @@ def proportional(steps: pd.DataFrame) -> Claim:
 def square_root(steps: pd.DataFrame) -> Claim:
     """The slope lies within theory's bounds, and the counts are those of the closed form."""
     slope, off, last = growth(steps, "momentum"), off_theory(steps, "momentum"), steps.iloc[-1]
+    simple = -math.sqrt(last["κ"]) / 2 * math.log(TOLERANCE)
     return Claim(
         "Momentum's steps grow only as √κ.",
         "Polyak 1964; theory of quadratics",
         f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}: more than ½ by the factor (1 + ct)); "
-        f"the closed form is {off} off at most. At κ = {last['κ']:,.0f}: {last['momentum']:,.0f} steps, for "
-        f"(√κ/2) ln(1/tolerance) = {-math.sqrt(last['κ']) / 2 * math.log(TOLERANCE):,.0f}, against "
+        f"the closed form is {off} off at most. At κ = {last['κ']:,.0f} it takes {last['momentum']:,.0f} "
+        f"steps, where (√κ/2) ln(1/tolerance) is {simple:,.0f} and descent takes "
         f"{last['gradient descent']:,.0f}.",
         ROOT[0] < slope < ROOT[1] and off <= 1,
     )
@@ -226,10 +216,8 @@ def nesterov(steps: pd.DataFrame) -> Claim:
 
 
 def terminal(final: pd.DataFrame) -> Claim:
-    """`final`: α, the speed reached and the formula's."""
-    reached = [
-        f"{speed:.3g} at α = {alpha:g}" for alpha, speed, _ in final.itertuples(index=False, name=None)
-    ]
+    """The speeds reached are the formula's, to six digits."""
+    reached = [f"{speed:.3g} at α = {alpha:g}" for alpha, speed, _ in final.to_numpy()]
     return Claim(
         "A gradient that stays the same is followed at the speed ε‖g‖/(1−α): 2, 10 and 100 times as fast.",
         f"{BOOK}, section 8.3.2",
@@ -238,44 +226,54 @@ def terminal(final: pd.DataFrame) -> Claim:
     )
 
 
+def growth(steps: pd.DataFrame, name: str) -> float:
+    """d log(steps) / d log(κ) from κ = 100 on, by least squares."""
+    far = steps[steps["κ"] >= 100]
+    return float(np.polyfit(np.log(far["κ"]), np.log(far[name]), 1)[0])
+
+
+def off_theory(steps: pd.DataFrame, name: str) -> int:
+    """By how many steps the count and the closed form differ at most."""
+    return int((steps[name] - steps[f"{name}, theory"]).abs().max())
+
+
 def draw(paths: dict[str, Floats], steps: pd.DataFrame, speeds: pd.DataFrame) -> Figure:
     """Both paths; below them steps against κ, and speeds."""
     figure = Figure(figsize=(7.6, 6.4))
     (left, right), (counts, bodies) = figure.subplots(2, 2)
-    draw_path(left, paths["gradient descent"], VERMILLION, "gradient descent")
-    draw_path(right, paths["momentum"], BLUE, "momentum, α = 0.6")
+    for axes, (name, path) in zip((left, right), paths.items(), strict=True):
+        draw_path(axes, path, name)
     for point in paths["momentum"][:-1:2]:
-        (x, y), (dx, dy) = on_page(point), on_page(-RATE * slope_of(STEEPNESS)(point))
-        if math.hypot(dx, dy) > 0.15:
-            right.arrow(x, y, dx, dy, color=BLACK, lw=0.8, head_width=0.1, length_includes_head=True)
-    for name, (colour, marker) in LOOKS.items():
-        counts.plot(steps["κ"], steps[name], marker, ms=6, color=colour, label=name, zorder=3)
-        if f"{name}, theory" in steps:
-            counts.plot(steps["κ"], steps[f"{name}, theory"], color=colour, lw=1.2)
-    counts.set(xlabel="condition number κ", ylabel="steps to the tolerance", yscale="log")
-    counts.set_title("Steps: ∝ κ, and ∝ √κ (lines: theory)")
-    decays = map(float, speeds.columns)
-    for alpha, colour, dashes in zip(decays, (GREEN, BLUE, PINK), (":", "-", "--"), strict=True):
-        bodies.plot(speeds.index, speeds[alpha], dashes, color=colour, label=f"α = {alpha:g}", lw=2)
-        bodies.axhline(1 / (1 - alpha), color=BLACK, lw=0.7, zorder=1)
-    bodies.set(xlabel="step", ylabel="speed in units of ε‖g‖", yscale="log")
-    bodies.set_title("Speed under a constant gradient\n(lines: 1/(1 − α))")
-    for axes in (counts, bodies):
-        axes.set_xscale("log")
-        axes.grid()
-    counts.legend()
-    bodies.legend(loc="upper left", bbox_to_anchor=(0, 0.97))
+        move = on_page(-RATE * slope_of(STEEPNESS)(point))
+        if math.hypot(*move) > 0.15:
+            right.arrow(
+                *on_page(point), *move, color=BLACK, lw=0.8, head_width=0.1, length_includes_head=True
+            )
+    looks: dict[str, dict[str, Any]] = {}
+    for name, colour in COLOURS.items():
+        looks[name] = {"color": colour, "ls": "", "marker": "o"}
+        looks[f"{name}, theory"] = {"color": colour, "lw": 1.2}
+    curves(
+        counts, steps.set_index("κ"), looks=looks,
+        title="Steps: ∝ κ, and ∝ √κ", xlabel="condition number κ", ylabel="steps", log="xy",
+    )  # fmt: skip
+    curves(
+        bodies, speeds.add_prefix("α = "), looks={f"α = {a}": {"ls": dash} for a, dash in DASHES.items()},
+        title="Speed (lines: 1/(1 − α))", xlabel="step", ylabel="speed / ε‖g‖", log="xy",
+    )  # fmt: skip
+    for decay in DASHES:
+        level(bodies, 1 / (1 - decay), color=BLACK, ls="-")
     return figure
 
 
-def draw_path(axes: Axes, path: Floats, colour: str, name: str) -> None:
+def draw_path(axes: Axes, path: Floats, name: str) -> None:
     """A path down the valley, over its contours."""
     x, y = np.meshgrid(np.linspace(-3.6, 1.2, 200), np.linspace(-1.2, 4.2, 200))
     heights = (STEEPNESS * (x + y) ** 2 + (y - x) ** 2) / 4
     axes.contour(x, y, heights, levels=np.geomspace(0.3, 300, 9), colors="0.75", linewidths=0.8)
     points = on_page(path)
-    axes.plot(points[:, 0], points[:, 1], "o-", ms=3.5, lw=1.3, color=colour)
-    axes.plot(*points[0], "s", ms=7, color=colour)
+    axes.plot(points[:, 0], points[:, 1], "o-", ms=3.5, lw=1.3, color=COLOURS[name])
+    axes.plot(*points[0], "s", ms=7, color=COLOURS[name])
     axes.plot(0, 0, "*", ms=11, color=BLACK)
     axes.set(xlabel="θ₁", ylabel="θ₂", aspect="equal", title=f"{DRAWN_STEPS} steps of {name}")
 

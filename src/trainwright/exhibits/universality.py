@@ -4,37 +4,32 @@ The proof can be watched. A steep sigmoid is a step; two of them make a bump; a 
 heights follows any continuous function. With N bumps and sigmoids of steepness w, no point is further off
 than L (1/(2N) + 2 ln 2 / w), where L is the function's steepest slope: the network's value is the average of
 the bumps' heights around a point, blurred by a logistic distribution of scale 1/w, whose mean distance from
-zero is 2 ln 2 / w; and no height is more than half a bump's width out of place. The weights of that network
-are written down, not learned; it is an Mlp like any other. Beside it are networks of the same form that
-learned from examples, in one dimension and for a surface over two.
+zero is 2 ln 2 / w; and no height is more than half a bump's width out of place. Those weights are written
+down, not learned. Beside that network are others of the same form that learned from examples.
 
 Source: Nielsen 2015, Neural Networks and Deep Learning, chapter 4, with its function 0.2 + 0.4 x² +
 0.3 x sin 15x + 0.05 cos 50x; Cybenko 1989; Hornik, Stinchcombe & White 1989.
 
-The book sets the bumps by hand and matches the weighted sum to the inverse sigmoid of the function; here the
-output is linear, so that the sum is the function itself. The theorem says that good weights exist, not that
-gradient descent finds them: with the package's usual first weights all units of a network with one input
-bend at the same place, and training makes slow work of it. So the units start spread over the inputs.
+The book fits the inverse sigmoid of the function; here the output is linear and the sum the function itself.
+The theorem says that good weights exist, not that gradient descent finds them: with He's initial weights all
+units of one input bend at the same place. So the units start spread over the inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
 
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base.config import config
-from trainwright.comparison import paired
 from trainwright.data import DataSpec
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, intervals_cover
-from trainwright.network import NetworkBuilder
+from trainwright.diagnosis.layers import layer_values
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, enumerated, intervals_cover, whole
+from trainwright.exhibit.panels import BLACK, BLUE, VERMILLION, curves, pictures
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Activation, Adam, RateSchedule
@@ -42,14 +37,33 @@ from trainwright.strategy import Kernel, Site, Strategy
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 
-Array = NDArray[np.float64]
-
-BUMPS = (4, 8, 16, 32, 64, 128)
-WIDTHS: dict[Budget, tuple[int, ...]] = {"quick": (4, 8, 16, 32, 64), "full": (4, 8, 16, 32, 64, 128, 256)}
+NIELSEN = "Nielsen 2015, chapter 4"
+SCALES: dict[Budget, tuple[tuple[int, ...], int, int]] = {  # widths, steps, seeds
+    "quick": ((4, 8, 16, 32, 64), 12_000, 5),
+    "full": ((4, 8, 16, 32, 64, 128, 256), 100_000, 20),
+}
 SURFACE_WIDTHS = (8, 96)
+BUMPS = (4, 8, 16, 32, 64, 128)
 STEEPNESS = 50  # times the number of bumps: a step takes a tenth of a bump's width
-GRID = (np.arange(500) + 0.5) / 500
-SIDE = 40  # the surface is judged at 40 x 40 points
+LINE = (np.arange(500)[:, None] + 0.5) / 500  # where trained networks are judged
+SIDE = 40
+SQUARE = np.stack(np.meshgrid(*[(np.arange(SIDE) + 0.5) / SIDE] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+Floats = NDArray[np.float64]
+Trained = dict[int, Floats]  # by width: what each seed's network says at the test points, (seeds, points)
+
+
+def nielsen(points: Floats) -> Floats:
+    """The function of Nielsen's chapter 4, (points, 1) -> (points,)."""
+    x = points[:, 0]
+    curve: Floats = 0.2 + 0.4 * x**2 + 0.3 * x * np.sin(15 * x) + 0.05 * np.cos(50 * x)
+    return curve
+
+
+def surface(points: Floats) -> Floats:
+    """A surface over the unit square, (points, 2) -> (points,)."""
+    x, y = points.T
+    heights: Floats = 0.5 + 0.3 * np.sin(2 * np.pi * x) * np.cos(3 * np.pi * y) + 0.2 * x
+    return heights
 
 
 @config
@@ -70,222 +84,174 @@ class Spread(Strategy):
         return rng.uniform(-reach, reach, site.units).astype(np.float32)
 
 
-def nielsen(x: Array) -> Array:
-    """The function of Nielsen's chapter 4."""
-    curve: Array = 0.2 + 0.4 * x**2 + 0.3 * x * np.sin(15 * x) + 0.05 * np.cos(50 * x)
-    return curve
-
-
-def nielsen_slope(x: Array) -> Array:
-    """Its derivative."""
-    slope: Array = 0.8 * x + 0.3 * np.sin(15 * x) + 4.5 * x * np.cos(15 * x) - 2.5 * np.sin(50 * x)
-    return slope
-
-
-def surface(x: Array) -> Array:
-    """A surface over the unit square, (points, 2) -> (points,)."""
-    heights: Array = 0.5 + 0.3 * np.sin(2 * np.pi * x[:, 0]) * np.cos(3 * np.pi * x[:, 1]) + 0.2 * x[:, 0]
-    return heights
-
-
-def construct(function: Callable[[Array], Array], bumps: int) -> Callable[[Array], Array]:
-    """A network of 2 x bumps sigmoid units whose weights are written down, as a function on [0, 1]."""
-    edges = np.linspace(0, 1, bumps + 1)
-    heights = function((edges[:-1] + edges[1:]) / 2)
-    up, down = edges[:-1].copy(), edges[1:].copy()
-    up[0], down[-1] = -1, 2  # the outermost steps are out of sight
-    builder = NetworkBuilder((Activation("sigmoid"),), 0, inputs=lambda: np.zeros((1, 1), np.float32))
-    network: Any = Mlp((2 * bumps,)).build((1,), 1, builder)
-    hidden, output = network.parts["hidden1"], network.parts["output"]
-    steps, w = np.concatenate([up, down]), STEEPNESS * bumps
-    hidden.kernel[...] = jnp.full((1, 2 * bumps), w, jnp.float32)
-    hidden.bias[...] = jnp.asarray(-w * steps, jnp.float32)
-    output.kernel[...] = jnp.asarray(np.concatenate([heights, -heights])[:, None], jnp.float32)
-    return lambda x: np.asarray(network(jnp.asarray(x[:, None], jnp.float32))[:, 0], np.float64)
-
-
-def measure_constructed(bumps: tuple[int, ...]) -> pd.DataFrame:
-    """The largest error on [0, 1] of the constructed networks, and its bound."""
-    x = np.linspace(0, 1, 20_001)
-    steepest = np.abs(nielsen_slope(x)).max()
-    rows = [
-        {
-            "hidden units": 2 * n,
-            "largest error": np.abs(construct(nielsen, n)(x) - nielsen(x)).max(),
-            "bound": steepest * (1 / (2 * n) + 2 * np.log(2) / (STEEPNESS * n)),
-        }
-        for n in bumps
-    ]
-    return pd.DataFrame(rows)
-
-
-def measure_trained(
-    widths: tuple[int, ...], seeds: int, steps: int, dimensions: int, store: Path
-) -> dict[int, Array]:
-    """What trained networks of each width say at the test points, (seeds, points)."""
-    rng = np.random.default_rng(0)
-    if dimensions == 1:
-        x, test = rng.uniform(size=(2000, 1)), GRID[:, None]
-        values = [nielsen(points[:, 0]) for points in (x, test)]
-    else:
-        x, test = rng.uniform(size=(4000, 2)), _square()
-        values = [surface(points) for points in (x, test)]
-    arrays = [part.astype(np.float32) for part in (x, values[0], test, values[1])]
-    strategies = (Activation("sigmoid"), Spread(), Adam(), RateSchedule())
-    recipe = Recipe(strategies=strategies, learning_rate=0.03, batch_size=100, steps=steps)
-    arms = {str(width): recipe.replace(network=Mlp((width,))) for width in widths}
-    found = Study(DataSpec(tuple(arrays), task="regression"), arms, seeds).run(store)
-    return {
-        width: np.stack([np.ravel(run.predictions["test"]) for run in next(iter(arm.runs.values()))])
-        for width, arm in zip(widths, found, strict=True)
-    }
-
-
-def largest_errors(trained: dict[int, Array], truth: Array) -> pd.DataFrame:
-    """The largest error at the test points: a row per width, a column per seed."""
-    errors = {width: np.abs(said - truth).max(axis=1) for width, said in trained.items()}
-    return pd.DataFrame.from_dict(errors, orient="index").rename_axis("hidden units")
-
-
-def slopes(errors: pd.DataFrame) -> paired.Estimate:
-    """The slope of log error over log width, one for each seed."""
-    fitted = np.polyfit(np.log(errors.index.to_numpy(float)), np.log(errors.to_numpy()), 1)
-    return paired.estimate(fitted[0])
-
-
-def _square() -> Array:
-    side = (np.arange(SIDE) + 0.5) / SIDE
-    return np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
-
-
 @config
 class Universality(Exhibit):
     """One hidden layer approximates any continuous function: constructed, and trained."""
 
-    title: ClassVar[str] = "One hidden layer approximates any continuous function"
+    title = "One hidden layer approximates any continuous function"
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        steps, seeds = (12_000, 5) if budget == "quick" else (100_000, 20)
-        constructed = measure_constructed(BUMPS)
-        curves = measure_trained(WIDTHS[budget], seeds, steps, 1, store)
-        surfaces = measure_trained(SURFACE_WIDTHS, seeds, steps // 2, 2, store)
-        errors = largest_errors(curves, nielsen(GRID))
-        flat = largest_errors(surfaces, surface(_square()))
-        return ExhibitResult(
-            self.name,
-            self.title,
-            _draw(constructed, curves, errors, surfaces, flat),
+        widths, steps, seeds = SCALES[budget]
+        built = measure_constructed(BUMPS)
+        lines = train(nielsen, LINE, 2000, widths, seeds, steps, store)
+        surfaces = train(surface, SQUARE, 4000, SURFACE_WIDTHS, seeds, steps // 2, store)
+        errors, flat = largest_errors(lines, nielsen(LINE)), largest_errors(surfaces, surface(SQUARE))
+        return self.result(
+            draw(built, lines, errors, surfaces),
             {
-                "Constructed networks: largest error on [0, 1]": constructed,
-                "Trained networks: largest error at 500 points, median of the seeds": _medians(errors),
-                "Trained networks, surface: largest error at 1,600 points, median of the seeds": _medians(
-                    flat
-                ),
+                "Constructed networks: largest error on [0, 1]": built,
+                "Trained networks: largest error at 500 points": spread(errors),
+                "Trained networks, surface: largest error at 1,600 points": spread(flat),
             },
-            claims(constructed, errors, flat),
+            (can_be_built(built), falls_with_width(errors), holds_for_surfaces(flat)),
             (
-                f"{seeds} seeds of each width, {steps:,} steps in one dimension, {steps // 2:,} for the"
-                " surface; steps of batch 100, Adam, units spread over the inputs at the start.",
+                f"{seeds} seeds of each width; {steps:,} steps in one dimension, {steps // 2:,} for the "
+                "surface, of batch 100, with Adam.",
                 intervals_cover(),
             ),
         )
 
 
-def _medians(errors: pd.DataFrame) -> pd.DataFrame:
-    summary = {"median": errors.median(axis=1), "least": errors.min(axis=1), "most": errors.max(axis=1)}
-    return pd.DataFrame(summary).reset_index()
+def constructed(bumps: int, x: Floats) -> Floats:
+    """What a network of 2 × bumps sigmoid units with written-down weights says at the points (points, 1)."""
+    edges = np.linspace(0, 1, bumps + 1)
+    heights = nielsen((edges[:-1, None] + edges[1:, None]) / 2)
+    up, down = edges[:-1].copy(), edges[1:].copy()
+    up[0], down[-1] = -1, 2  # the outermost steps are out of sight
+    steps, w = np.concatenate([up, down]), STEEPNESS * bumps
+    weights = {
+        "hidden1/kernel": np.full((1, 2 * bumps), w),
+        "hidden1/bias": -w * steps,
+        "output/kernel": np.concatenate([heights, -heights])[:, None],
+        "output/bias": np.zeros(1),
+    }
+    recipe, inputs = Recipe(Mlp((2 * bumps,)), (Activation("sigmoid"),)), x.astype(np.float32)
+    single = {name: array.astype(np.float32) for name, array in weights.items()}
+    said = layer_values(recipe, whole(inputs, inputs[:, 0]), single, inputs, "output")
+    return said[:, 0].astype(np.float64)
 
 
-def claims(constructed: pd.DataFrame, errors: pd.DataFrame, flat: pd.DataFrame) -> tuple[Claim, ...]:
-    """What the theorem says, held against the networks: constructed, trained, and of a surface."""
-    first, last = constructed.iloc[0], constructed.iloc[-1]
-    trend, drop = slopes(errors), paired.estimate(-np.diff(np.log10(flat.to_numpy()), axis=0)[0])
-    below = constructed["largest error"] <= constructed["bound"]
-    low, high = trend.interval(0.95)
-    least, most = drop.interval(0.95)
-    return (
-        Claim(
-            "A network with one hidden layer can be built that follows the function as closely as one likes.",
-            "Nielsen 2015, chapter 4; the lecture's universality theorem",
-            f"With {first['hidden units']:.0f} units the largest error is {first['largest error']:.3f}, with"
-            f" {last['hidden units']:.0f} it is {last['largest error']:.4f}. At {below.sum()} of"
-            f" {len(below)} widths it is within its bound, which falls as one over the number of units.",
-            bool(below.all()),
-        ),
-        Claim(
-            "The more hidden units, the better the approximation; training finds such networks too.",
-            "Nielsen 2015, chapter 4",
-            f"The largest error of trained networks falls as width to the power {trend.mean:.2f} (95 %"
-            f" interval {low:.2f} to {high:.2f}, n = {trend.count} seeds).",
-            high < 0,
-        ),
-        Claim(
-            "The same holds for functions of several inputs.",
-            "Nielsen 2015, chapter 4, many input variables",
-            f"Of a surface's largest error {flat.iloc[0].median():.3f} with {flat.index[0]} units,"
-            f" {flat.iloc[-1].median():.3f} is left with {flat.index[-1]}: a factor of {10**drop.mean:.0f}"
-            f" (95 % interval {10**least:.0f} to {10**most:.0f}, n = {drop.count} seeds).",
-            least > 0,
-        ),
-    )
-
-
-def _draw(
-    constructed: pd.DataFrame,
-    curves: dict[int, Array],
-    errors: pd.DataFrame,
-    surfaces: dict[int, Array],
-    flat: pd.DataFrame,
-) -> Figure:
-    figure = Figure(figsize=(7.6, 9.4), layout="constrained")
-    rows: Any = figure.subfigures(3, 1, height_ratios=(3, 3.2, 2.9))
-    top, middle, bottom = rows
-    for axes, kind in zip(top.subplots(1, 2, sharey=True), ("constructed", "trained"), strict=True):
-        _draw_curves(axes, kind, curves)
-    _draw_errors(middle.subplots(), constructed, errors)
-    _draw_surfaces(bottom, surfaces, flat)
-    return figure
-
-
-def _draw_curves(axes: Axes, kind: str, curves: dict[int, Array]) -> None:
-    axes.plot(GRID, nielsen(GRID), color="black", lw=3, alpha=0.25, label="function")
-    shown: list[tuple[int, Array]] = (
-        [(2 * bumps, construct(nielsen, bumps)(GRID)) for bumps in (4, 32)]
-        if kind == "constructed"
-        else [(width, said[0]) for width, said in curves.items() if width in (min(curves), max(curves))]
-    )
-    for (units, said), style in zip(shown, ("--", "-"), strict=True):
-        axes.plot(GRID, said, style, lw=1.3, label=f"{units} units")
-    axes.set(
-        title=f"{kind.capitalize()} networks", xlabel="x", ylabel="f(x)" if kind == "constructed" else ""
-    )
-    axes.legend(loc="upper left")
-
-
-def _draw_errors(axes: Axes, constructed: pd.DataFrame, errors: pd.DataFrame) -> None:
-    units = constructed["hidden units"]
-    axes.loglog(units, constructed["bound"], "--", color="C0", lw=1, label="constructed: bound")
-    axes.loglog(units, constructed["largest error"], "s-", color="C0", ms=5, label="constructed")
-    axes.loglog(errors.index, errors.to_numpy(), "o", color="C1", ms=4, alpha=0.5)
-    label = f"trained: median, and each of {errors.shape[1]} seeds"
-    axes.loglog(errors.index, errors.median(axis=1), "o-", color="C1", ms=5, label=label)
-    ticks = sorted({*units, *errors.index})
-    axes.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
-    axes.minorticks_off()
-    axes.set(title="The error falls as the layer grows", xlabel="hidden units", ylabel="largest error")
-    axes.grid(visible=True)
-    axes.legend()
-
-
-def _draw_surfaces(figure: Any, surfaces: dict[int, Array], flat: pd.DataFrame) -> None:
-    shown = {"Surface": surface(_square())}
-    for width, said in surfaces.items():
-        shown[f"{width} units: error ≤ {flat.to_numpy()[list(surfaces).index(width), 0]:.2g}"] = said[0]
-    panels = figure.subplots(1, len(shown), sharey=True)
-    for axes, (title, heights) in zip(panels, shown.items(), strict=True):
-        image = axes.imshow(
-            heights.reshape(SIDE, SIDE).T, origin="lower", extent=(0, 1, 0, 1), vmin=0.15, vmax=1.05
+def measure_constructed(bumps: Sequence[int]) -> pd.DataFrame:
+    """The largest error on [0, 1] of the constructed networks, and its bound."""
+    x = np.linspace(0, 1, 20_001)[:, None]
+    steepest = np.abs(np.diff(nielsen(x))).max() / (x[1, 0] - x[0, 0])
+    rows = [
+        (
+            2 * n,
+            np.abs(constructed(n, x) - nielsen(x)).max(),
+            steepest * (1 / (2 * n) + 2 * np.log(2) / (STEEPNESS * n)),
         )
-        axes.set(title=title, xlabel="x₁", xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-    panels[0].set_ylabel("x₂")
-    figure.colorbar(image, ax=panels, label="height", shrink=0.8)
+        for n in bumps
+    ]
+    return pd.DataFrame(rows, columns=["hidden units", "largest error", "bound"])
+
+
+def train(
+    function: Callable[[Floats], Floats], test: Floats, examples: int, widths: Sequence[int],
+    seeds: int, steps: int, store: Path,
+) -> Trained:  # fmt: skip
+    """What networks of each width say at the test points (points, inputs) after training."""
+    x = np.random.default_rng(0).uniform(size=(examples, test.shape[1]))
+    arrays = [part.astype(np.float32) for part in (x, function(x), test, function(test))]
+    strategies = (Activation("sigmoid"), Spread(), Adam(), RateSchedule())
+    recipe = Recipe(strategies=strategies, learning_rate=0.03, batch_size=100, steps=steps)
+    arms = {str(width): recipe.replace(network=Mlp((width,))) for width in widths}
+    runs = Study(DataSpec(arrays, task="regression"), arms, seeds).run(store)
+    return {
+        int(arm.name): np.stack([run.predictions["test"].ravel() for run in next(iter(arm.runs.values()))])
+        for arm in runs
+    }
+
+
+def largest_errors(trained: Trained, truth: Floats) -> pd.DataFrame:
+    """The largest error at the test points: a row for each width, a column for each seed."""
+    errors = {width: np.abs(said - truth).max(axis=1) for width, said in trained.items()}
+    return pd.DataFrame.from_dict(errors, orient="index").rename_axis("hidden units")
+
+
+def spread(errors: pd.DataFrame) -> pd.DataFrame:
+    """Over the seeds."""
+    return pd.DataFrame(
+        {"median": errors.median(axis=1), "least": errors.min(axis=1), "most": errors.max(axis=1)}
+    )
+
+
+def can_be_built(built: pd.DataFrame) -> Claim:
+    """Every width is within its bound."""
+    below = built["largest error"] <= built["bound"]
+    ends = built.iloc[[0, -1]].itertuples(index=False)
+    listed = [f"{error:.2g} with {units:.0f} units" for units, error, _ in ends]
+    return Claim(
+        "A network with one hidden layer can be built that follows the function as closely as one likes.",
+        f"{NIELSEN}; the lecture's universality theorem",
+        f"the largest error is {enumerated(listed)}; {below.sum()} of {len(below)} widths are within the "
+        "bound, which falls as one over the number of units.",
+        bool(below.all()),
+    )
+
+
+def falls_with_width(errors: pd.DataFrame) -> Claim:
+    """The slope of log error over log width, fitted for each seed, is negative by its whole interval."""
+    fitted = np.polyfit(np.log(errors.index.to_numpy(float)), np.log(errors.to_numpy()), 1)[0]
+    medians = errors.median(axis=1)
+    return Claim(
+        "The more hidden units, the better the approximation; training finds such networks too.",
+        NIELSEN,
+        f"the largest error of trained networks falls as width to the power {Measured.of(fitted)}; its "
+        f"median fell at {(np.diff(medians) < 0).sum()} of {len(medians) - 1} steps in width.",
+        Measured.of(fitted).negative,
+    )
+
+
+def holds_for_surfaces(errors: pd.DataFrame) -> Claim:
+    """Of the largest error a part is left, below 1 by its whole interval."""
+    (few, first), *_, (many, last) = errors.iterrows()
+    left = Measured.ratio(last, first)
+    return Claim(
+        "The same holds for functions of several inputs.",
+        f"{NIELSEN}, many input variables",
+        f"of a surface's largest error {first.median():.3f} with {few} units, {last.median():.3f} is left "
+        f"with {many}: {left.times(100, '%')}.",
+        left.high < 1,
+    )
+
+
+def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Trained) -> Figure:
+    """Networks beside the function, constructed and trained; errors along the width; surfaces."""
+    figure = Figure(figsize=(7.6, 9.4))
+    top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=(3, 3.2, 2.9))[:, 0]
+    x = LINE[:, 0]
+    panels: dict[str, dict[str, Floats]] = {
+        "Constructed": {f"{2 * n} units": constructed(n, LINE) for n in (4, 32)},
+        "Trained": {f"{width} units": lines[width][0] for width in (min(lines), max(lines))},
+    }
+    for axes, (kind, said) in zip(top.subplots(1, 2, sharey=True), panels.items(), strict=True):
+        axes.plot(x, nielsen(LINE), color=BLACK, lw=3, alpha=0.25, label="function")
+        title = f"{kind} networks"
+        curves(axes, pd.DataFrame(said, x), title=title, xlabel="x", ylabel="f(x)", legend="upper left")
+
+    axes, units = middle.subplots(), built.set_index("hidden units")
+    axes.plot(errors.index, errors.to_numpy(), "o", color=VERMILLION, ms=4, alpha=0.5)
+    medians = f"trained: median, and each of {errors.shape[1]} seeds"
+    curves(
+        axes,
+        {"bound": units["bound"], "constructed": units["largest error"], medians: errors.median(axis=1)},
+        looks={
+            "bound": {"color": BLUE, "ls": "--"},
+            "constructed": {"color": BLUE, "marker": "s", "ms": 5},
+            medians: {"color": VERMILLION, "marker": "o", "ms": 5},
+        },
+        title="The error falls as the layer grows", xlabel="hidden units", ylabel="largest error", log="xy",
+    )  # fmt: skip
+    ticks = sorted({*units.index, *errors.index})
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+
+    shown = {"Surface": surface(SQUARE)}
+    for width, (first, *_) in surfaces.items():
+        off = np.abs(first - surface(SQUARE)).max()
+        shown[f"{width} units: error ≤ {off:.2g}"] = first
+    squares = {title: heights.reshape(SIDE, SIDE).T for title, heights in shown.items()}
+    pictures(bottom, squares, cmap="viridis", origin="lower", vmin=0.15, vmax=1.05)
+    bottom.colorbar(bottom.axes[0].images[0], ax=bottom.axes, label="height", shrink=0.8)
+    return figure

@@ -38,11 +38,19 @@ def monte_carlo(
     model: nnx.Module, strategies: Sequence[Strategy], x: jax.Array, task: Task, passes: int, key: jax.Array
 ) -> jax.Array:
     """Predictions averaged over `passes` random thinned networks (Srivastava et al. 2014, section 7.5)."""
+    return task.average(random_passes(model, strategies, x, task, passes, key))
+
+
+def random_passes(
+    model: nnx.Module, strategies: Sequence[Strategy], x: jax.Array, task: Task, passes: int, key: jax.Array
+) -> jax.Array:
+    """What each of `passes` random thinned networks predicts, (passes, examples, outputs)."""
 
     def one_pass(key: jax.Array) -> jax.Array:
         return predict(model, strategies, x, task, key=key)
 
-    return task.average(jax.lax.map(one_pass, jax.random.split(key, passes)))
+    predicted: jax.Array = jax.lax.map(one_pass, jax.random.split(key, passes))
+    return predicted
 
 
 def views(
