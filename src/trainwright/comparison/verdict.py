@@ -116,9 +116,9 @@ def more_seeds(
 ) -> int | None:
     """About how many more trainings would decide, with a probability of 80 %.
 
-    Neither mean nor variance is taken for the truth: what the mean will be is predicted from what it is, over
-    the variances that it may have, and the next look is paid for. None if a thousand trainings are not enough,
-    as where examples make most of the variance, and for one training.
+    Neither the mean nor the variance is taken for the truth: the future mean is predicted from the present
+    one, over the variances that it may have, and the next look is paid for. None if a thousand trainings are
+    not enough, as where examples make most of the variance, and for one training.
     """
     if not 0 < estimate.error < inf:
         return None
