@@ -109,4 +109,4 @@ def test_the_printed_rule_saturates_where_it_has_more_flat_responses() -> None:
 def _scattered(layers: pd.DataFrame) -> pd.DataFrame:
     """Saturation as it scatters between seeds, by 0.1 point."""
     printed = layers["rule"] == "as the lecture prints it"
-    return layers.assign(**{"saturated": layers["saturated"] + 0.1 * printed * (layers["seed"] - 1)})
+    return layers.assign(saturated=layers["saturated"] + 0.1 * printed * (layers["seed"] - 1))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from trainwright.base import strict_json
 from trainwright.base.errors import SettingError, StoreError
-from trainwright.comparison.measured import Measured
+from trainwright.comparison.measured import Measured, Measurements
 from trainwright.comparison.metrics import Unit
 from trainwright.comparison.verdict import Verdict
 
@@ -189,6 +189,16 @@ class Comparison:
         turned = Interval(-interval.mean, -interval.high, -interval.low)
         gain = self._measured(turned, n, signed=True, over=over)
         return gain.times(100, "points") if self.unit == "fraction" else gain
+
+    @property
+    def errors(self) -> Measurements:
+        """Every arm's metric, by arm: see `error_of`."""
+        return Measurements({arm.name: self.error_of(arm.name) for arm in self.arms})
+
+    @property
+    def gains(self) -> Measurements:
+        """What every arm but the reference gains, by arm: see `gain`."""
+        return Measurements({arm.name: self.gain(arm.name) for arm in self.arms if arm.difference})
 
     def verdict(self, name: str) -> Verdict:
         """What an arm does against the reference. Raises `SettingError` as `gain` does."""

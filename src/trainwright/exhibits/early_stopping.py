@@ -53,6 +53,8 @@ BOOK = "Goodfellow, Bengio & Courville 2016, "
 NONE, ONCE, ANEW, ONWARD = WAYS = ("no stopping", "Algorithm 7.1", "Algorithm 7.2", "Algorithm 7.3")
 SHORT = dict(zip(WAYS, ("none", "7.1", "7.2", "7.3"), strict=True))
 STARTS = (0.03, 0.1, 0.3)  # standard deviations of the first weights
+ALL_DATA = "Training anew on all data for i* steps makes use of the validation data too."
+ONWARDS = "So does going on from θ* with all data."
 Rows = pd.DataFrame
 
 
@@ -180,14 +182,13 @@ class EarlyStopping(Exhibit):
             {
                 "Algorithm 7.1, step by step (seed 0)": seen.traces[0],
                 "Test loss (nats), test error (%) and updates, means over seeds": reached.reset_index(),
-                "Distance from the first weights, by their standard deviation": tabulated("std", by_start(seen.travel)),
+                "Distance from the first weights": tabulated("their deviation", by_start(seen.travel)),
             },
             (
                 returns_the_best(seen),
                 stopping_helps(seen.rows),
-                lower(seen.rows, "test loss", ANEW, ONCE, "Training anew on all data for i* steps makes use of the "
-                      "validation data too.", "Algorithm 7.2"),
-                lower(seen.rows, "test loss", ONWARD, ONCE, "So does going on from θ* with all data.", "Algorithm 7.3"),
+                lower(seen.rows, "test loss", ANEW, ONCE, ALL_DATA, "Algorithm 7.2"),
+                lower(seen.rows, "test loss", ONWARD, ONCE, ONWARDS, "Algorithm 7.3"),
                 going_on_is_cheaper(seen),
                 prior(seen.travel),
             ),

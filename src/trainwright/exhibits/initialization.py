@@ -4,7 +4,7 @@ All zeros: the units of a layer are equal, receive equal gradients and stay equa
 break that symmetry, and their size decides what ten layers make of a signal: each multiplies its mean square
 by n·Var(w), halved by a rectifier, and the gradient's likewise on its way back. Above 1 it explodes (or, with
 tanh, saturates the units), below 1 it vanishes. U(±1/√m) has 1/3, Glorot's U(±√(6/(m+n))) 1, He's normal rule
-2, made for the rectifier's half. The lecture prints Glorot's rule without the root over the 6; both are shown.
+2, made for the rectifier's half. The lecture prints Glorot's rule without the root over the 6.
 
 With the output's biases at the logarithms of the classes' frequencies the first loss is their entropy. A
 hidden bias of 0.1 is to let most rectified units start active. What it does depends on the weights: under
@@ -197,8 +197,8 @@ def stays_symmetric(symmetry: pd.DataFrame) -> Claim:
 def factor(rectified: pd.DataFrame) -> Claim:
     """Within the 99 % interval over seeds, for every rule.
 
-    A layer's mean square, of `WIDTH` squares of rectified normals, has a relative variance of 5/WIDTH; half of
-    that the mean of the logarithm is below the logarithm of the mean.
+    A layer's mean square, of `WIDTH` squares of rectified normals, has a relative variance of 5/WIDTH; half
+    of that the mean of the logarithm is below the logarithm of the mean.
     """
     seen, within = [], []
     for rule, group in rectified.groupby("rule", sort=False):
