@@ -259,7 +259,7 @@ def as_published(drawn: Measurements) -> Claim:
     return Claim(
         "In Nielsen's networks each layer starts faster than the one before it, by the published ratios.",
         f"{NIELSEN}, and the norms published beside it",
-        f"published are {', '.join(f'{ratio:.1f}' for ratio in PUBLISHED.values())}; here, on average and with "
+        f"published: {', '.join(f'{ratio:.1f}' for ratio in PUBLISHED.values())}; here, on average and with "
         f"the range where all further draws together should lie, {drawn}.",
         all(drawn[pair].low <= ratio <= drawn[pair].high for pair, ratio in PUBLISHED.items())
         and all(ratio.low > 1 for ratio in drawn.values()),
