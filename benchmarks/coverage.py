@@ -182,7 +182,7 @@ def page(results: list[Result], tables: dict[tuple[str, int], int]) -> Iterator[
         f"tables on {TRUTH:,} rows that no table has. Nothing is tuned."
     )
     yield (
-        "```sh\nNPROC=1 python benchmarks/populations.py STORE --tables 100  # an hour and a half on a core\n"
+        f"```sh\nNPROC=1 python benchmarks/populations.py STORE --tables {counts[-1]}\n"
         "python benchmarks/coverage.py STORE results\n```"
     )
     yield text(

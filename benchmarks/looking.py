@@ -9,6 +9,8 @@ variance that belongs to the examples and that no seed changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from math import sqrt
 from textwrap import fill
 from typing import Any
@@ -20,13 +22,14 @@ from trainwright.comparison.estimate import Estimate
 from trainwright.comparison.looks import nominal_level
 from trainwright.comparison.verdict import judge
 
-STUDIES = 2000
-USERS = 300
+STUDIES = 1000
+USERS = 200
 SEED = 0
 ALPHA, FIRST, LOOKS = 0.05, 10, 10
 EXAMPLES = 1000  # degrees of freedom of their part of the variance
 SHARES = (0.0, 0.5, 0.9)  # of the variance at the first look that belongs to the examples
-EFFECTS = {"0": (0, 0), "0.5": (0.5, 0), "1": (1, 0), "2": (2, 0), "± 1": (0, 1), "± 2": (0, 2)}
+# Mean and standard deviation over the users.
+EFFECTS = {"0": (0, 0), "1": (1, 0), "2": (2, 0), "± 1": (0, 1), "± 2": (0, 2)}
 Array = NDArray[np.float64]
 
 
@@ -81,21 +84,26 @@ SCHEDULES = {
 }
 
 
-def false_verdicts(rule: Rule, schedule: Sequence[int], arms: int, share: float) -> tuple[float, float]:
-    """How many studies without an effect find one: at the first look, and at any.
+def false_verdicts(case: tuple[int, str, float]) -> list[tuple[float, float]]:
+    """By each rule, how many studies without an effect find one: at the first look, and at any.
 
     Holm's procedure finds something exactly if the smallest p is below its own first level.
     """
-    first = ever = 0
-    for number in range(STUDIES):
-        study = Study(np.random.default_rng([SEED, 1, number]), arms, share)
-        for look, count in enumerate(schedule):
-            best = min(study.look(count), key=Estimate.p)
-            if best.p() < rule(best, schedule[:look], arms):
-                first += look == 0
-                ever += 1
-                break
-    return first / STUDIES, ever / STUDIES
+    arms, name, share = case
+    schedule = SCHEDULES[name]
+    rates = []
+    for rule in RULES.values():
+        first = ever = 0
+        for number in range(STUDIES):
+            study = Study(np.random.default_rng([SEED, 1, number]), arms, share)
+            for look, count in enumerate(schedule):
+                best = min(study.look(count), key=Estimate.p)
+                if best.p() < rule(best, schedule[:look], arms):
+                    first += look == 0
+                    ever += 1
+                    break
+        rates.append((first / STUDIES, ever / STUDIES))
+    return rates
 
 
 def power(effect: float) -> dict[str, float]:
@@ -108,8 +116,11 @@ def power(effect: float) -> dict[str, float]:
     return {name: count / STUDIES for name, count in found.items()}
 
 
-def users(share: float, effect: tuple[float, float], delta: float) -> dict[str, float]:
-    """Users who do what the advice says, up to ten looks. Effects have this mean and standard deviation."""
+def users(plan: tuple[str, tuple[float, float]]) -> tuple[float, ...]:
+    """Users who do what the advice says, up to ten looks: how often advice is given and comes true; and the
+    shares of users who find something, nothing, and what is not so."""
+    name, (delta, share) = plan
+    effect = EFFECTS[name]
     count = dict.fromkeys(("asked", "advised", "true", "false", "effect", "none"), 0)
     for number in range(USERS):
         rng = np.random.default_rng([SEED, 3, number])
@@ -124,7 +135,8 @@ def users(share: float, effect: tuple[float, float], delta: float) -> dict[str, 
             if decided:
                 none = found.verdict == "no difference"
                 count["none" if none else "effect"] += 1
-                right = abs(size) < delta if none else (found.verdict == "hurts") == (size > 0) and size != 0
+                sign = (found.verdict == "hurts") == (size > 0) and size != 0
+                right = abs(size) < delta if none else sign
                 count["false"] += not right
                 break
             count["asked"] += 1
@@ -134,13 +146,13 @@ def users(share: float, effect: tuple[float, float], delta: float) -> dict[str, 
                 count["advised"] += 1
             looks.append(seeds)
             seeds += found.more_seeds
-    return {
-        "advice given": count["advised"] / max(count["asked"], 1),
-        "comes true": count["true"] / count["advised"] if count["advised"] else np.nan,
-        "helps or hurts": count["effect"] / USERS,
-        "no difference": count["none"] / USERS,
-        "false": count["false"] / USERS,
-    }
+    return (
+        count["advised"] / max(count["asked"], 1),
+        count["true"] / count["advised"] if count["advised"] else np.nan,
+        count["effect"] / USERS,
+        count["none"] / USERS,
+        count["false"] / USERS,
+    )
 
 
 def text(paragraph: str) -> str:
@@ -155,7 +167,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def page() -> Iterator[str]:
+def page(pool: ProcessPoolExecutor) -> Iterator[str]:
     yield "# Looking again"
     yield text(
         f"Simulated by `python benchmarks/looking.py`: {STUDIES:,} studies a row, {USERS:,} users a row for "
@@ -171,13 +183,10 @@ def page() -> Iterator[str]:
     )
     lines = [row("arms", "looks at", "examples' share", *(f"{name}: first look, any look" for name in RULES))]
     lines.append(row(*["---"] * 5))
-    for arms in (1, 11):
-        for name, schedule in SCHEDULES.items():
-            for share in SHARES:
-                rates = [false_verdicts(rule, schedule, arms, share) for rule in RULES.values()]
-                lines.append(
-                    row(arms, name, percent(share), *(f"{percent(a)}, {percent(b)}" for a, b in rates))
-                )
+    cases = list(product((1, 11), SCHEDULES, SHARES))
+    for case, rates in zip(cases, pool.map(false_verdicts, cases), strict=True):
+        arms, name, share = case
+        lines.append(row(arms, name, percent(share), *(f"{percent(a)}, {percent(b)}" for a, b in rates)))
     yield "\n".join(lines)
     yield "## What the first look costs"
     lines = [row("effect, in standard errors", *RULES), row(*["---"] * 3)]
@@ -206,12 +215,13 @@ def page() -> Iterator[str]:
         "false",
     )
     lines = [row(*heads), row(*["---"] * len(heads))]
-    for name, effect in EFFECTS.items():
-        for delta, share in ((0.5, 0.0), (1.0, 0.0), (1.0, 0.2), (1.0, 0.5)):
-            rates = users(share, effect, delta)
-            lines.append(row(name, delta, percent(share), *map(percent, rates.values())))
+    plans = list(product(EFFECTS, ((0.5, 0.0), (1.0, 0.0), (1.0, 0.2))))
+    for plan, rates in zip(plans, pool.map(users, plans), strict=True):
+        name, (delta, share) = plan
+        lines.append(row(name, delta, percent(share), *map(percent, rates)))
     yield "\n".join(lines)
 
 
 if __name__ == "__main__":
-    print("\n\n".join(page()))
+    with ProcessPoolExecutor() as pool:
+        print("\n\n".join(page(pool)))

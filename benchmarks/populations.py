@@ -24,7 +24,7 @@ from trainwright.data.splits import Splits
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
-from trainwright.strategies import L2, BatchNorm, Dropout, Momentum
+from trainwright.strategies import L2, Dropout, Momentum
 from trainwright.training.fit import fit
 
 SIZES = (300, 1000)
@@ -38,7 +38,6 @@ ARMS = {
     "momentum": (Momentum(0.9),),
     "dropout": (Dropout(hidden_rate=0.5),),
     "l2": (L2(0.01),),
-    "batch_norm": (BatchNorm(),),
 }
 OTHER_KEYS = 1000  # what the seeds of "again" are further on
 

@@ -1,4 +1,5 @@
-"""Write docs/exhibits: a page and a picture for each exhibit, made anew from what it computes.
+"""Write docs/exhibits: a page and a picture for each exhibit, made anew from what it computes; and
+docs/systems.md, the tables of published systems, from the records in results/systems.
 
 Usage: python docs/build.py [--full] [NAME ...]. Nothing in that folder is written by hand. With --full the
 exhibits are made in full, which takes from a minute to a night each; what came of it is kept in
@@ -16,11 +17,12 @@ from typing import Any
 
 import pandas as pd
 
-from trainwright import exhibits, gallery
+from trainwright import exhibits, gallery, systems
 from trainwright.base import files
 from trainwright.base.environment import environment, keep_compiled
 from trainwright.exhibit import Claim
 from trainwright.studies.defaults import Budget
+from trainwright.system.table import markdown
 
 FOLDER = Path(__file__).parent / "exhibits"
 RESULTS = Path(__file__).parents[1] / "results" / "exhibits"
@@ -76,6 +78,12 @@ def how(made: dict[str, Any]) -> str:
     )
 
 
+def published() -> str:
+    """The page of the published systems: what is in the records, and nothing else."""
+    folder = RESULTS.parent / "systems"
+    return "\n".join(markdown(table, folder) for table in systems.tables().values())
+
+
 def contents() -> None:
     """The list of all pages."""
     listed = [f"- [{exhibits.find(name).title}]({name}.md)" for name in exhibits.names()]
@@ -94,4 +102,5 @@ if __name__ == "__main__":
     for name in chosen or exhibits.names():
         print(f"{name} ...", file=sys.stderr, flush=True)
         record(name) if full else build(name)
+    _write(FOLDER.parent / "systems.md", published().encode())
     contents()

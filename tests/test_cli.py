@@ -185,7 +185,7 @@ def test_a_study_ends_in_tables_a_report_and_a_model(
         (["study", "digits", "--arm", "dropout(0.5"], 2, "cannot read"),
         (["study", "digits", "--arm", "__import__('os').system('true')"], 2, "cannot read"),
         (["study", "digits", "--rates", "fast"], 2, "--rates"),
-        (["study", "digits", "--rates=-1"], 2, "give positive rates"),
+        (["study", "digits", "--rates=-1"], 2, "give positive numbers"),
         (["study", "digits", "--budget", "huge"], 2, "--budget"),
         (["study", "digits", "--network", "mlp((0,))"], 2, "mlp: hidden"),
         (["study", "digits", "--arm", "l2", "--arm", "l2()"], 2, "the same recipe"),

@@ -14,6 +14,8 @@ from typer.main import get_command
 
 from trainwright import exhibits
 from trainwright.cli import app
+from trainwright.comparison.scores import compare_scores
+from trainwright.data.tables import read_csv
 from trainwright.testing import CHECKS
 
 ROOT = Path(__file__).parent.parent
@@ -26,11 +28,23 @@ def code(page: str) -> list[str]:
 
 def test_the_readme_s_python_runs(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    [text] = code("README.md")
+    text = code("README.md")[0]
     script.write_text(text.replace("epochs=40", "epochs=1").replace("seeds=10", "seeds=2"))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert "batch_norm" in done.stdout
+
+
+def test_the_readme_s_scores_are_what_compare_reads(tmp_path: Path) -> None:
+    script = code("README.md")[1]
+    compile(script, "train.py", "exec")
+    assert 'print("arm,seed,example,score")' in script
+    rows = [f"{arm},{seed},{example},{(seed + example) % 3 == 0:d}" for arm in ("plain", "dropout")
+            for seed in range(3) for example in range(50)]  # fmt: skip
+    (tmp_path / "scores.csv").write_text("\n".join(["arm,seed,example,score", *rows]))
+    found = compare_scores(read_csv(tmp_path / "scores.csv"), reference="plain")
+    assert [arm.name for arm in found.arms] == ["plain", "dropout"]
+    assert found.examples == 50
 
 
 def test_contributing_s_strategy_works(tmp_path: Path) -> None:
@@ -83,6 +97,10 @@ def test_every_exhibit_has_its_page_with_its_picture_and_its_full_version(name: 
     for picture in re.findall(r"!\[.*\]\((.*)\)", page):
         assert (ROOT / "docs" / "exhibits" / picture).exists(), picture
     assert page.endswith(BUILD["recorded"](name)), "the page is older than the record: build it again"
+
+
+def test_the_systems_page_is_what_the_records_say() -> None:
+    assert (ROOT / "docs" / "systems.md").read_text("utf-8") == BUILD["published"]()
 
 
 def test_a_record_says_how_it_was_made_and_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,19 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+import comparisons
 from small import recipe
 from trainwright.data import load
 from trainwright.data.pixels import halved
 from trainwright.exhibit import (
+    Claim,
     Measured,
     cautions,
     change,
     compare_all,
+    described,
     images,
+    overview,
     panels,
     runs_of,
     scores,
@@ -136,3 +140,30 @@ def test_shares_are_of_the_whole() -> None:
     panels.shares(axes, {"a": np.array([0.5, 1.5, 1.5, 9.0])}, np.array([0.0, 1.0, 2.0]))
     [steps] = axes.patches
     assert steps.get_data().values.tolist() == [25.0, 50.0]
+
+
+def test_pictures_stand_over_their_names() -> None:
+    figure = Figure()
+    panels.pictures(figure, {"a": np.zeros((2, 2)), "b": np.ones((2, 2))})
+    assert [axes.get_xlabel() for axes in figure.axes] == ["a", "b"]
+    assert [axes.images[0].get_array().mean() for axes in figure.axes] == [0, 1]
+
+
+@pytest.mark.parametrize(("shift", "holds"), [(-0.01, True), (0.01, False)])
+def test_a_claim_is_judged_by_the_verdict(shift: float, holds: bool) -> None:
+    comparison = comparisons.study(["plain", "other"], shifts=(0, shift))
+    claim = Claim.judged("It helps.", "Nobody 1900", comparison, "other", more="So it was.")
+    assert claim.holds is holds
+    assert Claim.judged("", "", comparison, "other", expected="hurts").holds is (shift > 0)
+    assert str(comparison.gain("other")) in claim.seen
+    assert claim.seen.endswith("So it was.")
+
+
+def test_a_study_describes_itself_and_its_arms_are_listed() -> None:
+    study = Study(images("digits", train=100), {"plain": recipe()}, seeds=3, rates=(0.1, 0.3))
+    assert described(study).startswith("100 training examples, ")
+    assert described(study).endswith("learning rates 0.1, 0.3, 3 seeds.")
+    comparison = comparisons.study(["plain", "other"])
+    table = overview(comparison, "arm").set_index("arm")
+    assert table.loc["plain", "verdict"] == "reference"
+    assert table.loc["other", "test error (%)"] == pytest.approx(100 * comparison.arm("other").error.mean)

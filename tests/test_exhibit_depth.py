@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import comparisons
-from trainwright.comparison.compare import compare
+from trainwright.comparison.results import Comparison
 from trainwright.data import load
 from trainwright.exhibits import depth as exhibit
 from trainwright.networks.mlp import Mlp
@@ -47,34 +47,37 @@ def test_the_control_has_as_many_weights(depth: int) -> None:
 def test_three_layers_beat_one_of_more_weights(tmp_path: Path) -> None:
     """At the same steps, each at its own rate. The two read the same 4,000 numbers, so the variance of the
     difference of their errors is at most the sum of both variances, (1/4 + 1/4) / 4,000."""
-    whole = exhibit.study(exhibit.SCALES["quick"])
-    networks = ("1×128", "3×128", "1×209")
-    arms = {name: whole.arms[name].replace(steps=1000, evaluate_every=1000) for name in networks}
+    whole, networks = exhibit.plan(exhibit.SCALES["quick"])
+    assert networks.control == dict.fromkeys(("2×128", "3×128", "4×128"), "1×209")
+    names = ("1×128", "3×128", "1×209")
+    arms = {name: whole.arms[name].replace(steps=1000, evaluate_every=1000) for name in names}
     study = Study(whole.data, arms, seeds=1, rates=whole.rates)
-    runs = study.run(tmp_path)
-    seen = exhibit.see({name: compare(runs, reference=name) for name in networks})
-    (_, deep), (_, wide) = seen.deep, seen.wide
+    comparison = study.compare(tmp_path)
+    _, deep, wide = comparison.arms
     assert wide.parameters > deep.parameters
     assert deep.errors[0] < wide.errors[0] - 3 * np.sqrt(0.5 / 4000)
-    assert len(exhibit.draw(seen, study.dataset(0).inputs[:4]).axes) == 6
+    shown = exhibit.Networks(["1×128", "3×128"], {"3×128": "1×209"})
+    assert len(exhibit.draw(comparison, shown, study.dataset(0).inputs[:4]).axes) == 6
 
 
-def made_up(*errors: float) -> exhibit.Seen:
+NETWORKS = exhibit.Networks(["1×64", "2×64", "3×64"], {"2×64": "1×90", "3×64": "1×90"})
+
+
+def made_up(*errors: float) -> dict[str, Comparison]:
     """1×64, 2×64, 3×64 and, last, a single layer about as large, with these test errors, over four seeds."""
-    sizes = {"1×64": 80, "2×64": 95, "3×64": 110, "1×90": 109}
     scatter = 0.001 * np.array([[1, -1, 0, 0], [0, 0, 1, -1], [-1, 0, 0, 1], [0, 1, -1, 0]])
-    made = dict(zip(sizes, np.array(errors)[:, None] + scatter, strict=True))
-    over = {}
-    for reference in sizes:
-        arms = []
-        for name, parameters in sizes.items():
-            other = None if name == reference else made[reference]
-            units, width = map(int, name.split("×"))
-            arm = comparisons.arm(name, made[name], other, delta=0.01)
-            network = {"network": {"hidden": [width] * units}}
-            arms.append(replace(arm, recipe=network, parameters=parameters))
-        over[reference] = replace(comparisons.study(["plain"]), arms=tuple(arms), reference=reference)
-    return exhibit.see(over)
+    made = dict(zip((*NETWORKS.deep, "1×90"), np.array(errors)[:, None] + scatter, strict=True))
+    return {
+        reference: replace(
+            comparisons.study(["plain"]),
+            arms=tuple(
+                comparisons.arm(name, reached, None if name == reference else made[reference], delta=0.01)
+                for name, reached in made.items()
+            ),
+            reference=reference,
+        )
+        for reference in made
+    }
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,4 @@ def made_up(*errors: float) -> exhibit.Seen:
     ],
 )
 def test_statements_hold_where_every_interval_does(errors: tuple[float, ...], holds: list[bool]) -> None:
-    seen = made_up(*errors)
-    claims = (exhibit.beats_one_layer, exhibit.rises, exhibit.not_for_weights)
-    assert [claim(seen).holds for claim in claims] == holds
+    assert [claim.holds for claim in exhibit.claims(made_up(*errors), NETWORKS)] == holds

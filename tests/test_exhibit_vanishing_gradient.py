@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
+from trainwright.exhibit import Measured, Measurements
 from trainwright.exhibits import vanishing_gradient as exhibit
 
 RNG = np.random.default_rng(0)
@@ -63,20 +67,27 @@ def test_neither_a_vanished_nor_an_exploded_gradient_is_alive(ratio: float, hold
     assert exhibit.stays_alive(found).holds is holds
 
 
+def drawn(**changes: float) -> Measurements:
+    """About what his networks give, with changes to the first ratio."""
+    ratio = Measured(4.9, 3.3, 7.5, 40, signed=False)
+    first, *others = exhibit.PUBLISHED
+    return Measurements({first: replace(ratio, **changes)} | dict.fromkeys(others, ratio))
+
+
 def test_nielsens_ratios_hold_where_a_draw_might_give_them_and_none_is_below_one() -> None:
-    ratios = pd.DataFrame(
-        {"published ratio": [4.7, 5.1], "mean ratio": [4.9, 4.8], "low": 3.3, "high": 7.0, "seeds": 40}
-    )
-    assert exhibit.published(ratios).holds
-    assert not exhibit.published(ratios.assign(low=[4.8, 3.3])).holds
-    assert not exhibit.published(ratios.assign(low=0.5)).holds
+    assert exhibit.as_published(drawn()).holds
+    assert not exhibit.as_published(drawn(low=4.8)).holds
+    assert not exhibit.as_published(drawn(high=4.6)).holds
+    assert not exhibit.as_published(drawn(low=0.5)).holds
 
 
 def test_ratios_are_those_of_the_speeds_and_one_draw_scatters_more_than_the_mean() -> None:
     data = exhibit.first_thousand()
-    ratios = exhibit.measure_ratios(data, 4)
-    speeds = [exhibit.speeds_of(exhibit.nielsens(2), data, seed) for seed in range(4)]
-    expected = np.exp(np.mean([np.log(second / first) for first, second in speeds]))
-    assert ratios["mean ratio"][0] == pytest.approx(expected, rel=1e-6)
-    assert len(ratios) == 1 + 2 + 3
-    assert ratios["published ratio"].iloc[-1] == pytest.approx(0.28514 / 0.06954)
+    measured = exhibit.measure_ratios(data, 4)
+    assert list(measured) == list(exhibit.PUBLISHED)
+    speeds = np.array([exhibit.speeds_of(exhibit.nielsens(2), data, seed) for seed in range(4)])
+    logs = np.log(speeds[:, 1] / speeds[:, 0])
+    ratio = measured["2 over 1 of 2"]
+    assert ratio.mean == pytest.approx(np.exp(logs.mean()), rel=1e-6)
+    reach = stats.t.ppf(1 - 0.05 / 12, 3) * logs.std(ddof=1) * np.sqrt(1 + 1 / 4)
+    assert ratio.high == pytest.approx(np.exp(logs.mean() + reach), rel=1e-6)

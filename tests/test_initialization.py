@@ -44,6 +44,12 @@ def test_he_keeps_the_size_of_rectified_signals():
     assert (hidden**2).mean() == pytest.approx((x**2).mean(), rel=0.05)
 
 
+def test_uniform_has_its_deviation_and_its_bound():
+    drawn = kernel(rule="uniform", std=0.3)
+    assert drawn.std() == pytest.approx(0.3, rel=0.02)
+    assert 0.3 * 3**0.5 * 0.99 < abs(drawn).max() <= 0.3 * 3**0.5 * (1 + 1e-6)
+
+
 def test_normal_has_its_deviation():
     assert kernel(rule="normal", std=0.3).std() == pytest.approx(0.3, rel=0.02)
 

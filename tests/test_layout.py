@@ -37,6 +37,8 @@ ORDER = [
     ["diagnosis"],
     ["exhibit"],
     ["exhibits"],
+    ["system"],
+    ["systems"],
     ["gallery"],
     ["testing"],
     ["cli"],

@@ -41,6 +41,16 @@ def test_its_shape_is_the_usual_one(shape, peer):
     np.testing.assert_allclose(factors(RateSchedule(shape, final=0.05)), expected, rtol=1e-4)
 
 
+def test_schedules_given_per_update_convert_as_documented():
+    updates = np.arange(T + 1)
+    np.testing.assert_allclose(
+        factors(RateSchedule("exponential", final=1.01**-T)), 1.01**-updates, rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        factors(RateSchedule("inverse_time", final=1 / (1 + T / 40))), 1 / (1 + updates / 40), rtol=1e-4
+    )
+
+
 def test_the_warm_up_is_a_straight_line_from_its_start():
     rate = factors(RateSchedule("linear", final=1.0, warmup=0.5, start=0.2))
     np.testing.assert_allclose(np.diff(rate[:101]), 0.8 / 101, rtol=1e-3)

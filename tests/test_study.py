@@ -457,11 +457,21 @@ def test_more_seeds_keep_the_choice_and_train_only_the_verdict_s(tuned: Tuned, t
     assert len(new) == 2 * 5 + 2 * 5  # arms and baselines, on five more folds
 
 
+def test_nested_tuning_keeps_to_one_fold(tuned: Tuned, tmp_path: Path) -> None:
+    study, folder, runs, _ = tuned
+    assert study.tune(folder, workers=1) == runs.tuned
+    study.tune(tmp_path / "store", fold=3, workers=1)
+    trained = [Store(tmp_path / "store").read(path.parent.name) for path in runs_in(tmp_path / "store")]
+    assert {run.data["fingerprint"] for run in trained} == {study.dataset(3).fingerprint}
+
+
 def test_candidates_need_a_tuning_stage() -> None:
     with pytest.raises(SettingError, match="2 candidates"):
         tuned_study(tuning=None)
     with pytest.raises(SettingError, match="depend on what is chosen"):
         _ = tuned_study().plan
+    with pytest.raises(SettingError, match="no tuning stage"):
+        small_study().tune("store")
     with pytest.raises(SettingError, match="an arm and a baseline"):
         tuned_study(baselines={"plain": Guess()})
 

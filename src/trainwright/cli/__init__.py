@@ -15,7 +15,7 @@ import typer
 
 from trainwright import __version__
 from trainwright.base.errors import Interrupted, TrainwrightError
-from trainwright.cli import compare, data, doctor, exhibits, fit, predict, report, strategies, study
+from trainwright.cli import compare, data, doctor, exhibits, fit, predict, report, strategies, study, systems
 from trainwright.cli.options import option
 
 EXIT_CODES = (
@@ -58,6 +58,8 @@ for name, run, example in (
     ("strategies", strategies.run, "strategies dropout"),
     ("exhibits", exhibits.run_all, "exhibits --all --out gallery"),
     ("exhibit", exhibits.run_one, "exhibit momentum --out pictures"),
+    ("systems", systems.run_all, "systems --table dropout"),
+    ("system", systems.run_one, "system dropout-3x1024 --budget quick"),
     ("data", data.run, "data customers.csv --target churned"),
     ("doctor", doctor.run, "doctor"),
 ):

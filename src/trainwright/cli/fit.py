@@ -16,10 +16,12 @@ from trainwright.cli.options import (
     Quiet,
     Size,
     Source,
+    System,
     Target,
     Task,
     changed,
     option,
+    start,
 )
 
 
@@ -30,6 +32,7 @@ def run(
     task: Task = None,
     size: Size = None,
     with_: Annotated[str, option("Strategies, such as 'dropout(0.5), momentum(0.9)'.", "--with")] = "",
+    system: System = None,
     network: Network = None,
     rate: Annotated[float | None, option("The learning rate.")] = None,
     batch_size: BatchSize = None,
@@ -62,7 +65,7 @@ def run(
     if out.exists():
         raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
     data = load(source, target=target, task=task, size=size)
-    recipe = changed(defaults.recipe(data), network, batch_size, epochs, rate)
+    recipe = changed(start(system, lambda: defaults.recipe(data)), network, batch_size, epochs, rate)
     recipe = recipe.adding(*strategies.read(with_))
     keep_compiled()
     partial = out.with_name(f"{out.name}.partial")

@@ -35,6 +35,12 @@ Size = Annotated[int | None, option("The side, in pixels, to which image files a
 Network = Annotated[str | None, option("The network, such as 'mlp((256, 256))'.")]
 BatchSize = Annotated[int | None, option("Examples per step.")]
 Epochs = Annotated[int | None, option("Passes over the training data.")]
+System = Annotated[
+    str | None,
+    option(
+        "Start from a published system's recipe, such as 'dropout-3x1024'; `trainwright systems` lists them."
+    ),
+]
 Quiet = Annotated[bool, option("Print errors only.", "--quiet", "-q")]
 Json = Annotated[bool, option("Print the result as JSON.", "--json")]
 Markdown = Annotated[bool, option("Print the result as Markdown.", "--markdown")]
@@ -48,6 +54,13 @@ def names_in(folder: str) -> Callable[[str], list[str]]:
         return sorted(file.stem for file in files if file.stem.startswith(incomplete))
 
     return complete
+
+
+def start(system: str | None, default: Callable[[], Any]) -> Any:
+    """The recipe of the published system named on the command line, or else the default one."""
+    from trainwright import systems
+
+    return default() if system is None else systems.find(system).recipe()
 
 
 def changed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,12 +17,14 @@ from trainwright.cli.options import (
     Network,
     Quiet,
     Size,
+    System,
     Target,
     Task,
     budget_of,
     changed,
     command,
     option,
+    start,
 )
 from trainwright.cli.options import Source as Data
 from trainwright.cli.report import show
@@ -70,6 +73,7 @@ def run(
         str | None,
         option("The only learning rates to try, such as '0.01, 0.1'. Default: a grid that widens itself."),
     ] = None,
+    system: System = None,
     network: Network = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
@@ -112,6 +116,7 @@ def run(
         "no_baselines": no_baselines or None,
         "rates": rates,
         "metric": metric,
+        "system": system,
         "network": network,
         "batch_size": batch_size,
         "epochs": epochs,
@@ -158,14 +163,15 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
     data = spec.load()
     budget = budget_of(given.get("budget", "quick"))
     recipe = changed(
-        defaults.recipe(data, budget),
+        start(given.get("system"), lambda: defaults.recipe(data, budget)),
         given.get("network"),
         given.get("batch_size"),
         given.get("epochs"),
         None,
     )
     if "base" in given:
-        recipe = recipe.replace(strategies=strategies.read(given["base"]))
+        added = strategies.read(given["base"])
+        recipe = recipe.adding(*added) if "system" in given else recipe.replace(strategies=added)
     tuning = defaults.tuning(data, budget)
     if "epochs" in given:
         tuning = replace(tuning, longest=1)  # the length is the user's
@@ -224,9 +230,11 @@ def _write(record: Record, comparison: Comparison, folder: Path) -> None:
 
 def _rates(text: str) -> tuple[float, ...]:
     try:
-        rates = tuple(float(part) for part in text.split(","))
+        rates = sorted({float(part) for part in text.split(",")})
     except ValueError:
+        rates = []
+    if not rates or not 0 < rates[0] <= rates[-1] < inf:
         raise SettingError(
-            f"--rates {text!r}: give numbers with commas between, such as '0.01, 0.1'"
-        ) from None
-    return tuple(sorted(set(rates)))
+            f"--rates {text!r}: give positive numbers with commas between, such as '0.01, 0.1'"
+        )
+    return tuple(rates)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +68,13 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[StudyProgress],
 
 
 @contextmanager
-def training_progress(task: str, quiet: bool) -> Iterator[Callable[[TrainingProgress], None]]:
-    """Show one training's progress: steps, losses and the validation error."""
+def training_progress(
+    task: str, quiet: bool, validation: str = "validation"
+) -> Iterator[Callable[[TrainingProgress], None]]:
+    """Show one training's progress: steps, losses and the validation error.
+
+    `validation`: what to call that split, where it is trained on too.
+    """
     if quiet:
         yield lambda slot: None
         return
@@ -78,12 +83,12 @@ def training_progress(task: str, quiet: bool) -> Iterator[Callable[[TrainingProg
     lines = _Lines()
 
     def describe(slot: TrainingProgress) -> str:
-        train, validation, error = (slot.history[name][-1] for name in list(slot.history)[1:])
+        train, loss, error = (slot.history[name][-1] for name in list(slot.history)[1:])
         # For regression it would repeat the loss: both are of the standardised target.
         shown = f", error {single(error, task)}" if task == "classification" else ""
         return (
             f"step {slot.step} of {slot.length}: training loss {train:.4f}, "
-            f"validation loss {validation:.4f}{shown}"
+            f"{validation} loss {loss:.4f}{shown}"
         )
 
     if not sys.stderr.isatty():
@@ -117,6 +122,16 @@ def card_page(card: Card) -> Group:
             parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
     example = f"trainwright study digits --arm {shlex.quote(card.example)}"
     return Group(*parts, "", Text.assemble(("Example: ", "bold"), example))
+
+
+def plain_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Rows of words under their heads, the first column a name."""
+    table = Table(box=None, pad_edge=False)
+    for number, head in enumerate(heads):
+        table.add_column(Text(head), style=None if number else "bold", no_wrap=not number)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def exhibit_table(titles: dict[str, str]) -> Table:

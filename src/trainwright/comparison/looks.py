@@ -22,7 +22,7 @@ Grid = NDArray[np.float64]
 FIRST = 0.8  # of alpha may be spent at the first look
 FEWEST, MOST = 101, 801  # points of the grid
 LEAST_GAIN = 1e-3  # a look that adds less information is computed as if it added so much
-LEVELS = np.geomspace(1e-8, 0.5, 15)
+LEAST = 1e-12  # below it, p-values are adjusted in proportion
 
 
 def spent(look: int) -> float:
@@ -81,15 +81,19 @@ def adjusted_p(p: float, variances: Sequence[float]) -> float:
     >>> round(adjusted_p(0.04, [1.0]), 3), round(adjusted_p(0.0137, [1.0, 0.5]), 3)
     (0.05, 0.05)
     """
+    from scipy.optimize import brentq
+
     if len(variances) == 1:
         return min(p / spent(1), 1.0)
-    levels = np.array([nominal_level(alpha, variances) for alpha in LEVELS])
-    # Both are powers of each other, nearly: between these levels their logarithms are straight enough.
-    if p <= levels[0]:
-        return float(p * LEVELS[0] / levels[0])
-    if p >= levels[-1]:
-        return 1.0 if p >= 1 else float(LEVELS[-1] + (p - levels[-1]) / (1 - levels[-1]) * (1 - LEVELS[-1]))
-    return float(np.exp(np.interp(np.log(p), np.log(levels), np.log(LEVELS))))
+    if nominal_level(1.0, variances) <= p:
+        return 1.0
+    if p < LEAST:
+        return p / LEAST * adjusted_p(LEAST, variances)
+
+    def excess(logarithm: float) -> float:
+        return float(np.log(nominal_level(float(np.exp(logarithm)), variances) / p))
+
+    return float(np.exp(brentq(excess, np.log(p), 0.0, xtol=1e-4)))
 
 
 def _steps(variances: Sequence[float]) -> list[float]:

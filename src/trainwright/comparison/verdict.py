@@ -5,19 +5,20 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf
 from typing import Literal
 
 import numpy as np
 
 from trainwright.comparison import looks as sequential
-from trainwright.comparison.estimate import Estimate, holm, quantile, tail
+from trainwright.comparison.estimate import Estimate, holm, quantile
 
 Verdict = Literal["helps", "hurts", "no difference", "inconclusive", "changed nothing"]
 
 POWER = (
     0.9  # to be predicted before so many trainings are advised; comes true in 80 %, see results/looking.md
 )
+CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)  # at which a variance that is uncertain is looked at
 MOST_SEEDS = 1000  # a verdict that takes more is out of reach
 
 
@@ -115,9 +116,9 @@ def more_seeds(
 ) -> int | None:
     """About how many more trainings would decide, with a probability of 80 %.
 
-    Neither mean nor variance is taken for the truth: what the mean will be is predicted from what it is, by
-    a t distribution (the truth may lie anywhere around the mean), and the next look is paid for. None if a
-    thousand trainings are not enough, as where examples make most of the variance, and for one training.
+    Neither the mean nor the variance is taken for the truth: the future mean is predicted from the present
+    one, over the variances that it may have, and the next look is paid for. None if a thousand trainings are
+    not enough, as where examples make most of the variance, and for one training.
     """
     if not 0 < estimate.error < inf:
         return None
@@ -140,25 +141,21 @@ def _decides(
     looks: Sequence[int],
 ) -> float:
     """The probability that so many more trainings decide."""
+    from scipy.special import chdtri, ndtr
+
     count = estimate.count + more
-    variance = estimate.variance(count)
-    move = sqrt(max(estimate.error**2 - variance, 0.0))  # how far the mean will go, as a standard deviation
-    if move == 0:
-        return 0.0
-    history = [*_variances(estimate, looks), variance]
+    history = [*_variances(estimate, looks), estimate.variance(count)]
     df = estimate.df + more
-
-    def reach(level: float) -> float:
-        return quantile(1 - level / 2, df) * sqrt(variance)
-
-    bound = reach(sequential.nominal_level(alpha, history))
-    inner = delta - reach(sequential.nominal_level(2 * alpha_equivalence, history))
-
-    def beyond(limit: float) -> float:
-        """The probability that the mean will lie above the limit."""
-        return tail((limit - abs(estimate.mean)) / move, estimate.df)
-
-    decided = beyond(bound) + 1 - beyond(-bound)
-    if inner > 0:
-        decided += max(beyond(-inner) - beyond(inner), 0.0)
-    return decided
+    outer = quantile(1 - sequential.nominal_level(alpha, history) / 2, df)
+    inner = quantile(1 - sequential.nominal_level(2 * alpha_equivalence, history) / 2, df)
+    # The trainings' variance is known by its degrees of freedom only: it may be larger or smaller.
+    own = max(estimate.count - 1, 1)
+    trainings = estimate.trainings * own / chdtri(own, CHANCES)
+    later = estimate.examples + trainings * estimate.count / count
+    move = np.sqrt(estimate.examples + trainings - later)  # how far the mean will go: its standard deviation
+    mean, error = abs(estimate.mean), np.sqrt(later)
+    found = ndtr((mean - outer * error) / move) + ndtr((-mean - outer * error) / move)
+    room = np.maximum(delta - inner * error, 0.0)
+    room = np.minimum(room, outer * error)  # what is found is not counted twice
+    within = ndtr((room - mean) / move) - ndtr((-room - mean) / move)
+    return float(np.mean(found + within))

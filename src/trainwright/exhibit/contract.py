@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from trainwright.base.config import Config
 from trainwright.comparison.results import Comparison
+from trainwright.comparison.verdict import Verdict
 from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
 
@@ -37,12 +38,33 @@ class Claim:
     holds: bool
     """Whether the two agree."""
 
+    @classmethod
+    def judged(
+        cls,
+        says: str,
+        source: str,
+        comparison: Comparison,
+        arm: str,
+        *,
+        expected: Verdict = "helps",
+        more: str = "",
+    ) -> Self:
+        """A claim on an arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
+        error = comparison.error_of(comparison.reference)
+        reached = f"{error.mean:.2f} {error.unit}".rstrip()
+        seen = (
+            f"{arm} gains {comparison.gain(arm)} over {comparison.reference}'s {comparison.metric} of "
+            f"{reached}; verdict: {comparison.verdict(arm)}. {more}"
+        )
+        return cls(says, source, seen.rstrip(), comparison.verdict(arm) == expected)
+
 
 def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:
     """What to know about studies' intervals: what they cover, and each comparison's cautions, once.
 
-    `redrawn`: each seed has training examples of its own.
+    `redrawn`: each seed has training examples of its own, as it has in any case where folds are compared.
     """
+    redrawn = redrawn or any(comparison.design == "folds" for comparison in comparisons)
     warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
     return (
         f"{intervals_cover(redrawn)} {EXAMPLES}",

@@ -79,6 +79,8 @@ def along(axes: Axes, series: Mapping[str, Values], *, looks: Looks = PLAIN, **w
         bars = np.nan_to_num((mean - low, high - mean), posinf=0.0)  # a single value has no interval
         x = _places(axes, values, number, len(series))
         look: dict[str, Any] = {"marker": MARKERS[number % len(MARKERS)], "capsize": 3, "lw": 1.4, "ms": 5}
+        if _worded(values):
+            look["ls"] = ""  # there is nothing between words
         axes.errorbar(x, mean, bars, label=name, **(look | _look(name, number, looks)))
     framed(axes, **words)
 
@@ -147,7 +149,8 @@ def shares(
 def level(axes: Axes, value: float, label: str = "", *, color: str = GREY, ls: str = "--") -> None:
     """A horizontal line to compare with; one that has a label is named in the legend."""
     axes.axhline(value, color=color, ls=ls, lw=1.2, label=label or None, zorder=1)
-    framed(axes)
+    if label:
+        framed(axes)
 
 
 def pictures(figure: Figure | SubFigure, images: Mapping[str, NDArray[Any]], **look: Any) -> None:
@@ -194,9 +197,15 @@ def _bounds(values: Values) -> NDArray[np.float64]:
 
 def _places(axes: Axes, values: Mapping[Any, Any], number: int, count: int) -> list[float]:
     """Where values stand: at their numbers, or named side by side, several series beside each other."""
-    if not any(isinstance(place, str) for place in values):
+    if not _worded(values):
         return [float(place) for place in values]
     axes.set_xticks(range(len(values)), list(values))
+    axes.tick_params(axis="x", rotation=35 if len("".join(values)) > 40 else 0)
     axes.set_xlim(-0.5, len(values) - 0.5)
     shift = 0.7 * ((number + 0.5) / count - 0.5)
     return list(np.arange(len(values)) + shift)
+
+
+def _worded(values: Mapping[Any, Any]) -> bool:
+    """Whether places are words and not numbers."""
+    return any(isinstance(place, str) for place in values)

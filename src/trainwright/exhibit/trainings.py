@@ -6,10 +6,11 @@ from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
-from trainwright.comparison.measured import Measured, Measurements
+from trainwright.comparison.measured import Measured, Measurements, tabulated
 from trainwright.comparison.results import ArmResult
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
@@ -98,3 +99,26 @@ def curve(arm: ArmResult, column: str) -> Measurements:
             for step, m, low, high in rows
         }
     )
+
+
+def described(study: Study) -> str:
+    """How a study trains, as a note; its networks and strategies are the exhibit's to tell."""
+    recipe = next(iter(study.arms.values()))
+    length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
+    rates = ", ".join(f"{rate:g}" for rate in study.rates or (recipe.learning_rate,))
+    return (
+        f"{len(study.dataset(0).splits.train):,} training examples, {length} of batch {recipe.batch_size}, "
+        f"learning rate{'s' * (len(study.rates) > 1)} {rates}, {study.seeds} seeds."
+    )
+
+
+def overview(comparison: Comparison, place: str) -> pd.DataFrame:
+    """Every arm with what it took and reached; `place` heads the arms' names."""
+    arms = comparison.arms
+    errors = Measurements({arm.name: comparison.error_of(arm.name) for arm in arms})
+    table = tabulated(place, {f"{comparison.metric} ({errors[arms[0].name].unit})": errors})
+    table["verdict"] = [arm.difference.verdict if arm.difference else "reference" for arm in arms]
+    table["parameters"] = [arm.parameters for arm in arms]
+    table["learning rate"] = [arm.learning_rate for arm in arms]
+    table["training loss"] = [arm.curves["train_loss"].mean[-1] if arm.curves else np.nan for arm in arms]
+    return table

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,11 +36,13 @@ from trainwright.exhibit import (
     Claim,
     Exhibit,
     ExhibitResult,
-    Measured,
     Measurements,
     cautions,
+    described,
     enumerated,
+    overview,
     runs_of,
+    series,
     tabulated,
 )
 from trainwright.exhibit.panels import BLUE, VERMILLION, along, level
@@ -69,27 +71,17 @@ ABOUT = 5.0  # points: within that of 50 % is about a half
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
-class Scale(NamedTuple):
-    """How large everything is."""
-
-    data: str
-    batch: int
-    epochs: int
-    seeds: int
-
-
-SCALES: dict[Budget, Scale] = {
-    "quick": Scale("digits", batch=32, epochs=10, seeds=10),
-    "full": Scale("mnist", batch=128, epochs=20, seeds=10),
+SCALES: dict[Budget, tuple[str, int, int, int]] = {  # data, batch size, epochs, seeds
+    "quick": ("digits", 32, 10, 10),
+    "full": ("mnist", 128, 20, 10),
 }
 
 
-def study(s: Scale) -> Study:
+def study(data: str, batch: int, epochs: int, seeds: int) -> Study:
     """All functions in the same network, over the same seeds and learning rates."""
-    recipe = Recipe(Mlp((64, 64)), batch_size=s.batch, epochs=s.epochs)
-    return Study(
-        DataSpec(s.data), {name: recipe.adding(unit) for name, unit in UNITS.items()}, s.seeds, RATES
-    )
+    recipe = Recipe(Mlp((64, 64)), batch_size=batch, epochs=epochs)
+    arms = {name: recipe.adding(unit) for name, unit in UNITS.items()}
+    return Study(DataSpec(data), arms, seeds, RATES)
 
 
 @config
@@ -99,38 +91,33 @@ class Activations(Exhibit):
     title = "Activation functions: shapes, slopes, sparsity, and what they are worth"
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        s = SCALES[budget]
-        trained, kinks = study(s), measure_kinks()
+        trained, kinks = study(*SCALES[budget]), measure_kinks()
         comparison = trained.compare(store)
         relu, radial = (look_into(trained, comparison, name, store) for name in ("ReLU", "radial basis"))
-        responses = (
-            radial.groupby(["moment", "layer"], sort=False)[["p15", "p50", "p85"]].mean().reset_index()
-        )
+        responses = radial.groupby(["moment", "layer"], sort=False)[["p15", "p50", "p85"]].mean()
         return self.result(
             draw(kinks, relu, comparison),
             {
                 "Slopes at the kinks": kinks,
-                "Active rectified linear units (%)": tabulated("layer", active(relu)),
-                "Percentiles of radial basis units' responses, mean of the seeds": responses,
-                f"In training on {s.data}": errors(comparison),
+                "Active rectified linear units (%)": tabulated("layer", shares_of(relu)),
+                "Percentiles of radial basis units' responses, mean of the seeds": responses.reset_index(),
+                f"In training on {SCALES[budget][0]}": overview(comparison, "function"),
             },
             (
                 one_sided(kinks),
                 half_silent(relu),
-                better(
-                    comparison, "tanh", f"{BOOK}.2: when a sigmoid must be used, tanh typically does better"
+                Claim.judged(
+                    "Tanh units do better than sigmoid units.", f"{BOOK}.2: typically", comparison, "tanh"
                 ),
-                better(
-                    comparison, "ReLU", f"{BOOK}.1 and 6.3.2: an excellent default; sigmoids are discouraged"
+                Claim.judged(
+                    "Rectified linear units do better than sigmoid units.",
+                    f"{BOOK}.1 and 6.3.2: an excellent default; sigmoids are discouraged",
+                    comparison, "ReLU",
                 ),
                 hard_to_optimise(comparison, radial),
             ),
-            (
-                f"Trained on {s.data}: two hidden layers of 64 units, {s.epochs} epochs, {s.seeds} seeds, "
-                f"learning rates {', '.join(f'{rate:g}' for rate in RATES)}.",
-                *cautions(comparison),
-            ),
-        )
+            (f"Two hidden layers of 64 units; {described(trained)}", *cautions(comparison)),
+        )  # fmt: skip
 
 
 def response_of(name: str) -> Callable[[jax.Array], jax.Array]:
@@ -166,30 +153,19 @@ def measure_kinks() -> pd.DataFrame:
 
 
 def look_into(trained: Study, comparison: Comparison, arm: str, store: Path) -> pd.DataFrame:
-    """`LayerStats.layers` of an arm's hidden layers at its chosen rate, by moment, layer and seed."""
+    """`LayerStats.layers` of an arm's hidden layers at its chosen rate; active in %, by moment and seed."""
     frames = []
     for run in runs_of(trained, arm, store, learning_rate=comparison.arm(arm).learning_rate):
         diagnosis = diagnose(run, trained.dataset(run.seed))
         for moment, stats in (("before training", diagnosis.start), ("after training", diagnosis.end)):
             frames.append(stats.layers.iloc[:-1].assign(moment=moment, seed=run.seed))
-    return pd.concat(frames).reset_index()
+    table = pd.concat(frames).reset_index()
+    return table.assign(active=100 * table["active"])
 
 
-def active(relu: pd.DataFrame) -> dict[str, Measurements]:
-    """The share of responses that are not zero, in %, by moment and layer."""
-    return {
-        str(moment): Measurements.grouped(100 * rows["active"], rows["layer"], "%")
-        for moment, rows in relu.groupby("moment", sort=False)
-    }
-
-
-def errors(comparison: Comparison) -> pd.DataFrame:
-    """Every function's rate, test error and verdict."""
-    measured = Measurements({arm.name: comparison.error_of(arm.name) for arm in comparison.arms})
-    table = tabulated("function", {"test error (%)": measured})
-    table["learning rate"] = [arm.learning_rate for arm in comparison.arms]
-    table["verdict"] = [arm.difference.verdict if arm.difference else "reference" for arm in comparison.arms]
-    return table
+def shares_of(relu: pd.DataFrame) -> dict[str, Measurements]:
+    """How many of a layer's responses are active, before and after training."""
+    return series(relu, "active", "layer", by="moment")
 
 
 def one_sided(kinks: pd.DataFrame) -> Claim:
@@ -206,10 +182,8 @@ def one_sided(kinks: pd.DataFrame) -> Claim:
 
 def half_silent(relu: pd.DataFrame) -> Claim:
     """Within ABOUT points of a half, by the whole interval."""
-    shares = {
-        moment: Measured.of(100 * rows.groupby("seed")["active"].mean(), "%", signed=False)
-        for moment, rows in relu.groupby("moment")
-    }
+    by_seed = relu.groupby(["moment", "seed"], sort=False)["active"].mean().reset_index()
+    shares = Measurements.grouped(by_seed["active"], by_seed["moment"], "%")
     before = shares["before training"]
     return Claim(
         "About half of the rectified linear units are silent before training.",
@@ -220,30 +194,15 @@ def half_silent(relu: pd.DataFrame) -> Claim:
     )
 
 
-def better(comparison: Comparison, name: str, source: str) -> Claim:
-    """By the comparison's verdict."""
-    verdict = comparison.verdict(name)
-    return Claim(
-        f"Networks of {name} units do better than ones of sigmoid units.",
-        source,
-        f"{name} takes {comparison.gain(name)} off a test error of "
-        f"{comparison.error_of('sigmoid').mean:.2f} %; verdict, with Holm's correction: {verdict}.",
-        verdict == "helps",
-    )
-
-
 def hard_to_optimise(comparison: Comparison, radial: pd.DataFrame) -> Claim:
-    """By the comparison's verdict: worse than the sigmoid, at its best rate."""
-    verdict = comparison.verdict("radial basis")
+    """By the comparison's verdict: worse than the sigmoid, each at its best rate."""
     start = radial[radial["moment"] == "before training"].groupby("layer", sort=False)["p50"].mean()
-    return Claim(
+    medians = enumerated(f"{p50:.2f}" for p50 in start)
+    return Claim.judged(
         "Radial basis units can be difficult to optimise, because they are zero for most inputs.",
-        f"{BOOK}.3",
-        f"they take {comparison.gain('radial basis')} off the sigmoid's test error; verdict, with Holm's "
-        f"correction: {verdict}. Before training, half of their responses are above "
-        f"{enumerated(f'{p50:.2f}' for p50 in start)} layer by layer, of at most 1.",
-        verdict == "hurts",
-    )
+        f"{BOOK}.3", comparison, "radial basis", expected="hurts",
+        more=f"Before training, half of their responses are above {medians} layer by layer, of at most 1.",
+    )  # fmt: skip
 
 
 def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: Comparison) -> Figure:
@@ -256,24 +215,9 @@ def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: Comparison) -> Fig
     top.legend(*shapes[0, 2].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     left, right = bottom.subplots(1, 2, width_ratios=(1.4, 1))
     gains = Measurements({arm.name: comparison.gain(arm.name) for arm in comparison.arms if arm.difference})
-    along(
-        left,
-        {"gain": gains},
-        looks={"gain": {"ls": ""}},
-        title="What each takes off sigmoid's test error",
-        ylabel="points",
-    )
-    left.tick_params(axis="x", rotation=35)
+    along(left, {"gain": gains}, title="What each takes off sigmoid's test error", ylabel="points")
     level(left, 0, ls="-")
-    looks = {"before training": {"ls": ""}, "after training": {"ls": ""}}
-    along(
-        right,
-        active(relu),
-        looks=looks,
-        title="Active ReLU units",
-        ylabel="of all responses (%)",
-        ylim=(0, 100),
-    )
+    along(right, shares_of(relu), title="Active ReLU units", ylabel="of all responses (%)", ylim=(0, 100))
     return figure
 
 
@@ -283,9 +227,8 @@ def draw_shape(axes: Axes, name: str, kinks: pd.DataFrame) -> None:
     axes.plot(shape["z"], shape["value"], color=BLUE, lw=2, label="function")
     slopes = shape["slope"].where(~shape["z"].isin(kinks["kink at"]))
     axes.plot(shape["z"], slopes, "--", color=VERMILLION, lw=1.5, label="slope")
-    axes.vlines(
-        kinks["kink at"], kinks["slope left"], kinks["slope right"], color=VERMILLION, lw=1, alpha=0.5
-    )
-    axes.plot(kinks["kink at"], kinks["taken"], "o", color=VERMILLION, ms=4, label="slope taken at a kink")
+    at, left, right = kinks["kink at"], kinks["slope left"], kinks["slope right"]
+    axes.vlines(at, left, right, color=VERMILLION, lw=1, alpha=0.5)
+    axes.plot(at, kinks["taken"], "o", color=VERMILLION, ms=4, label="slope taken at a kink")
     axes.set(title=name, ylim=(-1.6, 3.2), xlim=(-4, 4), xticks=(-3, 0, 3))
     axes.grid(visible=True)

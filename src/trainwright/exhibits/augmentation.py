@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ from trainwright.exhibit import (
     Sweep,
     cautions,
     compare_all,
+    described,
     enumerated,
     images,
     named,
@@ -122,21 +124,33 @@ class Augmentation(Exhibit):
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
         s = SCALES[budget]
-        compared = compare_all(studies(s), store)
+        trained = studies(s)
+        compared = compare_all(trained, store)
         sweeps = {title: Sweep({size: compared[title, size] for size in s.sizes}) for title in SETS}
         return self.result(
             draw(sweeps),
-            {f"Errors (%) and gains on {title}": sweeps[title].table("examples") for title in SETS},
+            {f"Errors (%) and gains on {title}": table(sweeps[title]) for title in SETS},
             (*(as_said(sweeps[data], *claim) for *claim, data in CLAIMS), fades(sweeps)),
             (
-                f"Hidden layers of {s.hidden}, {s.steps:,} steps of batch 50 at every size, rate 0.05, "
-                f"noise of standard deviation {STD:g} (white is 1), {s.seeds} seeds.",
+                f"Hidden layers of {s.hidden}; {described(trained[DIGITS, s.sizes[-1]])} "
+                f"Noise of standard deviation {STD:g}, where white is 1.",
                 "Scaled down: 14×14 pixels, so that a shift by one is one by two of the original's; 2,500 "
                 "test images."
                 if s.images else "",
                 *cautions(*compared.values(), redrawn=True),
             ),
         )  # fmt: skip
+
+
+def table(sweep: Sweep) -> pd.DataFrame:
+    """Every way's errors and gains, by number of examples."""
+    rows = [
+        (size, way, sweep.errors(way)[size].mean, gain.mean, gain.low, gain.high)
+        for way in list(sweep.series)[1:]
+        for size, gain in sweep.gains(way).items()
+    ]
+    plain = [(size, "plain", error.mean, *[np.nan] * 3) for size, error in sweep.errors("plain").items()]
+    return pd.DataFrame(plain + rows, columns=["examples", "way", "error", "gain", "low", "high"])
 
 
 def outcome(sweep: Sweep, way: str) -> str:

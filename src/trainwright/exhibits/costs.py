@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +24,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base.config import config
+from trainwright.comparison.results import Comparison
 from trainwright.data import DataSpec
 from trainwright.diagnosis.instruments import measure_layers
 from trainwright.exhibit import (
@@ -32,12 +32,11 @@ from trainwright.exhibit import (
     Exhibit,
     ExhibitResult,
     Measured,
-    Measurements,
-    Sweep,
     cautions,
     compare_all,
     curve,
-    tabulated,
+    described,
+    overview,
 )
 from trainwright.exhibit.panels import BLUE, GREEN, VERMILLION, curves
 from trainwright.networks.mlp import Mlp
@@ -52,24 +51,16 @@ RATE, STEPS = 0.15, 300  # Nielsen's for the quadratic cost
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 NEURON_COSTS = ("quadratic", "cross-entropy")
 STARTS = {"usual start": (), "sure start": (Initialization("normal", std=1.0),)}
+SURE = " when the first outputs are sure of wrong answers"
 COSTS = {"quadratic": "quadratic", "cross-entropy": "cross_entropy", "J(θ)": "sigmoid_cross_entropy"}
 LOOKS = dict(zip(COSTS, ({"color": VERMILLION}, {"color": BLUE}, {"color": GREEN, "ls": "--"}), strict=True))
 Floats = NDArray[np.float64]
 Neurons = Mapping[tuple[str, str], Floats]  # outputs along the steps, by start and cost
 
 
-class Scale(NamedTuple):
-    """How large everything is."""
-
-    data: str
-    batch: int
-    epochs: int
-    seeds: int
-
-
-SCALES: dict[Budget, Scale] = {
-    "quick": Scale("digits", batch=32, epochs=12, seeds=15),
-    "full": Scale("mnist", batch=128, epochs=30, seeds=10),
+SCALES: dict[Budget, tuple[str, int, int, int]] = {  # data, batch size, epochs, seeds
+    "quick": ("digits", 32, 12, 15),
+    "full": ("mnist", 128, 30, 10),
 }
 
 
@@ -80,33 +71,24 @@ class Costs(Exhibit):
     title = "Quadratic cost or cross-entropy: how fast a network learns from being wrong"
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        s = SCALES[budget]
         neurons = {(start, cost): learn(cost, start) for start in NEURON_STARTS for cost in NEURON_COSTS}
-        trained = studies(s)
-        networks = Sweep(compare_all(trained, store))
-        first = Measurements({start: first_loss(study) for start, study in trained.items()})
+        trained = studies(*SCALES[budget])
+        compared = compare_all(trained, store)
         return self.result(
-            draw(neurons, networks),
-            {
-                "One neuron: steps until its error is halved": halving(neurons),
-                f"Networks on {s.data}: test error (%) at each cost's best learning rate": tabulated(
-                    "networks", networks.series
-                ),
-            },
+            draw(neurons, compared),
+            {"One neuron: steps until its error is halved": halving(neurons)}
+            | {f"Networks, {start}": overview(comparison, "cost") for start, comparison in compared.items()},
             (
                 slowed(neurons),
-                *(
-                    better(networks, first, start, cost)
-                    for start in STARTS
-                    for cost in ("cross-entropy", "J(θ)")
-                ),
+                *better(compared["usual start"], first_loss(trained["usual start"])),
+                *better(compared["sure start"], first_loss(trained["sure start"]), SURE),
             ),
             (
-                f"Networks: {s.data}, 64 rectified linear units, {s.epochs} epochs, {s.seeds} seeds, "
-                f"rates {', '.join(f'{rate:g}' for rate in RATES)}; sure start: weights from N(0, 1).",
+                f"Networks of 64 rectified linear units; {described(trained['usual start'])} "
+                "Sure start: weights from N(0, 1).",
                 "The quadratic cost of the networks is over softmax outputs. Where they are not saturated, a "
                 "larger learning rate makes up for its smaller gradient.",
-                *cautions(*networks.comparisons.values()),
+                *cautions(*compared.values()),
             ),
         )
 
@@ -137,14 +119,14 @@ def steps_to_halve(outputs: Floats) -> int:
     return int(np.argmax(outputs < outputs[0] / 2)) or len(outputs)
 
 
-def studies(s: Scale) -> dict[str, Study]:
+def studies(data: str, batch: int, epochs: int, seeds: int) -> dict[str, Study]:
     """The costs side by side from each start."""
-    plain = Recipe(Mlp((64,)), batch_size=s.batch, epochs=s.epochs)
+    plain = Recipe(Mlp((64,)), batch_size=batch, epochs=epochs)
 
-    def arms(start: str) -> dict[str, Recipe]:
-        return {name: plain.adding(*STARTS[start], Cost(cost)) for name, cost in COSTS.items()}
+    def arms(*start: Initialization) -> dict[str, Recipe]:
+        return {name: plain.adding(*start, Cost(cost)) for name, cost in COSTS.items()}
 
-    return {start: Study(DataSpec(s.data), arms(start), s.seeds, RATES) for start in STARTS}
+    return {start: Study(DataSpec(data), arms(*given), seeds, RATES) for start, given in STARTS.items()}
 
 
 def first_loss(study: Study) -> Measured:
@@ -189,28 +171,22 @@ def slowed(neurons: Neurons) -> Claim:
     )
 
 
-def better(networks: Sweep, first: Mapping[str, Measured], start: str, cost: str) -> Claim:
-    """By the verdict over the quadratic cost, with Holm's correction over both starts."""
-    says, source = {
-        "cross-entropy": (
-            "Cross-entropy over softmax outputs learns",
-            "Goodfellow et al. 2016, section 6.2.2",
+def better(comparison: Comparison, first: Measured, when: str = "") -> tuple[Claim, Claim]:
+    """Both cross-entropies by the verdicts over the quadratic cost; `first`: the networks' first loss."""
+    more = f"Before training, the loss is {first}; guessing among equals has 2.30."
+    return (
+        Claim.judged(
+            f"Softmax outputs learn better with cross-entropy than with the quadratic cost{when}.",
+            "Goodfellow, Bengio & Courville 2016, section 6.2.2", comparison, "cross-entropy", more=more,
         ),
-        "J(θ)": ("J(θ) over sigmoid outputs learns", f"the lecture; {NIELSEN}"),
-    }[cost]
-    verdict = networks.verdicts(cost)[start]
-    return Claim(
-        f"{says} better than the quadratic cost over softmax outputs"
-        + (" when the first outputs are sure of wrong answers." if start == "sure start" else "."),
-        source,
-        f"with the {start}, where the first loss is {first[start]}, the quadratic cost has "
-        f"{networks.errors('quadratic')[start].mean:.2f} % test error; the gain over it is "
-        f"{networks.gains(cost)[start]}: {verdict}.",
-        verdict == "helps",
-    )
+        Claim.judged(
+            f"Sigmoid outputs with J(θ) learn better than softmax outputs with the quadratic cost{when}.",
+            f"the lecture; {NIELSEN}", comparison, "J(θ)", more=more,
+        ),
+    )  # fmt: skip
 
 
-def draw(neurons: Neurons, networks: Sweep) -> Figure:
+def draw(neurons: Neurons, compared: Mapping[str, Comparison]) -> Figure:
     """Slopes and one neuron; below, networks from both starts."""
     figure = Figure(figsize=(7.6, 8.2))
     (left, right), below = figure.subplots(2, 2)
@@ -227,7 +203,7 @@ def draw(neurons: Neurons, networks: Sweep) -> Figure:
         looks={f"{cost}, {start}": {**LOOKS[cost], "ls": dashes[start]} for start, cost in neurons},
         title="One neuron that should say 0", xlabel="steps", ylabel="output", ylim=(0, 1.4),
     )  # fmt: skip
-    for axes, (start, comparison) in zip(below, networks.comparisons.items(), strict=True):
+    for axes, (start, comparison) in zip(below, compared.items(), strict=True):
         series = {
             f"{arm.name}, rate {arm.learning_rate:g}": curve(arm, "validation_error")
             for arm in comparison.arms

@@ -16,22 +16,29 @@ output for each; these are fully connected. The book gives only curves, so their
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base.config import config
-from trainwright.comparison.compare import ArmResult, Comparison, compare
-from trainwright.data import DataSpec, load
-from trainwright.data.pixels import halved
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, Measurements, cautions, tabulated
+from trainwright.comparison.compare import Comparison, compare
+from trainwright.data import DataSpec
+from trainwright.exhibit import (
+    Claim,
+    Exhibit,
+    ExhibitResult,
+    Measurements,
+    cautions,
+    described,
+    images,
+    overview,
+)
 from trainwright.exhibit.panels import BLUE, VERMILLION, along, pictures
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -40,7 +47,6 @@ from trainwright.strategies.rate_schedule import RateSchedule
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 
-BOOK = "Goodfellow et al. 2016, "
 LOOKS = {"more layers": {"color": VERMILLION}, "one layer, more units": {"color": BLUE, "marker": "s"}}
 Images = NDArray[np.float32]
 
@@ -76,7 +82,7 @@ SCALES: dict[Budget, Scale] = {
 
 
 def numbers(
-    images: Images, digits: NDArray[Any], count: int, rng: np.random.Generator
+    squares: Images, digits: NDArray[Any], count: int, rng: np.random.Generator
 ) -> tuple[Images, NDArray[np.int64]]:
     """Two-digit numbers from square pictures of digits (examples, size, size).
 
@@ -84,12 +90,12 @@ def numbers(
     digit 0 to 2 pixels from the top. No picture is used twice, so that numbers split off for validation have
     digits that training has not seen. The second array is the number, 0 to 99.
     """
-    size = images.shape[1]
+    size = squares.shape[1]
     canvases = np.zeros((count, size + 2, 2 * size + 4), np.float32)
-    pairs = rng.permutation(len(images))[: 2 * count].reshape(count, 2)
+    pairs = rng.permutation(len(squares))[: 2 * count].reshape(count, 2)
     lefts, tops = rng.integers(5, size=count), rng.integers(3, size=(count, 2))
     for canvas, pair, left, top in zip(canvases, pairs, lefts, tops, strict=True):
-        for place, (image, y) in enumerate(zip(images[pair], top, strict=True)):
+        for place, (image, y) in enumerate(zip(squares[pair], top, strict=True)):
             x = left + place * size
             canvas[y : y + size, x : x + size] = image
     return canvases, (digits[pairs] * [10, 1]).sum(axis=1)
@@ -107,50 +113,32 @@ def name(network: Mlp) -> str:
     return f"{len(network.hidden)}×{network.hidden[0]}"
 
 
-def study(s: Scale) -> Study:
+class Networks(NamedTuple):
+    """Names of the networks that are compared."""
+
+    deep: list[str]
+    """One width, by depth, from a single layer on."""
+    control: dict[str, str]
+    """For each that is deeper, a single layer of about as many weights."""
+
+
+def plan(s: Scale) -> tuple[Study, Networks]:
     """Growing depth at one width, and single layers of the same numbers of weights."""
-    mnist, rng, arrays = load("mnist"), np.random.default_rng(0), list[NDArray[Any]]()
+    mnist, rng, arrays = (
+        images("mnist", halved=s.halved).load(),
+        np.random.default_rng(0),
+        list[NDArray[Any]](),
+    )
     old = np.concatenate([mnist.splits.train, mnist.splits.validation])
     for rows, count in zip((old, mnist.splits.test), s.numbers, strict=True):
-        images = halved(mnist.inputs[rows]) if s.halved else mnist.inputs[rows]
-        arrays += numbers(images, mnist.targets[rows], count, rng)
-    networks = {depth: Mlp((s.width,) * depth) for depth in s.depths}
-    wide = [same_size(networks[depth], arrays[0][0].size, 100) for depth in s.controlled]
+        arrays += numbers(mnist.inputs[rows], mnist.targets[rows], count, rng)
+    deep = [Mlp((s.width,) * depth) for depth in s.depths]
+    wide = {depth: same_size(Mlp((s.width,) * depth), arrays[0][0].size, 100) for depth in s.controlled}
     base = Recipe(strategies=(Adam(), RateSchedule()), batch_size=64, steps=s.steps, evaluate_every=500)
-    arms = {name(network): base.replace(network=network) for network in (*networks.values(), *wide)}
-    return Study(DataSpec(arrays, task="classification"), arms, s.seeds, s.rates)
-
-
-class Seen(NamedTuple):
-    """What the trainings gave."""
-
-    over: dict[str, Comparison]
-    """All networks compared, by the one that they are compared with."""
-    deep: list[ArmResult]
-    """One width, by depth, from a single layer on."""
-    wide: list[ArmResult]
-    """Single layers, by width; the first is that of `deep`."""
-
-    def gain(self, arm: ArmResult, other: ArmResult) -> Measured:
-        """What an arm takes off another's test error."""
-        return self.over[other.name].gain(arm.name)
-
-    def errors(self, arms: Iterable[ArmResult], place: Callable[[ArmResult], Any]) -> Measurements:
-        """Test errors, by a function of the arm."""
-        comparison = next(iter(self.over.values()))
-        return Measurements({place(arm): comparison.error_of(arm.name) for arm in arms})
-
-
-def layers(arm: ArmResult) -> int:
-    """How many hidden layers the arm's network has."""
-    return len(arm.recipe["network"]["hidden"])
-
-
-def see(over: dict[str, Comparison]) -> Seen:
-    """The comparisons with each network, with the networks told apart."""
-    arms = next(iter(over.values())).arms
-    wide = [arm for arm in arms if layers(arm) == 1]
-    return Seen(over, [wide[0], *(arm for arm in arms if layers(arm) > 1)], wide)
+    arms = {name(network): base.replace(network=network) for network in (*deep, *wide.values())}
+    control = {name(n): name(wide.get(len(n.hidden), wide[s.controlled[-1]])) for n in deep[1:]}
+    study = Study(DataSpec(arrays, task="classification"), arms, s.seeds, s.rates)
+    return study, Networks(list(map(name, deep)), control)
 
 
 @config
@@ -161,91 +149,75 @@ class Depth(Exhibit):
 
     def make(self, budget: Budget, store: Path) -> ExhibitResult:
         s = SCALES[budget]
-        trained = study(s)
-        runs, data = trained.run(store), trained.dataset(0)
-        seen = see({arm: compare(runs, reference=arm) for arm in trained.arms})
-        claims = (beats_one_layer(seen), rises(seen), not_for_weights(seen))
+        study, networks = plan(s)
+        runs, data = study.run(store), study.dataset(0)
+        over = {name: compare(runs, reference=name) for name in study.arms}
+        whole = over[networks.deep[0]]
         return self.result(
-            draw(seen, data.inputs[data.splits.test[:4]]),
-            {"Networks, layers × units": table(seen)},
-            (replace(claim, seen=s.chosen + claim.seen) for claim in claims),
+            draw(whole, networks, data.inputs[data.splits.test[:4]]),
+            {"Networks, layers × units": overview(whole, "network")},
+            (replace(claim, seen=s.chosen + claim.seen) for claim in claims(over, networks)),
             (
-                f"{len(data.splits.train):,} training and {s.numbers[1]:,} test numbers of {data.shape[0]}×"
-                f"{data.shape[1]} pixels; Adam, {s.steps:,} steps of batch 64, {s.seeds} seeds; learning "
-                f"rates {', '.join(f'{rate:g}' for rate in s.rates)}.",
+                f"{s.numbers[1]:,} test numbers of {data.shape[0]}×{data.shape[1]} pixels; Adam; "
+                f"{described(study)}",
                 "This size was chosen among others for showing the claims. The intervals leave that choice "
                 "out and are narrower than their name says: a demonstration, not a confirmation."
                 if s.chosen else "",
-                *cautions(next(iter(seen.over.values()))),
+                *cautions(whole),
             ),
         )  # fmt: skip
 
 
-def table(seen: Seen) -> pd.DataFrame:
-    """Each network's test error, with its size, its rate and its training loss at the end."""
-    arms = (*seen.deep, *seen.wide[1:])
-    table = tabulated("network", {"test error (%)": seen.errors(arms, lambda arm: arm.name)})
-    table["parameters"] = [arm.parameters for arm in arms]
-    table["rate"] = [arm.learning_rate for arm in arms]
-    table["training loss (nats)"] = [arm.curves["train_loss"].mean[-1] for arm in arms]
-    return table
+def claims(over: Mapping[str, Comparison], networks: Networks) -> tuple[Claim, ...]:
+    """The book's statements; `over`: all networks compared, by the one that they are compared with."""
+    one, *deeper = networks.deep
+    losses = [over[one].arm(name).curves["train_loss"].mean[-1] for name in networks.deep]
+    return (
+        better(
+            over, [(name, one) for name in deeper],
+            "A deep network reads better than one with a single hidden layer.", "section 6.4.1",
+        ),
+        better(
+            over, [(more, less) for less, more in pairwise(networks.deep)],
+            "Every further layer makes it better.", "figure 6.6 (convolutional networks of 3 to 11 layers)",
+            f" Training loss at the end, by depth: {', '.join(f'{loss:.2g}' for loss in losses)} nats; where "
+            "it falls and the error does not, a layer fits its training numbers only.",
+        ),
+        better(
+            over, list(networks.control.items()),
+            "It is depth and not the number of weights: a single layer of as many stays behind.",
+            "figure 6.7",
+        ),
+    )  # fmt: skip
 
 
-def beats_one_layer(seen: Seen) -> Claim:
-    """Every deep network is better than the single layer of the same width, by the whole interval."""
-    one, *more = seen.deep
-    gains = Measurements({arm.name: seen.gain(arm, one) for arm in more})
-    return Claim(
-        "A deep network reads better than one with a single hidden layer.",
-        BOOK + "section 6.4.1",
-        f"over {one.name}: {gains}.",
-        gains.all_positive,
-    )
+def better(
+    over: Mapping[str, Comparison], pairs: list[tuple[str, str]], says: str, where: str, more: str = ""
+) -> Claim:
+    """Each network is better than its rival, by the whole interval."""
+    gains = Measurements({f"{name} over {rival}": over[rival].gain(name) for name, rival in pairs})
+    return Claim(says, f"Goodfellow et al. 2016, {where}", f"{gains}.{more}", gains.all_positive)
 
 
-def rises(seen: Seen) -> Claim:
-    """Every layer takes something off the error, by the whole interval."""
-    gains = Measurements({more.name: seen.gain(more, less) for less, more in pairwise(seen.deep)})
-    losses = ", ".join(f"{arm.curves['train_loss'].mean[-1]:.2g}" for arm in seen.deep)
-    return Claim(
-        "Every further layer makes it better.",
-        BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)",
-        f"over one layer less: {gains}. Training loss at the end, by depth: {losses} nats; where it falls "
-        "and the error does not, a layer fits its training numbers only.",
-        gains.all_positive,
-    )
-
-
-def not_for_weights(seen: Seen) -> Claim:
-    """Every deep network is better than the single layer nearest in size, by the whole interval."""
-    gains = Measurements()
-    for arm in seen.deep[1:]:
-        rival = min(seen.wide[1:], key=lambda wide: abs(wide.parameters - arm.parameters))
-        pair = f"{arm.name} against {rival.name} ({arm.parameters:,} and {rival.parameters:,} weights)"
-        gains[pair] = seen.gain(arm, rival)
-    return Claim(
-        "It is depth and not the number of weights: a single layer of as many stays behind.",
-        BOOK + "figure 6.7",
-        f"{gains}.",
-        gains.all_positive,
-    )
-
-
-def draw(seen: Seen, samples: Images) -> Figure:
+def draw(comparison: Comparison, networks: Networks, samples: Images) -> Figure:
     """Some numbers; errors along depth; errors along parameters for depth and for width."""
     figure = Figure(figsize=(7.6, 5))
     strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 3.6))[:, 0]
     strip.suptitle("Numbers to be read")
     pictures(strip, {" " * place: sample for place, sample in enumerate(samples)})
     depth, size = panels.subplots(1, 2, sharey=True)
-    errors = seen.errors(seen.deep, layers)
+    deep = Measurements({int(name.split("×")[0]): comparison.error_of(name) for name in networks.deep})
     along(
-        depth, {"more layers": errors}, looks=LOOKS,
+        depth, {"more layers": deep}, looks=LOOKS,
         title="Along depth", xlabel="hidden layers", ylabel="test error (%)",
     )  # fmt: skip
-    depth.set_xticks(list(errors))
-    by_size = {"more layers": seen.deep, "one layer, more units": seen.wide}
-    series = {label: seen.errors(arms, lambda arm: arm.parameters / 1e6) for label, arms in by_size.items()}
+    depth.set_xticks(list(deep))
+    wide = [networks.deep[0], *dict.fromkeys(networks.control.values())]
+    millions = {arm.name: arm.parameters / 1e6 for arm in comparison.arms}
+    series = {
+        label: Measurements({millions[name]: comparison.error_of(name) for name in names})
+        for label, names in zip(LOOKS, (networks.deep, wide), strict=True)
+    }
     title = "Control: along the number of weights"
     along(size, series, looks=LOOKS, title=title, xlabel="parameters (millions)")
     return figure

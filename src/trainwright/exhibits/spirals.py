@@ -29,7 +29,7 @@ from trainwright.base.config import config
 from trainwright.data import Dataset
 from trainwright.data.dataset import Splits
 from trainwright.diagnosis.instruments import measure_layers
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, cautions
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, intervals_cover
 from trainwright.exhibit.panels import BLUE, ORANGE, PALETTE, PINK, curves, framed
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -77,7 +77,7 @@ class Spirals(Exhibit):
         note = f"{steps:,} steps (the notebook: 50,000), {seeds} seeds; the picture shows the first."
         claims = (more_gets_back(trained), gets_further(trained))
         return self.result(
-            draw(trained), {"Each seed at the end": table(trained)}, claims, (note, *cautions())
+            draw(trained), {"Each seed at the end": table(trained)}, claims, (note, intervals_cover())
         )
 
 

@@ -26,10 +26,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base.config import config
-from trainwright.data import Dataset, DataSpec
-from trainwright.data.dataset import Splits
+from trainwright.data import DataSpec
 from trainwright.diagnosis.layers import layer_values
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, enumerated, intervals_cover
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, enumerated, intervals_cover, whole
 from trainwright.exhibit.panels import BLACK, BLUE, VERMILLION, curves, pictures
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -126,11 +125,10 @@ def constructed(bumps: int, x: Floats) -> Floats:
         "output/kernel": np.concatenate([heights, -heights])[:, None],
         "output/bias": np.zeros(1),
     }
-    inputs, rows = x.astype(np.float32), np.arange(len(x))
-    data = Dataset("line", "regression", inputs, inputs[:, 0], Splits(rows, rows, rows))
-    recipe = Recipe(Mlp((2 * bumps,)), (Activation("sigmoid"),))
+    recipe, inputs = Recipe(Mlp((2 * bumps,)), (Activation("sigmoid"),)), x.astype(np.float32)
     single = {name: array.astype(np.float32) for name, array in weights.items()}
-    return layer_values(recipe, data, single, inputs, "output")[:, 0].astype(np.float64)
+    said = layer_values(recipe, whole(inputs, inputs[:, 0]), single, inputs, "output")
+    return said[:, 0].astype(np.float64)
 
 
 def measure_constructed(bumps: Sequence[int]) -> pd.DataFrame:

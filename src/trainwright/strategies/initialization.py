@@ -31,13 +31,13 @@ class Initialization(Strategy):
     """
 
     rule: Literal[
-        "fan_in_uniform", "glorot_uniform", "lecture", "he_normal", "orthogonal", "normal", "zeros"
+        "fan_in_uniform", "glorot_uniform", "lecture", "he_normal", "orthogonal", "normal", "uniform", "zeros"
     ] = "glorot_uniform"
     """he_normal is what a recipe without this strategy uses; zeros shows that equal units stay equal."""
     gain: Annotated[float, Field(gt=0)] = 1.0
     """orthogonal: the factor on the orthogonal matrix; sqrt(2) keeps the scale through ReLU layers."""
     std: Annotated[float, Field(gt=0)] = 0.01
-    """normal: the weights' standard deviation."""
+    """normal, uniform: the weights' standard deviation; uniform's bound is sqrt(3) times that."""
     hidden_bias: float = 0.0
     """Every hidden unit's initial bias; with 0.1 most rectified linear units start active."""
     output_bias: Literal["zeros", "marginals"] = "zeros"
@@ -59,6 +59,7 @@ class Initialization(Strategy):
             "fan_in_uniform": 1 / m**0.5,
             "glorot_uniform": (6 / (m + n)) ** 0.5,
             "lecture": 6 / (m + n) ** 0.5,
+            "uniform": 3**0.5 * self.std,
         }
         return rng.uniform(-bound[self.rule], bound[self.rule], shape).astype(np.float32)
 

@@ -6,6 +6,9 @@ rise and fall of one cycle: `rate_schedule("linear", final=0.01, warmup=0.5, sta
 
 Every shape goes from 1 to the same `final` factor at the recipe's length, so that shapes can be compared; the
 learning rate itself stays the recipe's. A training that stops early has not seen the end of its schedule.
+Schedules that are given per update convert with the recipe's length of N updates: a rate divided by d at
+each update is `exponential` with final = d^-N; 1 / (1 + update / h) is `inverse_time` with final =
+1 / (1 + N / h).
 """
 
 from __future__ import annotations

@@ -50,6 +50,30 @@ def as_arms(named: Mapping[str, Candidate | Sequence[Candidate]]) -> tuple[Arm, 
     )
 
 
+def check_arms(arms: Sequence[Arm], *, tuned: bool, rate_chosen: bool) -> None:
+    """Raises `SettingError` for arms that are the same, and for candidates without a tuning stage.
+
+    `rate_chosen`: whether recipes that differ in their learning rate alone are the same.
+    """
+    seen: dict[frozenset[Candidate], str] = {}
+    for arm in arms:
+        same = (at_rates(candidate, (1.0,) if rate_chosen else ())[0] for candidate in arm.candidates)
+        if (other := seen.setdefault(frozenset(same), arm.name)) != arm.name:
+            raise SettingError(f"study: the arms {other!r} and {arm.name!r} are the same recipe: drop one")
+        if len(arm.candidates) > 1 and not tuned:
+            raise SettingError(
+                f"study: arm {arm.name!r} has {len(arm.candidates)} candidates: "
+                "give tuning=Tuning() to choose among them"
+            )
+
+
+def at_rates(candidate: Candidate, rates: Sequence[float]) -> list[Candidate]:
+    """A recipe at each of these learning rates, at its own if there are none; a baseline as it is."""
+    if not rates or not isinstance(candidate, Recipe):
+        return [candidate]
+    return [candidate.replace(learning_rate=rate) for rate in rates]
+
+
 def read_arms(base: Recipe, texts: Sequence[str]) -> dict[str, tuple[Recipe, ...]]:
     """The base recipe as `plain`, and for each text an arm: the base with its strategies added.
 

@@ -3,10 +3,13 @@
 Chosen to be sensible for the data's size and shape, and cheap enough to try: `quick` gives a first answer in
 minutes on two cores, `full` is for a night.
 
-A large table is trained by Adam, all else by plain gradient descent. On 32,000 of the `diamonds` (price in
-dollars, test RMSE) scikit-learn's MLPRegressor at its defaults reaches 562, in 49 epochs of Adam. Two layers
-of 64 units, after 20 epochs in batches of 128 and each at its best rate, have 563 by Adam, 603 by momentum
-and 589 by plain descent, which would need several times the length.
+A large table is trained by Adam, all else by plain gradient descent, so that the default reaches what
+scikit-learn's MLPClassifier and MLPRegressor reach at theirs: a layer of 100 units, Adam at 0.001, until the
+training loss settles, 200 epochs at most. Test results of fold 0, one training each:
+
+    data                                   scikit-learn          a layer of 256, Adam at 0.01, 40 epochs
+    diamonds' prices, 53,940 rows          593 dollars (RMSE)    580
+    sums of sines, 20 columns, 30,000      11.2 %                11.0 %
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from trainwright.studies.tuning import Tuning
 
 Budget = Literal["quick", "full"]
 
-LARGE = 10_000  # training examples
+MIDDLING, LARGE = 2_000, 10_000  # training examples
 
 ARMS = (
     "activation('tanh')",
@@ -51,12 +54,13 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
     large, image = len(data.splits.train) >= LARGE, len(data.shape) > 1
     if not large:
         epochs = {"quick": 40, "full": 200}[budget]
-        return Recipe(Mlp((64, 64)), learning_rate=0.1, batch_size=32, epochs=epochs)
+        batch_size = 32 if len(data.splits.train) < MIDDLING else 64
+        return Recipe(Mlp((64, 64)), learning_rate=0.1, batch_size=batch_size, epochs=epochs)
     if image:
         epochs = {"quick": 8, "full": 100}[budget]
         return Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=128, epochs=epochs)
-    epochs = {"quick": 20, "full": 100}[budget]
-    return Recipe(Mlp((64, 64)), (Adam(),), learning_rate=0.003, batch_size=128, epochs=epochs)
+    epochs = {"quick": 40, "full": 200}[budget]
+    return Recipe(Mlp((256,)), (Adam(),), learning_rate=0.01, batch_size=128, epochs=epochs)
 
 
 def arms(data: Dataset, base: Recipe) -> list[str]:
@@ -70,6 +74,7 @@ def arms(data: Dataset, base: Recipe) -> list[str]:
 def tuning(data: Dataset, budget: Budget = "quick") -> Tuning:
     """How much is spent on choosing: more where validation splits are small, and so say little."""
     examples = len(data.splits.validation)
-    first = 4 if examples < 100 else 2 if examples < 1_000 else 1
+    first = 4 if examples < 100 else 2 if examples < 300 else 1
     trainings = {"quick": 18, "full": 40}[budget] * first
-    return Tuning(trainings, first, longest=4)
+    large = len(data.splits.train) >= LARGE
+    return Tuning(trainings, first, longest=2 if large and budget == "quick" else 4)

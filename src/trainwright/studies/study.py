@@ -26,7 +26,7 @@ from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
-from trainwright.studies.arms import Arm, Candidate, as_arms
+from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.plan import Planned, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
@@ -87,23 +87,7 @@ class Study:
             raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
         if twice := self.arms.keys() & self.baselines.keys():
             raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
-        seen: dict[frozenset[object], str] = {}
-        for arm in self._all:
-            candidates = frozenset(self._at_rate(candidate) for candidate in arm.candidates)
-            if (other := seen.setdefault(candidates, arm.name)) != arm.name:
-                raise SettingError(
-                    f"study: the arms {other!r} and {arm.name!r} are the same recipe: drop one"
-                )
-            if len(arm.candidates) > 1 and self.tuning is None:
-                raise SettingError(
-                    f"study: arm {arm.name!r} has {len(arm.candidates)} candidates: "
-                    "give tuning=Tuning() to choose among them"
-                )
-
-    def _at_rate(self, candidate: object) -> object:
-        """A recipe as it is told from others: the rate does not count where it is chosen."""
-        chosen = self.rates or self.tuning
-        return candidate.replace(learning_rate=1.0) if chosen and isinstance(candidate, Recipe) else candidate
+        check_arms(self._all, tuned=bool(self.tuning), rate_chosen=bool(self.rates or self.tuning))
 
     @cached_property
     def _arms(self) -> tuple[Arm, ...]:
@@ -117,14 +101,10 @@ class Study:
     def _all(self) -> tuple[Arm, ...]:
         return self._arms + self._baselines
 
-    @cached_property
-    def _metric(self) -> Metric:
+    def _metric(self, name: str | None) -> Metric:
         """What validation chooses by. Raises `SettingError` for a metric that does not suit the task."""
-        return self._chosen(self.metric)
-
-    def _chosen(self, metric: str | None) -> Metric:
         data = self.dataset()
-        return metrics.choose(metric, data.task, data.labels(data.splits.validation))[0]
+        return metrics.choose(name, data.task, data.labels(data.splits.validation))[0]
 
     @cached_property
     def _reference(self) -> Arm:
@@ -186,6 +166,27 @@ class Study:
         """`run`, with the baselines' runs and what tuning decided."""
         return _execute([self], folder, workers, watch)[0]
 
+    def tune(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        fold: int | None = None,
+        workers: int | None = None,
+        watch: Watch | None = None,
+    ) -> Tuned:
+        """What tuning decides, trained where the store in `folder` has not yet.
+
+        `fold`: choose by the trainings of this seed's fold alone, so that no example that it judges has had a
+        say (nested cross-validation). By default the choice pools over all folds, which gives one recipe to
+        hand over. Raises `SettingError` for a study without a tuning stage, and as `run` does.
+        """
+        if self.tuning is None:
+            raise SettingError("study: it has no tuning stage: give tuning=Tuning()")
+        store = Store(Path(folder))
+        rounds = self._tuned(store, self.tuning, fold)
+        [tuned] = carry_out([rounds], store, most=self.most_runs(), workers=workers, watch=watch)
+        return tuned
+
     def compare(
         self,
         folder: str | os.PathLike[str],
@@ -203,7 +204,7 @@ class Study:
         `metric`: another than the study's, for the same trainings.
         """
         check_levels(delta, level)  # before the work, not after it
-        self._chosen(metric)
+        self._metric(metric)
         runs = self.execute(folder, workers=workers, watch=watch)
         comparison = compare(
             runs.arms,
@@ -242,9 +243,7 @@ class Study:
         candidates = {arm.name: arm.candidates[0] for arm in self._all}
         tuned = None
         if self.tuning:
-            splits = FOLDS if self._repeated else 1
-            procedure = choose(self._all, self._reference, self._grid(self.tuning), splits)
-            tuned = Tuned(*(yield from tuned_by(procedure, store, self._tuning_training, self._metric)))
+            tuned = yield from self._tuned(store, self.tuning)
             candidates = {name: choice.candidate for name, choice in tuned.choices.items()}
         plan = self._verdict(candidates)
         runs = by_arm(plan, (yield from trained(store, plan)), tuned)
@@ -260,10 +259,16 @@ class Study:
     def _grid(self, tuning: Tuning) -> Tuning:
         return replace(tuning, rates=tuple(sorted(self.rates)))
 
-    def _tuning_training(self, trial: Trial) -> Planned:
-        """Tuning alternates between the folds, and pools what it finds: one candidate for all of them."""
-        data = self.dataset(trial.number % FOLDS)
-        return planned("tuning", trial.candidate, data, tuning_seed(trial.number), "tuning")
+    def _tuned(self, store: Store, tuning: Tuning, fold: int | None = None) -> Rounds[Tuned]:
+        """Tuning alternates between the folds, and pools what it finds; or it keeps to one of them."""
+        pooled = fold is None and self._repeated
+
+        def training(trial: Trial) -> Planned:
+            data = self.dataset(trial.number % FOLDS if fold is None else fold)
+            return planned("tuning", trial.candidate, data, tuning_seed(trial.number), "tuning")
+
+        procedure = choose(self._all, self._reference, self._grid(tuning), FOLDS if pooled else 1)
+        return Tuned(*(yield from tuned_by(procedure, store, training, self._metric(self.metric))))
 
     def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""
@@ -271,7 +276,7 @@ class Study:
         return [
             planned(name, at_rate, self.dataset(seed), seed)
             for name, candidate in candidates.items()
-            for at_rate in _at_rates(candidate, rates)
+            for at_rate in at_rates(candidate, rates)
             for seed in self.verdict_seeds
         ]
 
@@ -301,9 +306,3 @@ def _execute(
     return carry_out(
         [study.rounds(store) for study in studies], store, most=most, workers=workers, watch=watch
     )
-
-
-def _at_rates(candidate: Candidate, rates: Sequence[float]) -> list[Candidate]:
-    if not rates or not isinstance(candidate, Recipe):
-        return [candidate]
-    return [candidate.replace(learning_rate=rate) for rate in rates]

@@ -29,13 +29,11 @@ from trainwright.base.errors import SettingError
 from trainwright.baseline import Baseline
 from trainwright.recipe import Recipe
 from trainwright.studies.arms import Arm, Candidate
+from trainwright.studies.ladder import Ladder
 
 Result = TypeVar("Result")
 
-RUNGS = 4  # of the ladder of learning rates, per factor of 10: 1, 1.8, 3.2, 5.6, 10
-COARSE = 2  # rungs between the first rates tried
-SMALL_GAIN = 0.02  # of the error
-LOWEST, HIGHEST = -5 * RUNGS, 1 * RUNGS  # 1e-5 and 10
+SMALL_GAIN = 0.05  # of the error
 
 
 class Trial(NamedTuple):
@@ -117,40 +115,6 @@ class Length:
     """The reference's best learning rate among those tried, around which every arm's grid begins."""
     enough: bool
     """Whether the reference has stopped improving before the last quarter."""
-
-
-@dataclass(frozen=True)
-class Ladder:
-    """The learning rates that may be tried, by rung: rungs are a factor of 10^(1/4) apart, or given."""
-
-    rates: tuple[float, ...] = ()
-    """The only rates to try, in ascending order; if none, 1e-5 to 10."""
-
-    def rate(self, rung: int) -> float:
-        """The learning rate of a rung, in two digits: 0.1, 0.18, 0.32, 0.56, 1 ..."""
-        return self.rates[rung] if self.rates else float(f"{10 ** (rung / RUNGS):.2g}")
-
-    def begin(self, start: float) -> list[int]:
-        """The rungs of the first grid: around a learning rate, or all that are given."""
-        if self.rates:
-            return list(range(len(self.rates)))
-        middle = round(RUNGS * math.log10(start))
-        return [rung for rung in (middle - COARSE, middle, middle + COARSE) if LOWEST <= rung <= HIGHEST]
-
-    def beyond(self, rung: int, tried: set[int]) -> list[int]:
-        """The next two coarse rungs outside the grid, where this rung is at its edge."""
-        steps = [COARSE, 2 * COARSE] if rung == max(tried) else []
-        steps += [-COARSE, -2 * COARSE] if rung == min(tried) else []
-        return self._new([rung + step for step in steps], tried)
-
-    def between(self, rung: int, tried: set[int]) -> list[int]:
-        """The rungs next to this one that have not been tried."""
-        return self._new([rung - 1, rung + 1], tried)
-
-    def _new(self, rungs: list[int], tried: set[int]) -> list[int]:
-        if self.rates:
-            return []
-        return [rung for rung in rungs if LOWEST <= rung <= HIGHEST and rung not in tried]
 
 
 class Point(NamedTuple):
@@ -257,17 +221,18 @@ def lengthened(candidate: Candidate, factor: int) -> Candidate:
 
 
 def still_improves(curves: Sequence[Sequence[float]]) -> bool:
-    """Whether the mean curve's best value lies in its last quarter, more than a fiftieth below any before:
-    less is no reason to train twice as long.
+    """Whether the mean curve's best value lies in its last quarter, and that quarter is better than the one
+    before by more than a twentieth: less may be noise, and is no reason to train twice as long.
 
-    >>> still_improves([[8, 4, 3, 2]]), still_improves([[8, 4, 2, 2.1]])
-    (True, False)
+    >>> still_improves([[8, 4, 3, 2]]), still_improves([[8, 4, 2, 2.1]]), still_improves([[8, 4, 2, 1.95]])
+    (True, False, False)
     """
     if not curves or len({len(curve) for curve in curves}) > 1 or len(curves[0]) < 4:
         return False  # a training that diverged or stopped by itself needs no more steps
     mean = np.mean(curves, axis=0)
-    last = math.ceil(0.75 * len(mean))
-    return bool(mean[last:].min() < (1 - SMALL_GAIN) * mean[:last].min())
+    middle, last = len(mean) // 2, math.ceil(0.75 * len(mean))
+    gained = mean[last:].mean() < (1 - SMALL_GAIN) * mean[middle:last].mean()
+    return bool(gained and mean.argmin() >= last)
 
 
 def _points(candidate: Candidate, ladder: Ladder, rungs: Sequence[int]) -> list[Point]:

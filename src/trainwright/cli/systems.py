@@ -1,0 +1,236 @@
+"""`trainwright systems` and `trainwright system`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from trainwright.base.errors import Interrupted, SettingError, TrainwrightError
+from trainwright.cli.options import Json, Markdown, Quiet, command, option
+
+if TYPE_CHECKING:
+    from trainwright.system import Budget, Rerun, Table
+    from trainwright.system.cost import Cost
+    from trainwright.system.record import Record
+
+Seeds = Annotated[int, option("Trainings, each with its own first weights, batch order and masks.", min=1)]
+BudgetName = Annotated[
+    str, option("quick (minutes), standard (towards the published error) or paper (the published protocol).")
+]
+Store = Annotated[Path | None, option("The folder for the training runs. Default: in the cache.")]
+Results = Annotated[Path, option("The folder for the records, BUDGET/NAME.json.")]
+
+
+def run_all(
+    table: Annotated[str | None, option("Show this table, such as 'dropout', from its records.")] = None,
+    train: Annotated[
+        bool, option("First train every system of the table that has no record, cheapest first.", "--run")
+    ] = False,
+    seeds: Seeds = 1,
+    budget: Annotated[
+        str | None,
+        option("quick, standard or paper. Default: standard to run; to show, the largest with a record."),
+    ] = None,
+    store: Store = None,
+    results: Results = Path("results/systems"),
+    markdown: Markdown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the published systems, or show a table: published error beside measured error.
+
+    With --run, trains what is missing: one seed of every system first, then the next seed. Rerun the same
+    command to resume.
+    """
+    from trainwright import systems
+    from trainwright.cli.terminal import console, plain_table
+    from trainwright.system import table as as_table
+
+    if table is None:
+        if train:
+            raise SettingError("systems: --run trains a table's systems; name it with --table dropout")
+        _list(as_json)
+        return
+    shown = systems.table(table)
+    chosen = None if budget is None else budget_of(budget)
+    failed = _run_table(shown, chosen or "standard", seeds, store, results, quiet) if train else 0
+    if as_json:
+        print(json.dumps(as_table.as_json(shown, results, chosen), indent=1))
+    elif markdown:
+        print(as_table.markdown(shown, results, chosen))
+    elif not quiet:
+        console().print(plain_table(as_table.HEADS, as_table.rows(shown, results, chosen)))
+    sys.exit(failed)
+
+
+def run_one(
+    name: Annotated[str, typer.Argument(help="The system; `trainwright systems` lists them.")],
+    seeds: Seeds = 1,
+    budget: BudgetName = "standard",
+    hold_out: Annotated[
+        bool,
+        option(
+            "Keep the validation examples apart, and report their error instead of the test error.",
+            "--hold-out",
+        ),
+    ] = False,
+    store: Store = None,
+    results: Results = Path("results/systems"),
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a published system again, and set its error beside the published one.
+
+    Prints what it will cost before it starts. Rerun the same command to resume.
+    """
+    from trainwright import systems
+    from trainwright.base.environment import keep_compiled
+    from trainwright.cli.terminal import console, facts_table
+    from trainwright.system import Rerun
+
+    rerun = Rerun(systems.find(name), budget_of(budget), hold_out)
+    keep_compiled()
+    folder = _ready(store, results)
+    _announce(rerun, folder, seeds, quiet or as_json)
+    made = _train(rerun, folder, results, seeds, quiet or as_json)
+    if as_json:
+        print(json.dumps(asdict(made)))
+    elif not quiet:
+        console().print(facts_table(_facts(made, results)))
+
+
+def budget_of(text: str) -> Budget:
+    """The budget of that name; raises `SettingError` for any other word."""
+    from trainwright.system import Budget
+
+    if text not in get_args(Budget):
+        raise SettingError(f"--budget {text!r}: choose from {', '.join(get_args(Budget))}")
+    return text  # type: ignore[return-value]
+
+
+def _list(as_json: bool) -> None:
+    from trainwright import systems
+    from trainwright.cli.terminal import console, plain_table
+
+    listed = [row for table in systems.tables().values() for row in table.rows]
+    if as_json:
+        facts = {row.name: {"title": row.title, "published": row.published} for row in listed}
+        print(json.dumps(facts, indent=1))
+        return
+    rows = [(row.name, f"{row.published:.2f}", row.title) for row in listed]
+    console().print(plain_table(("system", "published %", "what it is"), rows))
+
+
+def _run_table(
+    table: Table, budget: Budget, seeds: int, store: Path | None, results: Path, quiet: bool
+) -> int:
+    """Train what the store has not; the exit code of the first system that failed, else 0."""
+    from trainwright.base.environment import keep_compiled
+    from trainwright.report.quantities import duration
+    from trainwright.runs.store import Store
+    from trainwright.system import Rerun
+    from trainwright.system.cost import measure
+    from trainwright.system.training import missing
+
+    keep_compiled()
+    folder = _ready(store, results)
+    reruns = [Rerun(system, budget) for system in table.systems]
+    costs: dict[Rerun, Cost] = {}
+    total = 0.0
+    for rerun in reruns:
+        if wanted := missing(rerun, Store(folder), seeds):
+            costs[rerun] = measure(rerun)
+            total += len(wanted) * costs[rerun].seconds
+            _say(f"{rerun.system.name}: {len(wanted)} × {_cost(costs[rerun])}", quiet)
+        else:  # its record is written where it is not there
+            _train(rerun, folder, results, seeds, quiet)
+    if costs:
+        _say(f"about {duration(total)} in all, cheapest first", quiet)
+    failed = 0
+    for so_many in range(1, seeds + 1):  # one training of every system comes before a second of any
+        for rerun in sorted(costs, key=lambda rerun: costs[rerun].seconds):
+            if not missing(rerun, Store(folder), so_many):
+                continue
+            try:
+                _say(f"{rerun.system.name}, seed {so_many - 1} ...", quiet)
+                _train(rerun, folder, results, so_many, quiet)
+            except TrainwrightError as error:
+                print(f"{rerun.system.name}: {error}", file=sys.stderr, flush=True)
+                failed = failed or error.exit_code
+            except Exception:  # such as too little memory for one: the others go on
+                traceback.print_exc()
+                failed = failed or 1
+    return failed
+
+
+def _ready(store: Path | None, results: Path) -> Path:
+    """The store's folder, once it is known that records can be written."""
+    from trainwright.base import files
+    from trainwright.base.cache import cache_folder
+
+    with files.explained(results):
+        files.probe(results)
+    return store or cache_folder() / "systems"
+
+
+def _announce(rerun: Rerun, store: Path, seeds: int, quiet: bool) -> None:
+    from trainwright.runs.store import Store
+    from trainwright.system.cost import measure
+    from trainwright.system.training import missing
+
+    wanted = missing(rerun, Store(store), seeds)
+    if wanted and not quiet:
+        _say(f"{rerun.system.title}: {len(wanted)} × {_cost(measure(rerun))}", quiet)
+
+
+def _cost(cost: Cost) -> str:
+    from trainwright.report.quantities import duration
+
+    if not cost.steps:
+        return f"about {duration(cost.seconds)}"
+    return f"about {duration(cost.seconds)} ({cost.steps:,} updates of {1000 * cost.step_seconds:.3g} ms)"
+
+
+def _train(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) -> Record:
+    from trainwright.cli.terminal import training_progress
+    from trainwright.runs.store import Store
+    from trainwright.system.training import train
+
+    try:
+        shown = "validation" if rerun.apart else "validation (trained on)"
+        with training_progress(rerun.data.task, quiet, shown) as watch:
+            return train(rerun, Store(store), results, seeds=seeds, command=command(), watch=watch)
+    except Interrupted:
+        raise Interrupted(
+            f"interrupted; finished runs and the training under way are kept in {store}. "
+            f"Rerun the same command to resume:\n  {command()}"
+        ) from None
+
+
+def _facts(made: Record, results: Path) -> dict[str, object]:
+    from trainwright.report.quantities import duration
+    from trainwright.system.record import place
+    from trainwright.system.table import measured
+
+    error = "validation error %" if made.held_out else "test error %"
+    return {
+        "system": made.title,
+        "published %": f"{made.published:.2f}",
+        error: measured(made),
+        "seeds": len(made.outcomes),
+        "updates": f"{made.steps:,}",
+        "time per training": duration(made.seconds),
+        "deviations": list(made.deviations),
+        "record": str(place(results, made.system, made.budget, made.held_out)),
+    }
+
+
+def _say(text: str, quiet: bool) -> None:
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,10 @@
+"""What a published system is, how it is trained again, and the table that comes of it.
+
+The flow: a `System` (`contract`) under a budget is a `Rerun`; `cost` says what it takes; `training` trains it
+and keeps its `record`; `table` sets records beside published errors. The systems themselves are in
+`trainwright.systems`, one file for each published table.
+"""
+
+from trainwright.system.contract import Budget, Pending, Rerun, System, Table, merged, system
+
+__all__ = ["Budget", "Pending", "Rerun", "System", "Table", "merged", "system"]

@@ -1,0 +1,66 @@
+"""Cost: how long a system's training takes on this machine, from a few measured steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from trainwright.baseline import Baseline
+from trainwright.data import Dataset
+from trainwright.data.splits import subset
+from trainwright.system.contract import Rerun
+from trainwright.training.building import Training
+from trainwright.training.cohort import Cohort
+
+STEPS = 5  # timed, after as many while the program is compiled
+EXAMPLES = 4_000  # of which a baseline is timed
+FEWEST = 100  # of which it is first fitted, untimed
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one training takes."""
+
+    seconds: float
+    """In all; an upper bound where a training may stop early."""
+    steps: int = 0
+    """Weight updates; 0 for a baseline."""
+    step_seconds: float = 0.0
+    """For one of them."""
+
+
+def measure(rerun: Rerun) -> Cost:
+    """The cost of one training of a system, compiling left out."""
+    learner, data = rerun.learner, rerun.data
+    if isinstance(learner, Baseline):
+        return _baseline(learner, data)
+    trial = Training(learner.replace(steps=rerun.length, evaluate_every=STEPS), data, 0)
+    cohort = Cohort(trial, width=1)
+    cohort.place(trial)
+    step, evaluation = _second_time(cohort.train_interval) / STEPS, _second_time(cohort.evaluate)
+    evaluations = rerun.length // learner.interval(data.splits.examples)
+    return Cost(rerun.length * step + evaluations * evaluation, rerun.length, step)
+
+
+def _second_time(function: Callable[[], object]) -> float:
+    """Seconds that a function takes once it is compiled."""
+    function()
+    start = time.perf_counter()
+    function()  # it hands its results to the host, so it has ended when it returns
+    return time.perf_counter() - start
+
+
+def _baseline(baseline: Baseline, data: Dataset) -> Cost:
+    """From fewer examples: a kernel machine's time grows with the square of those that it learns from."""
+    examples = min(len(data.splits.train), getattr(baseline, "examples", len(data.splits.train)))
+    baseline.fit(_part(data, FEWEST))  # the first fit imports its library
+    few = min(EXAMPLES, examples)
+    return Cost(baseline.fit(_part(data, few)).seconds * (examples / few) ** 2)
+
+
+def _part(data: Dataset, examples: int) -> Dataset:
+    """The data with so many training examples, and no more to validate and to test."""
+    splits = subset(data.splits, data.strata, examples, seed=0)
+    few = replace(splits, validation=splits.validation[:examples], test=splits.test[:examples])
+    return replace(data, splits=few)

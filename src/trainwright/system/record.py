@@ -1,0 +1,185 @@
+"""Record: what the trainings of a system came to, as one JSON file that a table is made of.
+
+    FOLDER/BUDGET/NAME.json             the test errors; or, until one training has ended, how far it got
+    FOLDER/BUDGET/NAME.held-out.json    the validation errors of trainings without the validation examples
+
+Errors are in %. Nothing else of the project is needed to read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from trainwright.base import files, strict_json
+from trainwright.base.environment import environment
+from trainwright.base.errors import StoreError
+from trainwright.comparison.measured import Measured
+from trainwright.runs.run import Run
+from trainwright.runs.score import score
+from trainwright.system.contract import Budget, Rerun
+from trainwright.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One training that has ended."""
+
+    seed: int
+    error: float
+    """In %: on the test examples, or on the validation examples if these were held out."""
+    status: str
+    """finished or diverged."""
+    steps: int
+    """Weight updates, in all phases."""
+    seconds: float
+    """Of training and evaluating, compiling left out."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A system's trainings under one budget."""
+
+    system: str
+    title: str
+    published: float
+    """Test error in %."""
+    source: str
+    budget: Budget
+    held_out: bool
+    """Whether the errors are those on the validation examples, which were not trained on."""
+    recipe: dict[str, Any]
+    """What was trained, as `to_json` says."""
+    deviations: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+    """The trainings that have ended; none while the first one is under way."""
+    mean: float | None
+    """The mean error in %."""
+    interval: tuple[float, float] | None
+    """Its 95 % interval over seeds (Student's t), in %; None for fewer than two."""
+    steps: int
+    """Weight updates of the first training, or that it has made so far."""
+    length: int
+    """Updates at which it ends at the latest; 0 for a baseline."""
+    seconds: float
+    """What a training took on average, or the first one so far."""
+    curve: dict[str, list[float]]
+    """The first training: step, train_loss (nats), error (%) on the validation examples."""
+    curve_of: str
+    """Whether these were trained on."""
+    command: str
+    date: str
+    """The day on which it was written, UTC."""
+    environment: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether a training has ended."""
+        return bool(self.outcomes)
+
+    def write(self, folder: Path) -> Path:
+        """Put it in its place, whole or not at all. Raises `StoreError` where that cannot be."""
+        path = place(folder, self.system, self.budget, self.held_out)
+        with files.explained(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.replace_file(path, strict_json.dumps(asdict(self)).encode() + b"\n", path.parent)
+        return path
+
+
+def place(folder: Path, name: str, budget: Budget, held_out: bool = False) -> Path:
+    """Where a system's record is kept."""
+    return folder / budget / f"{name}{'.held-out' if held_out else ''}.json"
+
+
+def read(folder: Path, name: str, budget: Budget, *, held_out: bool = False) -> Record | None:
+    """A system's record, if there is one. Raises `StoreError` for a file that is none."""
+    path = place(folder, name, budget, held_out)
+    try:
+        kept = strict_json.loads(path.read_bytes())
+        outcomes = tuple(Outcome(**outcome) for outcome in kept.pop("outcomes"))
+        interval, deviations = kept.pop("interval"), tuple(kept.pop("deviations"))
+        return Record(**kept, outcomes=outcomes, interval=interval and tuple(interval), deviations=deviations)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as problem:
+        raise StoreError(
+            f"{path} is no system's record ({problem}): delete it and run the system again"
+        ) from None
+
+
+def largest(folder: Path, name: str, *, held_out: bool = False) -> Record | None:
+    """The finished record of the largest budget; without one, the record of the largest that has begun."""
+    kept = [read(folder, name, budget, held_out=held_out) for budget in reversed(get_args(Budget))]
+    records = [record for record in kept if record is not None]
+    return next((record for record in records if record.finished), next(iter(records), None))
+
+
+def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> Record:
+    """The record of trainings that have ended, seed by seed."""
+    split: Literal["validation", "test"] = "validation" if rerun.hold_out else "test"
+    outcomes = tuple(
+        Outcome(
+            run.seed, round(100 * score(run, split).error, 4), run.status, run.steps, round(run.seconds, 1)
+        )
+        for run in runs
+    )
+    error = Measured.of([outcome.error for outcome in outcomes], "%", signed=False)
+    bounds = (round(error.low, 4), round(error.high, 4))
+    return _record(
+        rerun,
+        outcomes=outcomes,
+        mean=round(error.mean, 4),
+        interval=bounds if all(map(isfinite, bounds)) else None,
+        steps=outcomes[0].steps,
+        seconds=round(sum(outcome.seconds for outcome in outcomes) / len(outcomes), 1),
+        curve=_curve(runs[0].history),
+        command=command,
+        environment=runs[-1].environment,
+    )
+
+
+def of_progress(rerun: Rerun, progress: Progress, command: str) -> Record:
+    """The record of a first training that is under way."""
+    return _record(
+        rerun,
+        outcomes=(),
+        mean=None,
+        interval=None,
+        steps=progress.total,
+        seconds=round(progress.seconds / max(progress.timed, 1) * progress.total, 1),
+        curve=_curve(progress.history),
+        command=command,
+        environment=environment(),
+    )
+
+
+def _record(rerun: Rerun, **rest: Any) -> Record:
+    system = rerun.system
+    return Record(
+        system=system.name,
+        title=system.title,
+        published=system.published,
+        source=system.source,
+        budget=rerun.budget,
+        held_out=rerun.hold_out,
+        recipe=rerun.learner.to_json(),
+        deviations=system.deviations,
+        length=rerun.length,
+        curve_of="validation examples, " + ("held out" if rerun.apart else "trained on too"),
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        **rest,
+    )
+
+
+def _curve(history: Mapping[str, Any]) -> dict[str, list[float]]:
+    if not history:
+        return {}
+    return {
+        "step": [int(step) for step in history["step"]],
+        "train_loss": [float(f"{loss:.5g}") for loss in history["train_loss"]],
+        "error": [round(100 * float(error), 4) for error in history["validation_error"]],
+    }
