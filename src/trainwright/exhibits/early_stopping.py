@@ -83,15 +83,8 @@ SCALES: dict[Budget, Scale] = {
 }  # fmt: skip
 
 
-class Studies(NamedTuple):
-    """The same recipe in each way; and without stopping and with it, from smaller and larger weights."""
-
-    ways: Study
-    starts: Study
-
-
-def studies(s: Scale) -> Studies:
-    """Each seed draws examples of its own to train on and to validate with."""
+def studies(s: Scale) -> tuple[Study, Study]:
+    """The recipe in each way; and without stopping and with it, from smaller and larger weights."""
     maxout, network = Activation("maxout", pieces=2), Mlp((s.units,))
     plain = Recipe(network, (maxout,), s.rate, s.batch, steps=s.steps, evaluate_every=s.every)
     once, anew, onward = (
@@ -105,7 +98,7 @@ def studies(s: Scale) -> Studies:
         for way in (NONE, ONCE)
     }
     data = images("mnist", **s.images)
-    return Studies(Study(data, ways, s.seeds), Study(data, starts, s.seeds))
+    return Study(data, ways, s.seeds), Study(data, starts, s.seeds)
 
 
 class Seen(NamedTuple):
@@ -129,10 +122,10 @@ class Seen(NamedTuple):
 
 def see(s: Scale, store: Path) -> Seen:
     """Train what the store has not, and measure."""
-    plan = studies(s)
-    ways, _ = run_all(plan, store)
-    runs = {way: runs_of(plan.ways, way, store) for way in (NONE, ONCE)}
-    return Seen(scores(ways), runs, travelled(plan.starts, store), s.steps, s.patience)
+    ways, starts = studies(s)
+    arms, _ = run_all([ways, starts], store)
+    runs = {way: runs_of(ways, way, store) for way in (NONE, ONCE)}
+    return Seen(scores(arms), runs, travelled(starts, store), s.steps, s.patience)
 
 
 def transcribe(run: Run, patience: int) -> pd.DataFrame:

@@ -309,7 +309,10 @@ def draw(layers: dict[str, pd.DataFrame], losses: pd.DataFrame, biases: pd.DataF
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     first = losses.replace({"normal": "small weights", "he_normal": "He's rule"}).groupby("bias", sort=False)
     by_output = {f"output bias: {bias}": samples(g, "first loss", "weights") for bias, g in first}
-    points(axes[2, 1], by_output, title="The first loss, unequal classes", ylabel="nats")
+    top = float(losses["first loss"].max())  # above it there is room for the legend
+    points(
+        axes[2, 1], by_output, title="The first loss, unequal classes", ylabel="nats", ylim=(None, 1.2 * top)
+    )
     level(axes[2, 1], losses["entropy"].iloc[0], "entropy of the classes")
     for place, (name, title) in enumerate({"active": "Active responses", "dead": "Dead units"}.items()):
         groups = {f"bias {bias}": samples(g, name, "rule") for bias, g in biases.groupby("bias")}
