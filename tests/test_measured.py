@@ -75,6 +75,19 @@ def test_a_gain_is_the_difference_turned_round() -> None:
     assert made.error_of("plain").mean == pytest.approx(100 * np.mean(made.arms[0].errors))
 
 
+def test_errors_and_gains_are_by_arm() -> None:
+    made = comparisons.study(["plain", "dropout"], 6, base=0.1, shifts=(0, -0.03))
+    assert made.errors == {name: made.error_of(name) for name in ("plain", "dropout")}
+    assert made.gains == {"dropout": made.gain("dropout")}
+
+
+def test_a_ratio_is_the_geometric_mean_s() -> None:
+    values, others = np.array([2.0, 8.0, 4.0]), np.array([1.0, 2.0, 2.0])
+    ratio, reverse = Measured.ratio(values, others), Measured.ratio(others, values)
+    assert ratio.mean == pytest.approx(16 ** (1 / 3))
+    assert (1 / ratio.low, 1 / ratio.high) == pytest.approx((reverse.high, reverse.low))
+
+
 def test_a_regression_s_gain_is_in_the_target_s_unit() -> None:
     made = comparisons.regression()
     difference = made.arms[1].difference
@@ -84,8 +97,9 @@ def test_a_regression_s_gain_is_in_the_target_s_unit() -> None:
 
 
 def test_a_single_seed_s_interval_is_over_the_examples() -> None:
-    gain = comparisons.study(["plain", "dropout"], 1, base=0.1, shifts=(0, -0.05)).gain("dropout")
-    assert gain.basis == "95 %, n = 360 test examples"
+    made = comparisons.study(["plain", "dropout"], 1, base=0.1, shifts=(0, -0.05))
+    gain = made.gain("dropout")
+    assert gain.basis == f"95 %, n = {made.examples:,} test examples"
     assert math.isfinite(gain.low)
 
 
@@ -121,11 +135,11 @@ def test_a_sweep_s_verdicts_are_corrected_over_its_places() -> None:
     alone = Sweep({1: pair(0.03, "helps")})
     assert alone.verdicts("with") == {1: "helps"}
     three = Sweep({1: pair(0.03, "helps"), 2: pair(0.001, "hurts"), 3: pair(0.4, "no difference")})
-    assert three.verdicts("with") == {1: "cannot tell", 2: "hurts", 3: "no difference"}
+    assert three.verdicts("with") == {1: "inconclusive", 2: "hurts", 3: "no difference"}
 
 
 def test_a_sweep_s_table_has_a_row_for_each_place() -> None:
-    sweep = Sweep({100: pair(0.03, "helps"), 500: pair(0.2, "cannot tell")})
+    sweep = Sweep({100: pair(0.03, "helps"), 500: pair(0.2, "inconclusive")})
     table = sweep.table("examples")
     assert list(table) == ["examples", "without", "with", "gain", "low", "high"]
     assert list(table.examples) == [100, 500]
