@@ -50,10 +50,11 @@ class Claim:
         more: str = "",
     ) -> Self:
         """A claim on an arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
-        reference = comparison.error_of(comparison.reference)
+        error = comparison.error_of(comparison.reference)
+        reached = f"{error.mean:.2f} {error.unit}".rstrip()
         seen = (
             f"{arm} gains {comparison.gain(arm)} over {comparison.reference}'s {comparison.metric} of "
-            f"{reference.mean:.2f} {reference.unit}; verdict: {comparison.verdict(arm)}. {more}"
+            f"{reached}; verdict: {comparison.verdict(arm)}. {more}"
         )
         return cls(says, source, seen.rstrip(), comparison.verdict(arm) == expected)
 

@@ -111,7 +111,7 @@ class Activations(Exhibit):
                 ),
                 Claim.judged(
                     "Rectified linear units do better than sigmoid units.",
-                    f"{BOOK}.1 and 6.3.2: an excellent default; sigmoids are discouraged",
+                    f"{BOOK}.1: an excellent default",
                     comparison, "ReLU",
                 ),
                 hard_to_optimise(comparison, radial),

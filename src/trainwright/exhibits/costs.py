@@ -173,7 +173,7 @@ def slowed(neurons: Neurons) -> Claim:
 
 def better(comparison: Comparison, first: Measured, when: str = "") -> tuple[Claim, Claim]:
     """Both cross-entropies by the verdicts over the quadratic cost; `first`: the networks' first loss."""
-    more = f"Before training, the loss is {first}; guessing among equals has 2.30."
+    more = f"Before training, the loss is {first}; guessing among ten classes has 2.30."
     return (
         Claim.judged(
             f"Softmax outputs learn better with cross-entropy than with the quadratic cost{when}.",
