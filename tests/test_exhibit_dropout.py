@@ -85,7 +85,7 @@ def test_groups_are_two_and_every_network_gains() -> None:
 def test_intervals_of_a_single_training_are_said_to_be_over_examples() -> None:
     alone = dropout.two_groups(sweep(pair(0.10, 0.05, seeds=1)))
     assert alone.holds
-    assert "n = 360 test examples" in alone.seen
+    assert "test examples)" in alone.seen
     assert "n = 4)" in dropout.two_groups(sweep(pair(0.10, 0.05))).seen
 
 

@@ -10,7 +10,7 @@ claims and its figure. `exhibits/regularization.py` is one to copy from. The wor
 - `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
   n = 10)", and knows whether it is `.positive`; `Measured.of(values, "nats")` for any other quantity.
 - `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list;
-  `Measurements.grouped(rows[column], rows[place])` makes them of rows, `curve(arm, column)` of a training.
+  `series(rows, column, place)` makes them of rows, `samples` the points, `curve(arm, column)` of a training.
 - Names with their `Measurements`: drawn by `panels.along` or `panels.curves`, listed by `tabulated`.
 - `Claim(says, source, seen, holds)`: made by a pure public function of numbers, so that a test can feed it
   made-up ones both ways; `Claim.judged(says, source, comparison, arm)` by a comparison's verdict.
@@ -38,6 +38,7 @@ from trainwright.exhibit.trainings import (
     described,
     overview,
     runs_of,
+    samples,
     scores,
     series,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "named",
     "overview",
     "runs_of",
+    "samples",
     "scores",
     "series",
     "sign",

@@ -102,6 +102,8 @@ def curves(
             axes.plot(values.index, values, label=str(name), **look)
             continue
         mean, low, high = _bounds(values)
+        if "y" in words.get("log", ""):
+            low = np.where(low > 0, low, mean / 4)  # a logarithmic axis has no place for zero
         axes.plot(list(values), mean, label=str(name), **look)
         axes.fill_between(list(values), low, high, color=look["color"], alpha=0.2, lw=0)
     framed(axes, **words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -79,6 +79,11 @@ def series(table: pd.DataFrame, column: str, place: str, *, by: str = "arm") -> 
     """
     groups = table.groupby(by, sort=False)
     return {str(name): Measurements.grouped(group[column], group[place]) for name, group in groups}
+
+
+def samples(table: pd.DataFrame, column: str, place: str) -> dict[Any, pd.Series[Any]]:
+    """Per-seed rows as `panels.points` draws them: a column's values at each place."""
+    return dict(iter(table.groupby(place, sort=False)[column]))
 
 
 def curve(arm: ArmResult, column: str) -> Measurements:

@@ -299,7 +299,7 @@ def draw(seen: Seen) -> Figure:
         for arm in comparison.arms:
             label = f"{arm.name}, rate {arm.learning_rate:g}"
             look = {"color": COLOURS[arm.name], "ls": "-" if arm.name == WITH else "--", "lw": width}
-            curves(panels["accuracy"], {label: curve(arm, "validation_error")}, looks={label: look})
+            curves(panels["accuracy"], {label: curve(arm, "validation_error")}, looks={label: look}, log="y")
     draw_accuracies(panels["accuracy"])
     for name, (first, *_) in seen.traces.items():
         low, middle, high = first.percentiles[:, :, first.typical].T
@@ -308,7 +308,7 @@ def draw(seen: Seen) -> Figure:
         curves(
             panels[name], {name: median}, looks={name: {"color": COLOURS[name]}},
             title=f"{name.capitalize()}, rate {seen.rate:g}", xlabel="step",
-            ylabel="one sigmoid's input, 15th, 50th and\n85th percentile",
+            ylabel="one sigmoid's input:\nmedian, 15th to 85th percentile",
         )  # fmt: skip
     panels[WITH].sharey(panels[WITHOUT])
     panels[WITH].autoscale()

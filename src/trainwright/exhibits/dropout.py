@@ -122,16 +122,11 @@ DEVIATIONS = (
 )  # fmt: skip
 
 
-class Studies(NamedTuple):
-    """What is trained: each architecture of figure 4, each p of section 7.3, each size of section 7.4."""
+def studies(s: Scale) -> dict[Any, Study]:
+    """Each architecture of figure 4, as "2×1024", each size of section 7.4, and section 7.3's "retention".
 
-    networks: dict[str, Study]
-    retention: Study
-    sizes: dict[int, Study]
-
-
-def studies(s: Scale) -> Studies:
-    """Networks without and with dropout; the training examples are drawn anew for each seed."""
+    Networks without and with dropout; the training examples are drawn anew for each seed.
+    """
 
     def study(arms: dict[str, Recipe], examples: int | None, seeds: int) -> Study:
         return Study(images("mnist", train=examples, **s.images), arms, seeds)
@@ -146,14 +141,12 @@ def studies(s: Scale) -> Studies:
     small = pair((s.widths[0],) * 2, s.steps)
     plain = small["without"]
     kept = {str(p): plain.replace(strategies=(dropout.Dropout(1 - p), *plain.strategies)) for p in s.retained}
-    return Studies(
-        {
-            f"{depth}×{width}": study(pair((width,) * depth, steps), s.examples, seeds)
-            for depth, width in product((2, 3, 4), s.widths)
-        },
-        study({**kept, "1.0": plain}, s.examples, s.seeds),
-        {size: study(small, size, s.seeds) for size in s.sizes},
-    )
+    networks = {
+        f"{depth}×{width}": study(pair((width,) * depth, steps), s.examples, seeds)
+        for depth, width in product((2, 3, 4), s.widths)
+    }
+    sizes = {size: study(small, size, s.seeds) for size in s.sizes}
+    return {**networks, **sizes, "retention": study({**kept, "1.0": plain}, s.examples, s.seeds)}
 
 
 class Seen(NamedTuple):
@@ -179,21 +172,24 @@ class Seen(NamedTuple):
 
 def see(s: Scale, store: Path) -> Seen:
     """Train what the store has not, compare, and look into the networks that had most examples."""
-    plan = studies(s)
-    compared = compare_all({**plan.networks, "retention": plan.retention, **plan.sizes}, store)
+    plan, most = studies(s), s.sizes[-1]
+    compared = compare_all(plan, store)
     between = compared["retention"].best_on_validation(*map(str, s.retained[1:]))
-    most = plan.sizes[s.sizes[-1]]
-    without, dropped = (runs_of(most, arm, store) for arm in most.arms)
+    data, test = plan[most].dataset, plan[most].dataset().splits.test
+    features = {
+        f"{arm} dropout": np.array([
+            activations(run, data(run.seed), data(run.seed).standardized(test)[0], "hidden1")
+            for run in runs_of(plan[most], arm, store)
+        ])
+        for arm in plan[most].arms
+    }  # fmt: skip
     return Seen(
-        Sweep({name: compared[name] for name in plan.networks}),
-        replace(plan.retention, reference=between.name).compare(store),
-        Sweep({size: compared[size] for size in plan.sizes}),
-        np.array([passes(run, most.dataset(run.seed)) for run in dropped]),
-        np.array(compared[s.sizes[-1]].arm("with").errors),
-        {
-            f"{how} dropout": np.array([first_layer(run, most.dataset(run.seed)) for run in runs])
-            for how, runs in (("without", without), ("with", dropped))
-        },
+        Sweep({name: compared[name] for name in plan if "×" in str(name)}),
+        replace(plan["retention"], reference=between.name).compare(store),
+        Sweep({size: compared[size] for size in s.sizes}),
+        np.array([passes(run, data(run.seed)) for run in runs_of(plan[most], "with", store)]),
+        np.array(compared[most].arm("with").errors),
+        features,
         average_by_enumeration(),
     )
 
@@ -241,12 +237,6 @@ def passes(run: Run, data: Dataset) -> Errors:
         summed = np.cumsum(chances[rng.permutation(KEPT)[:PASSES]], axis=0)  # largest where the mean is
         errors.append(np.mean(summed.argmax(axis=-1) != y, axis=-1))
     return np.array(errors)
-
-
-def first_layer(run: Run, data: Dataset) -> NDArray[np.float32]:
-    """The first hidden layer's activations on test images, (images, units)."""
-    x, _ = data.standardized(data.splits.test)
-    return activations(run, data, x, "hidden1")
 
 
 def average_by_enumeration(inputs: int = 10, units: int = 12) -> pd.DataFrame:

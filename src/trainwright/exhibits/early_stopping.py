@@ -34,6 +34,7 @@ from trainwright.exhibit import (
     images,
     intervals_cover,
     runs_of,
+    samples,
     scores,
     series,
     tabulated,
@@ -82,15 +83,8 @@ SCALES: dict[Budget, Scale] = {
 }  # fmt: skip
 
 
-class Studies(NamedTuple):
-    """The same recipe in each way; and without stopping and with it, from smaller and larger weights."""
-
-    ways: Study
-    starts: Study
-
-
-def studies(s: Scale) -> Studies:
-    """Each seed draws examples of its own to train on and to validate with."""
+def studies(s: Scale) -> tuple[Study, Study]:
+    """The recipe in each way; and without stopping and with it, from smaller and larger weights."""
     maxout, network = Activation("maxout", pieces=2), Mlp((s.units,))
     plain = Recipe(network, (maxout,), s.rate, s.batch, steps=s.steps, evaluate_every=s.every)
     once, anew, onward = (
@@ -104,7 +98,7 @@ def studies(s: Scale) -> Studies:
         for way in (NONE, ONCE)
     }
     data = images("mnist", **s.images)
-    return Studies(Study(data, ways, s.seeds), Study(data, starts, s.seeds))
+    return Study(data, ways, s.seeds), Study(data, starts, s.seeds)
 
 
 class Seen(NamedTuple):
@@ -128,10 +122,10 @@ class Seen(NamedTuple):
 
 def see(s: Scale, store: Path) -> Seen:
     """Train what the store has not, and measure."""
-    plan = studies(s)
-    ways, _ = run_all(plan, store)
-    runs = {way: runs_of(plan.ways, way, store) for way in (NONE, ONCE)}
-    return Seen(scores(ways), runs, travelled(plan.starts, store), s.steps, s.patience)
+    ways, starts = studies(s)
+    arms, _ = run_all([ways, starts], store)
+    runs = {way: runs_of(ways, way, store) for way in (NONE, ONCE)}
+    return Seen(scores(arms), runs, travelled(starts, store), s.steps, s.patience)
 
 
 def transcribe(run: Run, patience: int) -> pd.DataFrame:
@@ -276,14 +270,17 @@ def draw(seen: Seen) -> Figure:
     figure = Figure(figsize=(7.6, 8.4))
     axes = figure.subplots(3, 2, gridspec_kw={"height_ratios": (3, 2, 3)})
     draw_trace(axes[0, 0], axes[1, 0], seen.runs[NONE][0], seen.traces[0], seen.patience)
-    ways = seen.rows.assign(way=seen.rows["arm"].replace(SHORT)).groupby("way", sort=False)
+    ways = seen.rows.replace({"arm": SHORT})
     for place, what, ylabel in (
         (axes[0, 1], "test loss", "test loss (nats)"),
         (axes[1, 1], "steps", "updates made"),
         (axes[2, 1], "test error", "test error (%)"),
     ):
         points(
-            place, {what: dict(ways[what])}, ylabel=ylabel, xlabel="stopping by Algorithm (○ a seed, – mean)"
+            place,
+            {what: samples(ways, what, "arm")},
+            ylabel=ylabel,
+            xlabel="stopping by Algorithm (○ a seed, – mean)",
         )
     along(
         axes[2, 0], by_start(seen.travel), title="Distance from the first weights",

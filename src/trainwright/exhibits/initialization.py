@@ -28,7 +28,7 @@ from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.data import Dataset, load
 from trainwright.diagnosis.instruments import LayerStats, measure_layers
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, change, intervals_cover
+from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, change, intervals_cover, samples
 from trainwright.exhibit.panels import MARKERS, curves, level, points
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -308,14 +308,13 @@ def draw(layers: dict[str, pd.DataFrame], losses: pd.DataFrame, biases: pd.DataF
         curves(place, table, looks=looks, title=title, ylabel=ylabel, xlabel="layer", log=log, legend=None)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     first = losses.replace({"normal": "small weights", "he_normal": "He's rule"}).groupby("bias", sort=False)
-    by_output = {
-        f"output bias: {bias}": dict(g.groupby("weights", sort=False)["first loss"]) for bias, g in first
-    }
-    points(axes[2, 1], by_output, title="The first loss, unequal classes", ylabel="nats")
+    by_output = {f"output bias: {bias}": samples(g, "first loss", "weights") for bias, g in first}
+    top = float(losses["first loss"].max())  # above it there is room for the legend
+    points(
+        axes[2, 1], by_output, title="The first loss, unequal classes", ylabel="nats", ylim=(None, 1.2 * top)
+    )
     level(axes[2, 1], losses["entropy"].iloc[0], "entropy of the classes")
     for place, (name, title) in enumerate({"active": "Active responses", "dead": "Dead units"}.items()):
-        groups = {
-            f"bias {bias}": dict(g.groupby("rule", sort=False)[name]) for bias, g in biases.groupby("bias")
-        }
+        groups = {f"bias {bias}": samples(g, name, "rule") for bias, g in biases.groupby("bias")}
         points(axes[3, place], groups, title=f"{title}, rectified, at the start", ylabel="%")
     return figure

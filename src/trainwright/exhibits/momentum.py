@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import config
 from trainwright.exhibit import Claim, Exhibit, ExhibitResult
-from trainwright.exhibit.panels import BLACK, BLUE, GREEN, VERMILLION, curves, level
+from trainwright.exhibit.panels import BLACK, BLUE, GREEN, MARKERS, VERMILLION, curves, level
 from trainwright.strategies import momentum
 from trainwright.studies.defaults import Budget
 
@@ -251,11 +251,12 @@ def draw(paths: dict[str, Floats], steps: pd.DataFrame, speeds: pd.DataFrame) ->
             )
     looks: dict[str, dict[str, Any]] = {}
     for name, colour in COLOURS.items():
-        looks[name] = {"color": colour, "ls": "", "marker": "o"}
-        looks[f"{name}, theory"] = {"color": colour, "lw": 1.2}
+        looks[name] = {"color": colour, "ls": "", "marker": MARKERS[len(looks) // 2]}
+        looks[f"_{name}, theory"] = {"color": colour, "lw": 1.2}
+    unnamed = {f"{name}, theory": f"_{name}, theory" for name in COLOURS}
     curves(
-        counts, steps.set_index("κ"), looks=looks,
-        title="Steps: ∝ κ, and ∝ √κ", xlabel="condition number κ", ylabel="steps", log="xy",
+        counts, steps.set_index("κ").rename(columns=unnamed), looks=looks,
+        title="Steps: ∝ κ, and ∝ √κ (lines: theory)", xlabel="condition number κ", ylabel="steps", log="xy",
     )  # fmt: skip
     curves(
         bodies, speeds.add_prefix("α = "), looks={f"α = {a}": {"ls": dash} for a, dash in DASHES.items()},
