@@ -88,16 +88,15 @@ def extension_of(model: nnx.Module) -> Extension | None:
     return next((part for part in parts if isinstance(part, Extension)), None)
 
 
-def prediction_scale(model: nnx.Module, name: str) -> float:
-    """The factor on the inputs of a chain's layer when predicting, by what stands between it and the layer
-    below."""
-    assert isinstance(model, Chain)
-    scale, chain = 1.0, model
+def prediction_scale(chain: Chain, name: str) -> float:
+    """The factor on a layer's inputs when predicting, by what stands between it and the layer below."""
+    scale = 1.0
     for before in chain.order[: chain.order.index(name)]:
         part = chain.parts[before]
-        scale = scale * part.prediction_scale() if isinstance(part, Layer) else scale
-        if "/" not in before:  # another layer's weights
+        if "/" not in before:  # a layer below
             scale = 1.0
+        elif isinstance(part, Layer):
+            scale *= part.prediction_scale()
     return scale
 
 

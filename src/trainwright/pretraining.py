@@ -1,7 +1,7 @@
-"""The contract of a pretraining: a part of the network is trained on inputs alone, before the training proper.
+"""The contract of a pretraining: part of a network is trained on inputs alone, before the training proper.
 
-A strategy's `pretraining` hook gives the pretrainings of a network. They run one after the other, each on what
-those before it left. What one leaves depends on the pretrainings up to it, the data and the seed, and on
+A strategy's `pretraining` hook gives the pretrainings of a network. They run one after the other, each on
+what those before it left. What one leaves depends on the pretrainings up to it, the data and the seed, and on
 nothing else of the recipe; so trainings that have these in common share it.
 """
 
@@ -22,7 +22,7 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 @config
 class Pretraining(Config):
-    """A frozen value. As with a strategy, its floats are data for the compiled program, all else is structure.
+    """A frozen value. As with a strategy, floats are data for the compiled program, all else is structure.
 
     `state` is any pytree of arrays: whatever the steps change, and what they need beside.
     """

@@ -44,7 +44,7 @@ class Layer(nnx.Module):
         raise NotImplementedError
 
     def prediction_scale(self) -> float:
-        """Host. The factor on its inputs when predicting, which the pretrained weights above it make up for."""
+        """Host. The factor on its inputs when predicting: pretrained weights above it are divided by it."""
         return 1.0
 
 
@@ -159,7 +159,7 @@ class Strategy(Config):
     example: ClassVar[dict[str, Any]] = {}
     """Settings under which the strategy visibly acts on a small network; also shown to users."""
     companions: ClassVar[str] = ""
-    """Strategies without which it has nothing to act on, as written on the command line."""
+    """Strategies that the example needs beside it to have something to act on, as on the command line."""
 
     # Building the network. Host; the same for all strategies with equal settings.
 
@@ -192,12 +192,12 @@ class Strategy(Config):
     # Before the training proper. Host.
 
     def pretraining(self, model: nnx.Module) -> tuple[Pretraining, ...]:
-        """Host. What is trained on inputs alone, one after the other, for this network (with first weights)."""
+        """Host. What is trained on inputs alone, one after the other, for this network."""
         return ()
 
     def pretrained(self, model: nnx.Module, arrays: Arrays) -> dict[str, Kernel]:
-        """Host. The weights that the network starts from, by name such as `hidden1/kernel`; `arrays` are what
-        the pretrainings left. Weights that are not named stay as they are."""
+        """Host. The weights that the network starts from, by name such as `hidden1/kernel`; those not named
+        stay as they are. `arrays` are what the pretrainings left."""
         return {}
 
     # Inside the compiled step, in this order.

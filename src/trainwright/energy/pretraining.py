@@ -33,7 +33,7 @@ class Divergence(Config):
     batch_size: Annotated[int, Field(ge=1)] = 100
     """Examples per step of the pretraining."""
     learning_rate: Positive = 0.1
-    """ε of the pretraining, of weights and biases alike; the recipe's own rate is that of the fine-tuning."""
+    """ε of the pretraining, of weights and biases alike; the recipe's own rate is for fine-tuning."""
     sweeps: Annotated[int, Field(ge=1)] = 1
     """k of CD-k: sweeps of Gibbs sampling that start at the data."""
     initial_momentum: Share = 0.5
@@ -51,7 +51,7 @@ class Divergence(Config):
     sparsity_cost: Cost = 0.0
     """How strongly hidden units are pulled to the target; 0 switches it off."""
     inputs: Literal["real", "binary"] = "real"
-    """real: inputs stay the probabilities that they are. binary: they are drawn anew, 0 or 1, at each step."""
+    """real: inputs stay the probabilities that they are. binary: each step draws them anew, 0 or 1."""
 
 
 @config
@@ -151,9 +151,7 @@ class JointTraining(Pretraining):
         momentum = jnp.where(epoch < self.momentum_epochs, self.initial_momentum, self.final_momentum)
         numbers = self._numbers(rate, momentum)
         binary = self.inputs == "binary"
-        return learning.persistent_step(
-            state, x, key, numbers, self.sweeps, self.updates, stochastic=binary
-        )
+        return learning.persistent_step(state, x, key, numbers, self.sweeps, self.updates, stochastic=binary)
 
     def gap(self, state: State, train: jax.Array, validation: jax.Array) -> jax.Array:
         return dbm.free_energy_gap(state.machine, train, validation)
@@ -202,8 +200,8 @@ def upwards(stack: Sequence[Machine], x: jax.Array, up: jax.Array | float = 1.0)
 
 @partial(jax.jit, static_argnums=1)
 def downwards(stack: Sequence[Machine], count: int, key: jax.Array, sweeps: jax.Array | int) -> jax.Array:
-    """Inputs that a deep belief network makes up, (count, values), as probabilities: Gibbs sampling in the top
-    machine from a random start, then one pass down."""
+    """Inputs that a deep belief network makes up, (count, values), as probabilities: Gibbs sampling in the
+    top machine from a random start, then one pass down."""
     *lower, top = stack
     layers = machine.gibbs(top, machine.chains(top, count, key), key, sweeps)
     x = machine.conditional(top, layers, 0)

@@ -44,8 +44,8 @@ class Run:
     weights: Mapping[str, NDArray[Any]]
     """The kept weights and statistics, by name, such as `hidden1/kernel`."""
     pretraining: list[dict[str, Any]] = field(default_factory=list)
-    """The facts of each pretraining that it starts from; see `Pretrained.facts`. Its time is not in `seconds`:
-    runs share it."""
+    """The facts of each pretraining that it starts from; see `Pretrained.facts`. `seconds` leaves its time
+    out, for runs share it: count each digest once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +62,8 @@ class Pretrained:
     environment: dict[str, Any]
     """Versions, device and cores; see `trainwright.base.environment`."""
     history: dict[str, NDArray[Any]]
-    """Per epoch, (epochs,): step; reconstruction_error, the squared error summed over units, mean over the
-    epoch's examples; free_energy_gap, by how many nats validation examples fit worse than training examples."""
+    """Per epoch, (epochs,): step; reconstruction_error (the squared error summed over units, mean over the
+    epoch's examples); free_energy_gap (by how many nats validation examples fit worse than training ones)."""
     arrays: Mapping[str, NDArray[Any]]
     """What was learned, by name, such as `rbm1/weights1`."""
 

@@ -158,8 +158,8 @@ class Store:
             files.write(self._pretrained(pretrained.digest), contents, self.folder / "writing")
 
     def read_pretrained(self, digest: str) -> Pretrained | None:
-        """What the pretraining of that name left; None if it is not there. One that is damaged is moved aside,
-        and a warning logged."""
+        """What the pretraining of that name left; None if it is not there. A damaged one is moved aside, with
+        a warning logged."""
         folder = self._pretrained(digest)
         if not folder.is_dir():
             return None

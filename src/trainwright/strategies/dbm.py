@@ -1,19 +1,20 @@
 """DBM: the hidden layers start as a deep Boltzmann machine, trained on the inputs alone.
 
-Before the training proper a stack of restricted Boltzmann machines is trained, each as part of a deep one: the
-input of a layer that will get another one's later is doubled. Then all layers are trained together, the data's
-side by mean field, the model's by persistent Markov chains. The first hidden layer of the network that is
-fine-tuned also receives q(h2), the mean-field probabilities of the second one, as inputs that stay as they
-are: they are computed once for the training data, and for new data as it comes.
+Before the training proper a stack of restricted Boltzmann machines is trained, each as part of a deep one:
+where a layer has one neighbour for now and two later, its input is doubled. Then all layers are trained
+together, the data's side by mean field, the model's by persistent Markov chains. The network's inputs are
+extended by q(h2), the second hidden layer's mean-field probabilities, which fine-tuning leaves as they are.
+They are computed once for the training's data, and for new data as it comes.
 
-Source: Salakhutdinov & Hinton 2009, "Deep Boltzmann Machines", and the programs published with it (the
-defaults here, but for 100, 200 and 300 epochs there; their network is 784-500-1000-10).
+Source: Salakhutdinov & Hinton 2009, "Deep Boltzmann Machines", and the programs published with it: the
+defaults here, but for their 100 and 200 epochs of the machines, their 300 of the joint training, and a
+standard deviation of 0.01 in the second machine. Their network is 784-500-1000-10.
 
-The published top machine also sees the labels; here all of the pretraining is unsupervised. One sparsity target
-stands for their 0.2 and 0.1, and fine-tuning is the recipe's own training, of all layers, where theirs was by
-conjugate gradients. Networks have two hidden layers at most: with one the machine is an RBM, trained on by
-persistent contrastive divergence, and nothing is added to the inputs. What `rbm` says of units, inputs, dropout
-and cohorts holds here, too. Augmentations that expect images cannot be combined with the added inputs.
+The published top machine also sees the labels; here all of the pretraining is unsupervised. One sparsity
+target stands for their 0.2 and 0.1. Fine-tuning is the recipe's own training, of all layers; theirs was by
+conjugate gradients. The network may have two hidden layers at most. With one, the machine is an RBM that
+persistent contrastive divergence goes on training, and the inputs are not extended. Augmentations of images
+don't go with extended inputs. What `rbm` says of units, inputs, dropout and cohorts holds here, too.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from pydantic import Field
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
 from trainwright.energy import dbm, machine
-from trainwright.energy.machine import Machine
+from trainwright.energy.machine import Layers, Machine
 from trainwright.energy.pretraining import Cost, JointTraining, Positive, Share, machine_of, named
-from trainwright.network import Extension, prediction_scale
+from trainwright.network import Extension
 from trainwright.pretraining import Arrays, Pretraining
 from trainwright.strategies.rbm import Rbm, logistic_layers, sampling_key
 from trainwright.strategy import HyperParameter, Kernel
@@ -56,9 +57,9 @@ class Dbm(Rbm):
     std: Positive = 0.001
     """The standard deviation of a machine's first weights; its biases start at 0."""
     sweep_epochs: Annotated[int, Field(ge=0)] = 20
-    """Top machine: after every so many epochs CD-k gets another sweep, and its rate is divided by k; 0: never."""
+    """Top machine: every so many epochs CD-k gets another sweep, and the rate is divided by k; 0: never."""
     inputs: Literal["real", "binary"] = "binary"
-    """binary: inputs are drawn anew, 0 or 1, at each step. real: they stay the probabilities that they are."""
+    """binary: each step draws the inputs anew, 0 or 1. real: they stay the probabilities that they are."""
     joint_epochs: Annotated[int, Field(ge=1)] = 10
     """Passes over the training split for all layers together."""
     joint_learning_rate: Positive = 0.001
@@ -83,12 +84,12 @@ class Dbm(Rbm):
     example: ClassVar = {"epochs": 3, "batch_size": 12, "joint_epochs": 2, "chains": 8, "std": 0.1}
 
     def pretraining(self, model: nnx.Module) -> tuple[Pretraining, ...]:
-        *lower, top = super().pretraining(model)
-        up, down = zip(*dbm.doublings(len(lower) + 1), strict=True)
-        stack = [
-            dataclasses.replace(one, up=up[n], down=down[n], up_below=2.0)  # type: ignore[call-arg]
-            for n, one in enumerate((*lower, dataclasses.replace(top, sweep_epochs=self.sweep_epochs)))
-        ]
+        *lower, top = self.machines(model)
+        stack = [*lower, dataclasses.replace(top, sweep_epochs=self.sweep_epochs)]
+        doubled = (
+            dataclasses.replace(one, up=float(doubling.up), down=float(doubling.down), up_below=2.0)
+            for one, doubling in zip(stack, dbm.doublings(len(stack)), strict=True)
+        )
         joint = JointTraining(
             part="dbm",
             epochs=self.joint_epochs,
@@ -108,14 +109,14 @@ class Dbm(Rbm):
             updates=self.updates,
             inputs=self.inputs,
         )
-        return (*stack, joint)
+        return (*doubled, joint)
 
     def pretrained(self, model: nnx.Module, arrays: Arrays) -> dict[str, Kernel]:
         trained = machine_of(arrays, "dbm")
         weights: dict[str, Kernel] = {}
         for name, layer in zip(self.layers(model), dbm.unroll(trained), strict=True):
             kernel = layer.below if layer.above is None else jnp.concatenate([layer.below, layer.above])
-            weights[f"{name}/kernel"] = np.asarray(kernel) / prediction_scale(model, name)
+            weights[f"{name}/kernel"] = np.asarray(kernel)
             weights[f"{name}/bias"] = np.asarray(layer.bias)
         if len(trained.weights) > 1:
             weights |= {f"input/{n}": np.asarray(array) for n, array in named(trained, "dbm").items()}
@@ -159,7 +160,8 @@ class MeanField(Extension):
             setattr(self, name.removeprefix("dbm/"), HyperParameter(array))
 
     def values(self, x: jax.Array) -> jax.Array:
-        return _mean_field(self._machine(), x)[2]
+        q: jax.Array = _mean_field(self._machine(), x)[2]
+        return q
 
     def _machine(self) -> Machine:
         weights = tuple(getattr(self, f"weights{n}")[...] for n in (1, 2))
@@ -167,5 +169,5 @@ class MeanField(Extension):
 
 
 @jax.jit
-def _mean_field(trained: Machine, visibles: jax.Array) -> tuple[jax.Array, ...]:
+def _mean_field(trained: Machine, visibles: jax.Array) -> Layers:
     return dbm.mean_field(trained, visibles, UPDATES)

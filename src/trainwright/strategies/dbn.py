@@ -5,12 +5,12 @@ the first machine learns the inputs, the next one the first one's features, and 
 as it would without it.
 
 Source: Hinton, Osindero & Teh 2006, "A Fast Learning Algorithm for Deep Belief Nets"; Hinton & Salakhutdinov
-2006, "Reducing the Dimensionality of Data with Neural Networks", and the programs published with it (the
-defaults here, but for 50 epochs there; their network is 784-500-500-2000-10).
+2006, "Reducing the Dimensionality of Data with Neural Networks", and the programs published with it: the
+defaults here, but for their 50 epochs. Their network is 784-500-500-2000-10.
 
 Fine-tuning is the recipe's own training, of all layers from the start; theirs was by conjugate gradients, the
-first five epochs on the output weights alone. What `rbm` says of units, inputs, dropout and cohorts holds here,
-too.
+first five epochs on the output weights alone. What `rbm` says of units, inputs, dropout and cohorts holds
+here, too.
 """
 
 from __future__ import annotations

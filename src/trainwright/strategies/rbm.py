@@ -4,15 +4,15 @@ Before the training proper the layer's weights and biases are learned from the i
 divergence. All other weights start as they would without it.
 
 Source: Hinton & Salakhutdinov 2006, "Reducing the Dimensionality of Data with Neural Networks", and the
-programs published with it (the defaults here, but for 50 epochs there); Hinton 2010, "A Practical Guide to
+programs published with it: the defaults here, but for their 50 epochs; Hinton 2010, "A Practical Guide to
 Training Restricted Boltzmann Machines" (sparsity, and the gap in free energy that shows overfitting).
 
-The layer needs logistic units, and the inputs have to lie in [0, 1]. Trainings that differ in what comes after
-share one pretraining. A cohort pretrains one network at a time.
+The layer needs logistic units, and the inputs have to lie in [0, 1]. Trainings that differ only in what comes
+after share one pretraining. A cohort pretrains one network at a time.
 
 Under dropout in the paper's convention (`dropout(scaling='test')`) pretrained weights are divided by p
-(Srivastava et al. 2014, section 5.2), so that the network that predicts starts as the one that was pretrained.
-Under the default convention that holds without any scaling.
+(Srivastava et al. 2014, section 5.2): the network that predicts starts as the one that was pretrained. Under
+the default convention that holds without any scaling.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.energy.pretraining import ContrastiveDivergence, Divergence, downwards, stack_of, upwards
-from trainwright.network import Chain, prediction_scale
+from trainwright.network import Chain
 from trainwright.pretraining import Arrays, Pretraining
 from trainwright.strategy import Kernel, NothingToActOn, Strategy
 
@@ -43,20 +43,23 @@ class Rbm(Divergence, Strategy):
     """
 
     example: ClassVar = {"epochs": 5, "batch_size": 12, "sparsity_cost": 0.1}
-    companions: ClassVar = "activation(function='sigmoid')"
+    companions: ClassVar = 'activation(function="sigmoid")'
 
     def pretraining(self, model: nnx.Module) -> tuple[Pretraining, ...]:
+        return self.machines(model)
+
+    def machines(self, model: nnx.Module) -> tuple[ContrastiveDivergence, ...]:
+        """The training of a restricted Boltzmann machine for each layer that is pretrained."""
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(Divergence)}
-        layers = list(self.layers(model).values())
         return tuple(
             ContrastiveDivergence(part=f"rbm{below + 1}", sizes=sizes, below=below, **settings)
-            for below, sizes in enumerate(layers)
+            for below, sizes in enumerate(self.layers(model).values())
         )
 
     def pretrained(self, model: nnx.Module, arrays: Arrays) -> dict[str, Kernel]:
         weights: dict[str, Kernel] = {}
         for name, trained in zip(self.layers(model), stack_of(arrays), strict=True):
-            weights[f"{name}/kernel"] = np.asarray(trained.weights[0]) / prediction_scale(model, name)
+            weights[f"{name}/kernel"] = np.asarray(trained.weights[0])
             weights[f"{name}/bias"] = np.asarray(trained.biases[1])
         return weights
 

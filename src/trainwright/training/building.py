@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trainwright.base import keys
 from trainwright.base.errors import DataError, SettingError
 from trainwright.data.dataset import Dataset
-from trainwright.network import NetworkBuilder, array_name, extension_of
+from trainwright.network import Chain, NetworkBuilder, array_name, extension_of, prediction_scale
 from trainwright.pretraining import Pretraining
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Pretrained, arrays_of
@@ -54,7 +54,9 @@ class Plan(NamedTuple):
 def build(training: Training, pretrained: Sequence[Pretrained] = ()) -> tuple[nnx.GraphDef[Any], State]:
     """The network of a training with its first weights: its graph, and the state before the first step.
 
-    `pretrained` is what pretrainings left, from which the recipe's strategy takes first weights. Raises what the strategies have to say against this network.
+    `pretrained` is what pretrainings left, from which the recipe's strategy takes first weights.
+
+    Raises what the strategies have to say against this network.
     """
     recipe, data, seed = training.recipe, training.data, training.seed
     marginals = None
@@ -71,7 +73,7 @@ def build(training: Training, pretrained: Sequence[Pretrained] = ()) -> tuple[nn
     builder.check()
     if pretrained:
         for strategy in users(recipe.strategies, "pretrained"):
-            set_arrays(model, strategy.pretrained(model, arrays_of(pretrained)))
+            _set_pretrained(model, strategy.pretrained(model, arrays_of(pretrained)))
     return step.begin(recipe, model, recipe.length(data.splits.examples), keys.step_key(seed))
 
 
@@ -165,22 +167,6 @@ def filled(state: State, weights: Mapping[str, NDArray[Any]]) -> State:
     return state._replace(params=params, rest=rest)
 
 
-def set_arrays(model: nnx.Module, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Put arrays into a network, in place, by the names that `named_arrays` uses.
-
-    Raises `SettingError` for a name or a shape that is not the network's.
-    """
-    paths, structure = jax.tree_util.tree_flatten_with_path(nnx.state(model))
-    known = {array_name(path): np.shape(leaf) for path, leaf in paths}
-    for name, array in arrays.items():
-        if known.get(name) != array.shape:
-            raise SettingError(f"the network has no array {name} of shape {array.shape}")
-    leaves = [
-        jnp.asarray(arrays[name]) if (name := array_name(path)) in arrays else leaf for path, leaf in paths
-    ]
-    nnx.update(model, jax.tree.unflatten(structure, leaves))
-
-
 def to_host(leaf: jax.Array) -> NDArray[Any]:
     """An array of a state as NumPy's; of a random key, the numbers that it consists of."""
     return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
@@ -192,6 +178,26 @@ def to_device(array: NDArray[Any], like: jax.Array) -> jax.Array:
         key: jax.Array = jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
         return key
     return jnp.asarray(array)
+
+
+def _set_pretrained(model: nnx.Module, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Let a network start from pretrained weights, named as `named_arrays` does; others stay as they are.
+
+    Where a layer's inputs are scaled when predicting, its weights make up for it, so that the network that
+    predicts is the one that was pretrained (Srivastava et al. 2014, section 5.2).
+    """
+    given = dict(weights)
+    for name, array in weights.items():
+        layer, _, kind = name.rpartition("/")
+        if kind == "kernel" and isinstance(model, Chain):
+            given[name] = array / np.float32(prediction_scale(model, layer))
+    paths, structure = jax.tree_util.tree_flatten_with_path(nnx.state(model))
+    known = {array_name(path): np.shape(leaf) for path, leaf in paths}
+    for name, array in given.items():
+        if known.get(name) != array.shape:
+            raise SettingError(f"the network has no array {name} of shape {array.shape} to be pretrained")
+    leaves = [jnp.asarray(given.get(array_name(path), leaf)) for path, leaf in paths]
+    nnx.update(model, jax.tree.unflatten(structure, leaves))
 
 
 def _is_key(leaf: jax.Array) -> bool:

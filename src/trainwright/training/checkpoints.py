@@ -85,7 +85,6 @@ class StoredCheckpoints:
 
 
 def _name(key: Key) -> str:
-    is_training = isinstance(key, Training)
-    run = digest(key.recipe.to_json(), key.data.fingerprint, key.seed) if is_training else key
+    run = key if isinstance(key, str) else digest(key.recipe.to_json(), key.data.fingerprint, key.seed)
     here = {name: part for name, part in environment().items() if name in ("device", "NPROC", "cores", "jax")}
     return f"{run}-{files.sha256(strict_json.canonical(here).encode())[:8]}"

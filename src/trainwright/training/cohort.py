@@ -58,7 +58,7 @@ class Cohort:
         return sorted(set(range(self.width)) - {progress.slot for progress in self.running})
 
     def place(self, training: Training, pretrained: Sequence[Pretrained] = ()) -> Progress:
-        """Put a training into a free slot, at its start: with the first weights that pretrainings left, if any.
+        """Put a training into a free slot, at its start, with the weights that pretrainings left.
 
         Raises `SettingError` for a training that does not share the others' program or data.
         """

@@ -1,8 +1,8 @@
 """Pretraining: what a recipe's strategy trains on inputs alone, before the training proper.
 
 An epoch is one compiled program that scans over its steps with the data on the device, as an interval of the
-training proper is. One network is pretrained at a time, whatever the cohort's width. What a pretraining leaves
-has a name made of all that decides it, under which it is kept, so that trainings which begin alike share it.
+training proper is. One network is pretrained at a time, whatever the cohort's width. What a pretraining
+leaves is kept by a name made of all that decides it, so that trainings which begin alike share it.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def _train_epoch(
     fold: Fold,
     watched: NDArray[np.int32],
 ) -> tuple[Any, jax.Array, jax.Array]:
-    """Make the steps whose batches `order` (steps, batch) lists: the new state, the mean reconstruction error,
-    and the gap in free energy between the `watched` examples, (2, examples), of training and validation."""
+    """Make the steps whose batches `order` (steps, batch) lists: the new state, the mean reconstruction
+    error, and the gap in free energy between the `watched` examples (2, examples)."""
     step.count_trace()
 
     def inputs(rows: jax.Array) -> jax.Array:
@@ -128,7 +128,7 @@ def _train_epoch(
 
 
 def _watched(data: Dataset, seed: int) -> NDArray[np.int32]:
-    """As many training examples as validation examples, (2, examples), drawn at random: 1,000 at most, and the
+    """Training examples and as many validation examples, (2, examples), drawn at random: 1,000 at most, the
     same number in all folds."""
     count = min(EXAMPLES, max(data.splits.room, len(data.splits.validation)))
     rng = keys.generator(seed, "pretraining", "watched")
