@@ -18,6 +18,7 @@ PACKAGE = Path(trainwright.__file__).parent
 # From the bottom to the top: a module may import what stands above it in this list, and its own room.
 ORDER = [
     ["base"],
+    ["pretraining"],
     ["energy"],
     ["data"],
     ["task"],
