@@ -25,7 +25,8 @@ def test_a_card_is_complete(name):
 @pytest.mark.parametrize("name", strategies.names())
 def test_an_example_is_what_the_command_line_reads(name):
     cls = strategies.find(name)
-    assert strategies.read(catalogue.card(name).example) == (cls(**cls.example),)
+    companions = strategies.read(cls.companions)
+    assert strategies.read(catalogue.card(name).example) == (*companions, cls(**cls.example))
 
 
 @pytest.mark.parametrize("name", strategies.names())

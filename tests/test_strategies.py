@@ -34,7 +34,7 @@ from trainwright.strategies import (
     Noise,
     Shift,
 )
-from trainwright.strategy import NothingToActOn, Params, Strategy, map_kernels
+from trainwright.strategy import NothingToActOn, Params, Strategy, map_kernels, uses
 from trainwright.testing import (
     CHECKS,
     check_acts,
@@ -83,9 +83,17 @@ def test_its_file_is_its_page_in_the_catalogue(name):
         assert setting.description, f"{setting.name} needs a docstring with its unit and meaning"
 
 
-def test_all_together_in_a_cohort_as_alone():
-    chosen = [example(name) for name in NAMES]
-    both = [Training(recipe(*chosen, learning_rate=1e-3), DATA, seed) for seed in (0, 1)]
+PRETRAINING = [name for name in NAMES if uses(example(name), "pretraining")]
+
+
+@pytest.mark.parametrize("pretraining", PRETRAINING)
+def test_all_together_in_a_cohort_as_alone(pretraining):
+    """All strategies, but for pretraining: of that there is one at a time, with what it needs beside it."""
+    chosen = [example(name) for name in NAMES if name not in PRETRAINING]
+    everything = recipe(*chosen, learning_rate=1e-3).adding(
+        *strategies.read(strategies.find(pretraining).companions), example(pretraining)
+    )
+    both = [Training(everything, DATA, seed) for seed in (0, 1)]
     side_by_side = dict(fit_all(both, width=2))[both[1]]
     alone = next(fit_all(both[1:], width=1))[1]
     assert alone.status == "finished"

@@ -173,13 +173,13 @@ def markdown(shown: ExhibitResult, pictured: str = "") -> str:
 
 def findings(claims: Sequence[Claim], notes: Sequence[str], tables: dict[str, pd.DataFrame]) -> str:
     """Claims, notes and tables as Markdown."""
-    parts = ["## What was seen"]
+    parts = ["## Findings"]
     parts += [
         f"{sign(claim)} **{prose(claim.says)}** ({prose(claim.source)})  \n{prose(typeset(claim.seen))}"
         for claim in claims
     ]
     if notes:
-        parts += ["## To mind", "\n".join(f"- {prose(typeset(note))}" for note in notes)]
+        parts += ["## Caveats", "\n".join(f"- {prose(typeset(note))}" for note in notes)]
     if tables:
         parts.append("## The numbers")
     for caption, heads, rows in _tables(tables):

@@ -20,6 +20,8 @@ from trainwright.strategy import Kernel, Layer, NothingToActOn, Part, Site, Stag
 Given = TypeVar("Given")
 
 BUILDING_HOOKS = ("layer", "affine", "activation", "initial_kernel", "initial_bias")
+DECIDED_ONCE = ("extension", "affine", "activation", "initial_kernel", "pretraining", "loss")
+"""Hooks that only one strategy of a recipe may override."""
 
 
 class Network(Config):
@@ -62,6 +64,42 @@ def _call(part: Any, x: jax.Array, key: jax.Array | None, training: bool) -> jax
     return result
 
 
+class Extension(Layer):
+    """Adds `added` values to each example's `width`. Inputs that have them already stay as they are.
+
+    The values depend on the inputs alone. So a training computes them once for all examples; for new data
+    they are computed as it comes.
+    """
+
+    width: int
+    added: int
+
+    def values(self, x: jax.Array) -> jax.Array:
+        """What is added to the inputs (examples, width): (examples, added)."""
+        raise NotImplementedError
+
+    def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
+        return x if x.shape[-1] > self.width else jnp.concatenate([x, self.values(x)], axis=-1)
+
+
+def extension_of(model: nnx.Module) -> Extension | None:
+    """The network's extension of its inputs, if it has one."""
+    parts = model.parts.values() if isinstance(model, Chain) else ()
+    return next((part for part in parts if isinstance(part, Extension)), None)
+
+
+def prediction_scale(chain: Chain, name: str) -> float:
+    """The factor on a layer's inputs when predicting, by what stands between it and the layer below."""
+    scale = 1.0
+    for before in chain.order[: chain.order.index(name)]:
+        part = chain.parts[before]
+        if "/" not in before:  # a layer below
+            scale = 1.0
+        elif isinstance(part, Layer):
+            scale *= part.prediction_scale()
+    return scale
+
+
 def array_name(path: Sequence[Any]) -> str:
     """The name of a network's array from its path in the state: the layer's, then the array's own.
 
@@ -96,10 +134,15 @@ class NetworkBuilder:
         self.marginals = marginals
         self.inputs = inputs
         self.acted: set[str] = set()
-        for hook in ("affine", "activation", "initial_kernel", "loss"):
+        for hook in DECIDED_ONCE:
             if len(several := users(strategies, hook)) > 1:
                 names = " and ".join(strategy.name for strategy in several)
                 raise SettingError(f"{names} both decide the {hook.replace('_', ' ')}: keep one")
+
+    def extension(self, width: int, hidden: tuple[int, ...]) -> dict[str, Extension]:
+        """What a strategy adds to the flattened inputs of a network with these hidden layers, by name."""
+        given = ((s, s.extension(width, hidden)) for s in users(self.strategies, "extension"))
+        return {f"input/{s.name}": e for s, e in given if self._noted(s, e) is not None}
 
     def input(self, width: int, before: Mapping[str, Part]) -> dict[str, Part]:
         """What the strategies insert at the input, by name."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import Config
 from trainwright.base.errors import SettingError
+from trainwright.pretraining import Arrays, Pretraining
 
 Kernel = NDArray[np.float32]
 History = dict[str, list[float]]
@@ -41,6 +42,10 @@ class Layer(nnx.Module):
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
         raise NotImplementedError
+
+    def prediction_scale(self) -> float:
+        """Host. The factor on its inputs when predicting: pretrained weights above it are divided by it."""
+        return 1.0
 
 
 Part = nnx.Module | Callable[[jax.Array], jax.Array]
@@ -153,8 +158,15 @@ class Strategy(Config):
 
     example: ClassVar[dict[str, Any]] = {}
     """Settings under which the strategy visibly acts on a small network; also shown to users."""
+    companions: ClassVar[str] = ""
+    """Strategies that the example needs beside it to have something to act on, as on the command line."""
 
     # Building the network. Host; the same for all strategies with equal settings.
+
+    def extension(self, width: int, hidden: tuple[int, ...]) -> Any:
+        """Host. The `trainwright.network.Extension` that adds values to the inputs (examples, width) of a
+        network with these hidden layers, or None."""
+        return None
 
     def layer(self, site: Site) -> Layer | None:
         """Host. The layer to insert at this site; it maps (examples, *site.shape_out) to the same shape."""
@@ -176,6 +188,17 @@ class Strategy(Config):
     def initial_bias(self, site: Site, rng: np.random.Generator) -> Kernel | None:
         """Host. A layer's first biases, float32 (site.units,)."""
         return None
+
+    # Before the training proper. Host.
+
+    def pretraining(self, model: nnx.Module) -> tuple[Pretraining, ...]:
+        """Host. What is trained on inputs alone, one after the other, for this network."""
+        return ()
+
+    def pretrained(self, model: nnx.Module, arrays: Arrays) -> dict[str, Kernel]:
+        """Host. The weights that the network starts from, by name such as `hidden1/kernel`; those not named
+        stay as they are. `arrays` are what the pretrainings left."""
+        return {}
 
     # Inside the compiled step, in this order.
 

@@ -32,6 +32,7 @@ from trainwright import strategies
 from trainwright.base.config import allowed, settings
 from trainwright.base.errors import SettingError
 from trainwright.data import Dataset, load
+from trainwright.network import DECIDED_ONCE
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
@@ -127,7 +128,7 @@ def check_refuses_bad_settings(cls: type[Strategy]) -> None:
 
 def check_acts(cls: type[Strategy]) -> None:
     """With its example settings it changes a training visibly: its length, or what the network predicts."""
-    plain, run = _trained(None), _trained(cls)  # type: ignore[arg-type]
+    plain, run = _plain(cls.companions), _trained(cls)  # type: ignore[arg-type]
     assert run.status == "finished", f"{cls.example!r}: the training {run.status}"
     if run.steps != plain.steps:
         return
@@ -144,7 +145,8 @@ def check_leaves_first_weights_alone(cls: type[Strategy]) -> None:
     if uses(strategy, "initial_kernel") or uses(strategy, "initial_bias"):
         return
     without, with_it = (
-        named_arrays(build(Training(_recipe(*chosen), _data(), 5))[1]) for chosen in ((), (strategy,))
+        named_arrays(build(Training(_recipe(*_companions(cls), *chosen), _data(), 5))[1])
+        for chosen in ((), (strategy,))
     )
     for name, weights in without.items():
         same = name not in with_it or np.array_equal(weights, with_it[name])
@@ -172,9 +174,15 @@ def check_combines_with_every_strategy(cls: type[Strategy]) -> None:
 
 
 def check_takes_a_finite_step_with(cls: type[Strategy], other: type[Strategy]) -> None:
-    """The first step of a recipe that has both, each with its example settings, gives finite weights."""
+    """The first step of a recipe that has both, each with its example settings, gives finite weights; or the
+    recipe is refused, if both decide what only one can."""
     data = _data()
-    training = Training(_recipe(cls(**cls.example), other(**other.example)), data, 0)
+    both = cls(**cls.example), other(**other.example)
+    recipe = _recipe().adding(*_companions(cls)).adding(*_companions(other)).adding(*both)
+    training = Training(recipe, data, 0)
+    if any(all(uses(strategy, hook) for strategy in both) for hook in DECIDED_ONCE):
+        assert "keep one" in _refusal(lambda: build(training)), f"{cls.name} and {other.name} contradict"
+        return
     graphdef, state = build(training)
     program = Program(graphdef, task_of(data), cohort=False, chunk=CHUNK)
     numbers = jax.tree.map(jnp.float32, training.recipe)
@@ -208,10 +216,10 @@ def _values(cls: type[Strategy]) -> list[Strategy]:
     return [cls(**cls.example)] if required else [cls(**cls.example), cls()]
 
 
-def _refusal(cls: type[Strategy], *arguments: Any, **given: Any) -> str:
+def _refusal(make: Callable[..., Any], *arguments: Any, **given: Any) -> str:
     """What is said against these settings."""
     try:
-        cls(*arguments, **given)
+        make(*arguments, **given)
     except SettingError as error:
         return str(error)
     return "is accepted"
@@ -266,15 +274,26 @@ def _recipe(*chosen: Strategy, **given: Any) -> Recipe:
 
 
 @cache
-def _trained(cls: type[Strategy] | None) -> Run:
-    """The run with a strategy's example, or the plain one, beside a companion with other numbers and seed."""
+def _plain(companions: str) -> Run:
+    """The run with these strategies alone, in a cohort like that of `_trained`."""
+    chosen = strategies.read(companions)
+    return _side_by_side(*(Training(_recipe(*chosen, **LONG), _data(), seed) for seed in (0, 1)))[0]
+
+
+@cache
+def _trained(cls: type[Strategy]) -> Run:
+    """The run with a strategy's example, beside one with other numbers and seed."""
     return _side_by_side(*_pair(cls, 0.9, 1))[0]
 
 
-def _pair(cls: type[Strategy] | None, factor: float, seed: int) -> tuple[Training, Training]:
-    mine: tuple[Strategy, ...] = (cls(**cls.example),) if cls else ()
-    other = tuple(_scaled(strategy, factor) for strategy in mine)
-    return Training(_recipe(*mine, **LONG), _data(), 0), Training(_recipe(*other, **LONG), _data(), seed)
+def _pair(cls: type[Strategy], factor: float, seed: int) -> tuple[Training, Training]:
+    mine, companions = cls(**cls.example), _companions(cls)
+    one, other = (_recipe(*companions, strategy, **LONG) for strategy in (mine, _scaled(mine, factor)))
+    return Training(one, _data(), 0), Training(other, _data(), seed)
+
+
+def _companions(cls: type[Strategy]) -> tuple[Strategy, ...]:
+    return strategies.read(cls.companions)
 
 
 def _scaled(strategy: Strategy, factor: float) -> Strategy:

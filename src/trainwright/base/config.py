@@ -78,6 +78,9 @@ def config(cls: Class) -> Class:
     """
     cls = cast(Class, checked_dataclass(frozen=True, config=_CONFIG)(cls))
     cls.name = snake_case(cls.__name__)  # type: ignore[attr-defined]
+    for base in cls.__mro__[1:]:  # docstrings of inherited settings, which pydantic leaves behind
+        for name, info in getattr(base, "__pydantic_fields__", {}).items():
+            settings(cls)[name].description = settings(cls)[name].description or info.description
     check = cls.__init__  # type: ignore[misc]
 
     def __init__(self: Any, *args: Any, **settings: Any) -> None:

@@ -33,18 +33,20 @@ class Doubling(NamedTuple):
 ALONE = Doubling()
 
 
-def free_energy(machine: Machine, visibles: jax.Array) -> jax.Array:
+def free_energy(machine: Machine, visibles: jax.Array, doubling: Doubling = ALONE) -> jax.Array:
     """F(v) = -b·v - Σ_j log(1 + exp(c_j + (v W)_j)): the energy, hidden units summed out; (examples,).
 
-    log p(v) = -F(v) - log Z.
+    log p(v) = -F(v) - log Z. Under a doubling in one direction, v and hidden units of which one kind is there
+    twice, with the same states in both copies of v.
 
     >>> import jax.numpy as jnp
     >>> rbm = Machine((jnp.zeros((2, 3)),), (jnp.zeros(2), jnp.zeros(3)))
     >>> free_energy(rbm, jnp.ones((1, 2)))  # eight states of equal energy: -3 log 2
     Array([-2.0794415], dtype=float32)
     """
-    of_hiddens = jax.nn.softplus(visibles @ machine.weights[0] + machine.biases[1]).sum(axis=-1)
-    return -(visibles @ machine.biases[0]) - of_hiddens
+    weighted = doubling.up * (visibles @ machine.weights[0] + machine.biases[1])
+    of_hiddens = doubling.down * jax.nn.softplus(weighted).sum(axis=-1)
+    return -doubling.up * doubling.down * (visibles @ machine.biases[0]) - of_hiddens
 
 
 def mean_hiddens(machine: Machine, visibles: jax.Array, doubling: Doubling = ALONE) -> jax.Array:

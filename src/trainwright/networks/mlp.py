@@ -28,6 +28,9 @@ class Mlp(Network):
     def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
         width = math.prod(shape)
         parts: dict[str, Part] = {"flatten": flatten}
+        for name, extension in builder.extension(width, self.hidden).items():
+            parts[name] = extension
+            width += extension.added
         parts |= builder.input(width, parts)
         for number, units in enumerate(self.hidden, start=1):
             parts |= builder.hidden(f"hidden{number}", width, units, parts)

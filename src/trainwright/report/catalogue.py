@@ -90,7 +90,8 @@ def _settings(cls: type[Strategy]) -> tuple[Setting, ...]:
 
 def _example(cls: type[Strategy]) -> str:
     given = ", ".join(f"{name}={_written(setting)}" for name, setting in cls.example.items())
-    return f"{cls.name}({given})" if given else cls.name
+    example = f"{cls.name}({given})" if given else cls.name
+    return f"{cls.companions}, {example}" if cls.companions else example
 
 
 def _written(setting: Any) -> str:

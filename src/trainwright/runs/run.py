@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -43,3 +43,36 @@ class Run:
     where the data has any."""
     weights: Mapping[str, NDArray[Any]]
     """The kept weights and statistics, by name, such as `hidden1/kernel`."""
+    pretraining: list[dict[str, Any]] = field(default_factory=list)
+    """The facts of each pretraining that it starts from; see `Pretrained.facts`. `seconds` leaves its time
+    out, for runs share it: count each digest once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """What one pretraining left behind, for all runs that start from it."""
+
+    digest: str
+    """Its name, made of all that decides it."""
+    part: str
+    """What was trained, such as `rbm1`."""
+    steps: int
+    seconds: float
+    """The time of its steps, compiling left out."""
+    environment: dict[str, Any]
+    """Versions, device and cores; see `trainwright.base.environment`."""
+    history: dict[str, NDArray[Any]]
+    """Per epoch, (epochs,): step; reconstruction_error (the squared error summed over units, mean over the
+    epoch's examples); free_energy_gap (by how many nats validation examples fit worse than training ones)."""
+    arrays: Mapping[str, NDArray[Any]]
+    """What was learned, by name, such as `rbm1/weights1`."""
+
+    def facts(self) -> dict[str, Any]:
+        """All but the arrays, as plain values."""
+        facts = {name: getattr(self, name) for name in ("digest", "part", "steps", "seconds")}
+        return facts | {"history": {name: column.tolist() for name, column in self.history.items()}}
+
+
+def arrays_of(pretrained: Sequence[Pretrained]) -> dict[str, NDArray[Any]]:
+    """All arrays that these pretrainings left, by name."""
+    return {name: array for one in pretrained for name, array in one.arrays.items()}

@@ -3,6 +3,7 @@
     STORE/store.json                the format of the store
     STORE/runs/<digest>/            run.json, history.csv, predictions.npz, model.safetensors, manifest.json
     STORE/checkpoints/<name>/<n>/   state.json, arrays.safetensors, manifest.json: trainings under way
+    STORE/pretrained/<digest>/      pretrained.json, history.csv, arrays.safetensors, manifest.json
     STORE/claims/<digest>.lock      held by the process that is training that run
     STORE/damaged/                  runs moved aside because they did not match their manifest
     STORE/writing/                  directories not yet renamed into place
@@ -20,7 +21,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from safetensors import numpy as safetensors
 
 from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
-from trainwright.runs.run import Run
+from trainwright.runs.run import Pretrained, Run
 
 SEMANTICS = 3  # raised when the same recipe, data and seed would give other numbers
 
@@ -54,6 +55,11 @@ def digest(recipe: Mapping[str, Any], fingerprint: str, seed: int) -> str:
     False
     """
     return files.sha256(strict_json.canonical([SEMANTICS, recipe, fingerprint, seed]).encode())[:20]
+
+
+def pretraining_digest(pretrainings: Sequence[Mapping[str, Any]], fingerprint: str, seed: int) -> str:
+    """The name of what the last of these pretrainings leaves on this data with this seed."""
+    return digest({"pretrainings": list(pretrainings)}, fingerprint, seed)
 
 
 class Claim:
@@ -139,14 +145,45 @@ class Store:
             weights=model.load() if weights else model,
         )
 
+    def write_pretrained(self, pretrained: Pretrained) -> None:
+        """Keep what a pretraining left, whole or not at all. If it is there already, that one stays."""
+        facts = {field: getattr(pretrained, field) for field in _PRETRAINED_FACTS}
+        contents = {
+            "pretrained.json": _text(facts),
+            "history.csv": _csv(pretrained.history),
+            "arrays.safetensors": _safetensors(pretrained.arrays),
+        }
+        with files.explained(self.folder):
+            self._prepare()
+            files.write(self._pretrained(pretrained.digest), contents, self.folder / "writing")
+
+    def read_pretrained(self, digest: str) -> Pretrained | None:
+        """What the pretraining of that name left; None if it is not there. A damaged one is moved aside, with
+        a warning logged."""
+        folder = self._pretrained(digest)
+        if not folder.is_dir():
+            return None
+        try:
+            facts = strict_json.loads(files.read(folder, "pretrained.json"))
+            history = _parse_csv(files.read(folder, "history.csv"))
+            arrays = safetensors.load(files.read(folder, "arrays.safetensors"))
+        except files.Damaged as damage:
+            logger.warning("%s; the pretraining is done again", damage)
+            self._move_aside(folder)
+            return None
+        return Pretrained(**facts, history=history, arrays=arrays)
+
     def discard(self, digest: str) -> None:
         """Move a damaged run aside, into `damaged/`, so that it is done again."""
+        self._move_aside(self._run(digest))
+
+    def _move_aside(self, folder: Path) -> None:
         aside = self.folder / "damaged"
         with files.explained(self.folder):
             aside.mkdir(exist_ok=True)
             for n in itertools.count(1):
                 try:
-                    if files.rename(self._run(digest), aside / f"{digest}-{n}"):
+                    if files.rename(folder, aside / f"{folder.name}-{n}"):
                         return
                 except FileNotFoundError:  # another process was quicker
                     return
@@ -189,6 +226,9 @@ class Store:
 
     def _run(self, digest: str) -> Path:
         return self.folder / "runs" / digest
+
+    def _pretrained(self, digest: str) -> Path:
+        return self.folder / "pretrained" / digest
 
     def _checkpoints(self, name: str) -> list[Path]:
         folder = self.folder / "checkpoints" / name
@@ -234,6 +274,7 @@ class _StoredArrays(Mapping[str, NDArray[Any]]):
 
 
 _FACTS = tuple(field.name for field in fields(Run) if field.name not in ("history", "predictions", "weights"))
+_PRETRAINED_FACTS = tuple(f.name for f in fields(Pretrained) if f.name not in ("history", "arrays"))
 
 
 def _text(value: Any) -> bytes:

@@ -71,3 +71,6 @@ class DropoutLayer(Layer):
         bits = keys.bits(key, x.shape, "dropout", self.site)
         kept = bits >= (self.rate[...] * 65536).astype(jnp.uint16)
         return jnp.where(kept, x / retain if self.scaling == "train" else x, 0)
+
+    def prediction_scale(self) -> float:
+        return 1 - float(self.rate[...]) if self.scaling == "test" else 1.0

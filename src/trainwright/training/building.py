@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,10 +14,13 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from trainwright.base import keys
-from trainwright.base.errors import SettingError
+from trainwright.base.errors import DataError, SettingError
 from trainwright.data.dataset import Dataset
-from trainwright.network import NetworkBuilder, array_name
+from trainwright.network import Chain, NetworkBuilder, array_name, extension_of, prediction_scale
+from trainwright.pretraining import Pretraining
 from trainwright.recipe import Recipe
+from trainwright.runs.run import Pretrained, arrays_of
+from trainwright.strategy import users
 from trainwright.training import step
 from trainwright.training.step import State
 
@@ -48,8 +51,10 @@ class Plan(NamedTuple):
     """How many examples one forward pass takes at most."""
 
 
-def build(training: Training) -> tuple[nnx.GraphDef[Any], State]:
+def build(training: Training, pretrained: Sequence[Pretrained] = ()) -> tuple[nnx.GraphDef[Any], State]:
     """The network of a training with its first weights: its graph, and the state before the first step.
+
+    `pretrained` is what pretrainings left, from which the recipe's strategy takes first weights.
 
     Raises what the strategies have to say against this network.
     """
@@ -66,7 +71,30 @@ def build(training: Training) -> tuple[nnx.GraphDef[Any], State]:
     builder = NetworkBuilder(recipe.strategies, seed, marginals=marginals, inputs=examples)
     model = recipe.network.build(data.shape, data.outputs, builder)
     builder.check()
+    if pretrained:
+        for strategy in users(recipe.strategies, "pretrained"):
+            _set_pretrained(model, strategy.pretrained(model, arrays_of(pretrained)))
     return step.begin(recipe, model, recipe.length(data.splits.examples), keys.step_key(seed))
+
+
+def pretrainings(training: Training) -> tuple[Pretraining, ...]:
+    """What is trained on inputs alone before the training proper.
+
+    Raises what the strategy has to say against the network, and `DataError` for inputs outside [0, 1].
+    """
+    chosen = users(training.recipe.strategies, "pretraining")
+    if not chosen:
+        return ()
+    graphdef, state = build(training)
+    model = nnx.merge(graphdef, state.params, state.rest)
+    x, _ = training.data.standardized(training.data.splits.train)
+    low, high = float(x.min()), float(x.max())
+    if low < 0 or high > 1:
+        raise DataError(
+            f"{training.data.name}: {chosen[0].name} needs inputs in [0, 1], and these go from {low:.4g} to "
+            f"{high:.4g}: give images, or fractions as prepared arrays"
+        )
+    return tuple(one for strategy in chosen for one in strategy.pretraining(model))
 
 
 def plan(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> Plan:
@@ -85,8 +113,11 @@ def dry_run(training: Training) -> Plan:
     """
     recipe, data = training.recipe, training.data
     graphdef, state = build(training)
+    pretrainings(training)
     batch = recipe.batch(data.splits.examples)
-    x = jax.ShapeDtypeStruct((batch, *data.shape), np.float32)  # type: ignore[no-untyped-call]
+    extension = extension_of(nnx.merge(graphdef, state.params, state.rest))
+    shape = data.shape if extension is None else (extension.width + extension.added,)
+    x = jax.ShapeDtypeStruct((batch, *shape), np.float32)  # type: ignore[no-untyped-call]
     y = jax.ShapeDtypeStruct((batch, data.outputs), np.float32)  # type: ignore[no-untyped-call]
     for strategy in recipe.strategies:
         jax.eval_shape(strategy.augment, x, state.key)
@@ -147,6 +178,26 @@ def to_device(array: NDArray[Any], like: jax.Array) -> jax.Array:
         key: jax.Array = jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
         return key
     return jnp.asarray(array)
+
+
+def _set_pretrained(model: nnx.Module, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Let a network start from pretrained weights, named as `named_arrays` does; others stay as they are.
+
+    Where a layer's inputs are scaled when predicting, its weights make up for it, so that the network that
+    predicts is the one that was pretrained (Srivastava et al. 2014, section 5.2).
+    """
+    given = dict(weights)
+    for name, array in weights.items():
+        layer, _, kind = name.rpartition("/")
+        if kind == "kernel" and isinstance(model, Chain):
+            given[name] = array / np.float32(prediction_scale(model, layer))
+    paths, structure = jax.tree_util.tree_flatten_with_path(nnx.state(model))
+    known = {array_name(path): np.shape(leaf) for path, leaf in paths}
+    for name, array in given.items():
+        if known.get(name) != array.shape:
+            raise SettingError(f"the network has no array {name} of shape {array.shape} to be pretrained")
+    leaves = [jnp.asarray(given.get(array_name(path), leaf)) for path, leaf in paths]
+    nnx.update(model, jax.tree.unflatten(structure, leaves))
 
 
 def _is_key(leaf: jax.Array) -> bool:

@@ -15,17 +15,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from numpy.typing import NDArray
 
 from trainwright.base.errors import SettingError
+from trainwright.network import extension_of
 from trainwright.recipe import Recipe
+from trainwright.runs.run import Pretrained
 from trainwright.strategy import users
 from trainwright.task import Scores, task_of
 from trainwright.training import step
 from trainwright.training.batches import order
 from trainwright.training.building import Training, build, named_arrays, plan, to_device, to_host
 from trainwright.training.progress import Progress, keeps_best
-from trainwright.training.resident import fold_of, pad, resident
+from trainwright.training.resident import Fold, fold_of, pad, resident
 from trainwright.training.step import Program, State
 
 POPULATION_BATCHES = 100  # at most so many batches for the pass with fixed weights before an evaluation
@@ -46,31 +49,32 @@ class Cohort:
         self.state = self._fill(state)
         self.kept = self._fill(state) if keeps_best(first.recipe) else None
         self.recipe = self._fill(numbers(first.recipe))
-        self.fold = self._fill(fold_of(first.data))
+        self.extension = extension_of(nnx.merge(graphdef, state.params, state.rest))
+        self.fold = self._fill(self._fold(first, state))
 
     @property
     def free(self) -> list[int]:
         """The slots that hold no training."""
         return sorted(set(range(self.width)) - {progress.slot for progress in self.running})
 
-    def place(self, training: Training) -> Progress:
-        """Put a training into a free slot, at its start.
+    def place(self, training: Training, pretrained: Sequence[Pretrained] = ()) -> Progress:
+        """Put a training into a free slot, at its start, with the weights that pretrainings left.
 
         Raises `SettingError` for a training that does not share the others' program or data.
         """
-        graphdef, state = build(training)
+        graphdef, state = build(training, pretrained)
         same = graphdef == self.program.graphdef and jax.tree.structure(training.recipe) == self.structure
         if not same or training.data.inputs is not self.inputs:
             raise SettingError(
                 f"{training.recipe} and the others of its cohort have not the same structure and data: train "
                 "it apart"
             )
-        progress = Progress(training, self.free[0])
+        progress = Progress(training, self.free[0], tuple(pretrained))
         progress.weights = lambda: named_arrays(self.state_of(progress))
         self.running.append(progress)
         self.put(progress, state)
         self.recipe = self._set(self.recipe, numbers(training.recipe), progress.slot)
-        self.fold = self._set(self.fold, fold_of(training.data), progress.slot)
+        self.fold = self._set(self.fold, self._fold(training, state), progress.slot)
         if self.kept is not None:
             self.kept = self._set(self.kept, state, progress.slot)
         return progress
@@ -126,7 +130,7 @@ class Cohort:
             numbers(progress.training.recipe),
             state,
             self.data,
-            fold_of(data),
+            self._get(self.fold, progress.slot),
             jnp.asarray(np.concatenate(padded)),
         )
         ends = np.cumsum([len(part) for part in padded])[:-1]
@@ -158,6 +162,13 @@ class Cohort:
         self.put(progress, _restored(arrays, "state", fresh))
         if self.kept is not None:
             self.kept = self._set(self.kept, _restored(arrays, "kept", fresh), progress.slot)
+
+    def _fold(self, training: Training, state: State) -> Fold:
+        """A training's fold, with what its network adds to the inputs."""
+        fold = fold_of(training.data)
+        if self.extension is None:
+            return fold
+        return fold._replace(added=step.added(self.program, state, self.data, fold))
 
     def _population(self) -> jax.Array:
         """One pass over each slot's examples, in 100 batches at most; none where no strategy asks for it."""

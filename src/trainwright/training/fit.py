@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
 
 from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
@@ -20,22 +17,11 @@ from trainwright.runs.run import Run
 from trainwright.strategy import Phase
 from trainwright.training import step
 from trainwright.training.building import Training, build
+from trainwright.training.checkpoints import Checkpoints
 from trainwright.training.cohort import Cohort
 from trainwright.training.handover import hand_over
+from trainwright.training.pretraining import pretrain
 from trainwright.training.progress import Progress
-
-
-class Checkpoints(Protocol):
-    """Where trainings under way are kept."""
-
-    def read(self, training: Training) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-        """The arrays and notes written last for this training, if any."""
-
-    def write(self, training: Training, arrays: dict[str, NDArray[Any]], notes: dict[str, Any]) -> None:
-        """Keep arrays and notes in place of the last ones."""
-
-    def due(self) -> bool:
-        """Whether it is time to write."""
 
 
 def fit(
@@ -90,8 +76,8 @@ def fit_all(
 
 
 def _place(cohort: Cohort, training: Training, checkpoints: Checkpoints | None) -> None:
-    """Put a training into the cohort: at its start, or where its checkpoint left it."""
-    progress = cohort.place(training)
+    """Put a training into the cohort: at its start, pretrained, or where its checkpoint left it."""
+    progress = cohort.place(training, pretrain(training, checkpoints))
     if checkpoints and (stored := checkpoints.read(training)):
         arrays, notes = stored
         cohort.resume(progress, arrays)
@@ -128,7 +114,8 @@ def _begin(cohort: Cohort, progress: Progress, phase: Phase) -> None:
     if phase.until_kept_loss:
         rows = progress.training.data.splits.train
         progress.target_loss = float(cohort.score(progress, kept, rows).loss)
-    cohort.put(progress, kept if phase.start == "kept" else build(progress.training)[1])
+    first = build(progress.training, progress.pretrained)[1]
+    cohort.put(progress, kept if phase.start == "kept" else first)
 
 
 def _write(cohort: Cohort, checkpoints: Checkpoints) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainwright.recipe import Recipe
+from trainwright.runs.run import Pretrained
 from trainwright.strategy import History, Phase, users
 from trainwright.training import phases
 from trainwright.training.building import Training
@@ -20,11 +21,13 @@ HISTORY = ("step", "train_loss", "validation_loss", "validation_error")
 class Progress:
     """How far one training has come; `watch` of `fit` gets it after each evaluation."""
 
-    def __init__(self, training: Training, slot: int):
+    def __init__(self, training: Training, slot: int, pretrained: tuple[Pretrained, ...] = ()):
         recipe, examples = training.recipe, training.data.splits.examples
         self.training = training
         self.slot = slot
         """Its place in the cohort."""
+        self.pretrained = pretrained
+        """What it starts from: what its pretrainings left."""
         self.batch = recipe.batch(examples)
         """Examples per step."""
         self.interval = recipe.interval(examples)

@@ -29,6 +29,8 @@ class Fold(NamedTuple):
     """Rows of the validation split, padded to the data set's largest."""
     weights: NDArray[np.float32]
     """1 for each of these rows, 0 for padding."""
+    added: NDArray[np.float32] | jax.Array | None = None
+    """What the network adds to each example's inputs (`Extension`), (examples, values), where it does."""
 
 
 def resident(data: Dataset) -> Resident:

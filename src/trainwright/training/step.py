@@ -16,6 +16,7 @@ from flax import nnx
 
 from trainwright.base import keys
 from trainwright.data.standardization import standardize, standardize_targets
+from trainwright.network import extension_of
 from trainwright.recipe import Recipe
 from trainwright.strategy import Params, users
 from trainwright.task import Scores, Task
@@ -80,7 +81,7 @@ def train_interval(
         state, losses = jax.lax.scan(make_step, state, order)
         return state, losses.mean()
 
-    _count_trace()
+    count_trace()
     return (jax.vmap(run) if program.cohort else run)(recipe, state, order, fold)
 
 
@@ -145,7 +146,7 @@ def evaluate(
         targets = standardize_targets(data.targets[rows], fold.standardization)
         return state, program.task.score(predicted, targets, weights)
 
-    _count_trace()
+    count_trace()
     return (jax.vmap(run) if program.cohort else run)(recipe, state, population, fold)
 
 
@@ -161,7 +162,21 @@ def gather(data: Resident, fold: Fold, rows: jax.Array) -> jax.Array:
     """The inputs (rows, *shape) of these examples as the network sees them."""
     x = data.inputs.at[rows].get(mode="promise_in_bounds")  # valid by construction
     standardized: jax.Array = standardize(x, fold.standardization, jnp)
-    return standardized
+    if fold.added is None:
+        return standardized
+    return jnp.concatenate([standardized.reshape(len(rows), -1), fold.added[rows]], axis=1)
+
+
+@partial(jax.jit, static_argnums=0)
+def added(program: Program, state: State, data: Resident, fold: Fold) -> jax.Array:
+    """What one training's network adds to the inputs of all examples, (examples, values)."""
+    extension = extension_of(nnx.merge(program.graphdef, state.params, state.rest, copy=True))
+    assert extension is not None
+
+    def values(rows: jax.Array, _: jax.Array | None) -> jax.Array:
+        return extension.values(gather(data, fold, rows).reshape(len(rows), -1))
+
+    return in_chunks(values, jnp.arange(len(data.targets)), program.chunk)
 
 
 def _predict(
@@ -221,6 +236,7 @@ def _apply(
     return updates, tuple(new)
 
 
-def _count_trace() -> None:
+def count_trace() -> None:
+    """Take note that a program is being traced."""
     global traces
     traces += 1

@@ -1,0 +1,142 @@
+"""Pretraining: what a recipe's strategy trains on inputs alone, before the training proper.
+
+An epoch is one compiled program that scans over its steps with the data on the device, as an interval of the
+training proper is. One network is pretrained at a time, whatever the cohort's width. What a pretraining
+leaves is kept by a name made of all that decides it, so that trainings which begin alike share it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from trainwright.base import keys
+from trainwright.base.environment import environment
+from trainwright.data.dataset import Dataset
+from trainwright.pretraining import Arrays, Pretraining
+from trainwright.runs.run import Pretrained, arrays_of
+from trainwright.runs.store import pretraining_digest
+from trainwright.training import step
+from trainwright.training.batches import order
+from trainwright.training.building import EXAMPLES, Training, pretrainings, to_device, to_host
+from trainwright.training.checkpoints import Checkpoints
+from trainwright.training.resident import Fold, Resident, fold_of, pad, resident
+
+logger = logging.getLogger(__name__)
+
+
+def pretrain(training: Training, checkpoints: Checkpoints | None = None) -> tuple[Pretrained, ...]:
+    """What the pretrainings of a training leave, one after the other; nothing if its recipe has none.
+
+    With `checkpoints`, those that are kept are not done again, and one that was interrupted resumes where it
+    was. Raises what the strategy has to say against the network, and `DataError` for inputs outside [0, 1].
+
+    >>> from trainwright import Recipe, strategies
+    >>> from trainwright.data import load
+    >>> recipe = Recipe(strategies=strategies.read("activation('sigmoid'), rbm(epochs=2)"))
+    >>> (rbm,) = pretrain(Training(recipe, load("digits"), 0))
+    >>> list(rbm.arrays), list(rbm.history)
+    (['rbm1/bias0', 'rbm1/bias1', 'rbm1/weights1'], ['step', 'reconstruction_error', 'free_energy_gap'])
+    """
+    done: list[Pretrained] = []
+    all_of_them = pretrainings(training)
+    for number, one in enumerate(all_of_them, start=1):
+        before = [earlier.to_json() for earlier in all_of_them[:number]]
+        name = pretraining_digest(before, training.data.fingerprint, training.seed)
+        make = partial(_train, one, name, arrays_of(done), training, checkpoints)
+        done.append(checkpoints.pretrained(name, make) if checkpoints else make())
+    return tuple(done)
+
+
+def _train(
+    pretraining: Pretraining,
+    name: str,
+    arrays: Arrays,
+    training: Training,
+    checkpoints: Checkpoints | None,
+) -> Pretrained:
+    data, seed, purpose = training.data, training.seed, f"pretraining {pretraining.part}"
+    examples = data.splits.examples
+    batch = min(pretraining.batch_size, examples)
+    interval = -(-examples // batch)
+    numbers = jax.tree.map(np.float32, pretraining)
+    key = keys.fold(keys.step_key(seed), "pretraining", pretraining.part)
+    fixed = resident(data), fold_of(data), _watched(data, seed)
+    state = pretraining.begin(arrays, keys.generator(seed, purpose))
+    history: dict[str, list[float]] = {"step": [], "reconstruction_error": [], "free_energy_gap": []}
+    seconds, timed = 0.0, 0
+    if checkpoints and (stored := checkpoints.read(name)):
+        state = _restored(stored[0], state)
+        history, seconds, timed = stored[1]["history"], stored[1]["seconds"], stored[1]["timed"]
+    for epoch in range(len(history["step"]), pretraining.epochs):
+        start, traces = time.perf_counter(), step.traces
+        rows = order(seed, purpose, data.splits.train, batch, epoch * interval, interval)
+        state, error, gap = _train_epoch(numbers, state, key, jnp.int32(epoch), rows, *fixed)
+        for column, value in zip(history, ((epoch + 1) * interval, error, gap), strict=True):
+            history[column].append(float(value))
+        if step.traces == traces:  # compiling is not training
+            seconds, timed = seconds + time.perf_counter() - start, timed + 1
+        if checkpoints and checkpoints.due():
+            leaves = {str(number): to_host(leaf) for number, leaf in enumerate(jax.tree.leaves(state))}
+            checkpoints.write(name, leaves, {"history": history, "seconds": seconds, "timed": timed})
+    logger.debug("%s: free energy gap %.3g", purpose, history["free_energy_gap"][-1])
+    return Pretrained(
+        digest=name,
+        part=pretraining.part,
+        steps=pretraining.epochs * interval,
+        seconds=seconds / max(timed, 1) * pretraining.epochs,
+        environment=environment(),
+        history={column: np.asarray(values) for column, values in history.items()},
+        arrays={name: np.asarray(array) for name, array in sorted(pretraining.result(state).items())},
+    )
+
+
+@partial(jax.jit, donate_argnums=1)
+def _train_epoch(
+    pretraining: Pretraining,
+    state: Any,
+    key: jax.Array,
+    epoch: jax.Array,
+    order: jax.Array,
+    data: Resident,
+    fold: Fold,
+    watched: NDArray[np.int32],
+) -> tuple[Any, jax.Array, jax.Array]:
+    """Make the steps whose batches `order` (steps, batch) lists: the new state, the mean reconstruction
+    error, and the gap in free energy between the `watched` examples (2, examples)."""
+    step.count_trace()
+
+    def inputs(rows: jax.Array) -> jax.Array:
+        return step.gather(data, fold, rows).reshape(len(rows), -1)
+
+    def make_step(carry: tuple[Any, jax.Array], rows: jax.Array) -> tuple[tuple[Any, jax.Array], jax.Array]:
+        state, number = carry
+        step_key = jax.random.fold_in(key, number)
+        state, error = pretraining.step(state, inputs(rows), step_key, number, epoch)
+        return (state, number + 1), error
+
+    (state, _), errors = jax.lax.scan(make_step, (state, epoch * len(order)), order)
+    train, validation = (inputs(rows) for rows in jnp.asarray(watched))
+    return state, errors.mean(), pretraining.gap(state, train, validation)
+
+
+def _watched(data: Dataset, seed: int) -> NDArray[np.int32]:
+    """Training examples and as many validation examples, (2, examples), drawn at random: 1,000 at most, the
+    same number in all folds."""
+    count = min(EXAMPLES, max(data.splits.room, len(data.splits.validation)))
+    rng = keys.generator(seed, "pretraining", "watched")
+    parts = (rng.permutation(rows) for rows in (data.splits.train, data.splits.validation))
+    return np.stack([pad(rows, count)[:count] for rows in parts])
+
+
+def _restored(arrays: dict[str, NDArray[Any]], fresh: Any) -> Any:
+    leaves, structure = jax.tree.flatten(fresh)
+    stored = [to_device(arrays[str(number)], leaf) for number, leaf in enumerate(leaves)]
+    return jax.tree.unflatten(structure, stored)
