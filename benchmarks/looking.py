@@ -164,7 +164,7 @@ def row(*cells: Any) -> str:
 
 
 def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return "–" if np.isnan(share) else f"{100 * share:.1f} %"
 
 
 def page(pool: ProcessPoolExecutor) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Looking again and what to do next: levels against simulation, and advice that comes true."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,8 +78,9 @@ def test_advice_comes_true():
 
 def test_no_number_of_seeds_is_advised_where_examples_decide():
     estimate = Estimate(0.1, trainings=0.1, examples=0.9, df=50, count=10)
-    (found,) = judge([estimate], delta=0.5)
-    assert (found.verdict, found.more_seeds) == ("inconclusive", None)
+    for without in (estimate, replace(estimate, trainings=0.0)):
+        (found,) = judge([without], delta=0.5)
+        assert (found.verdict, found.more_seeds) == ("inconclusive", None)
     (found,) = judge([Estimate(0.1, trainings=0.99, examples=0.01, df=50, count=10)], delta=1.0)
     assert found.more_seeds
 

@@ -48,8 +48,8 @@ class Difference:
 
     @property
     def needs_more_data(self) -> bool:
-        """Whether no number of seeds is likely to decide, and examples make most of the variance."""
-        return self.verdict == "inconclusive" and self.more_seeds is None and self.from_trainings < 0.5
+        """Whether no number of seeds is likely to decide: examples would make most of what is left."""
+        return self.verdict == "inconclusive" and self.more_seeds is None and self.from_trainings < 0.9
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def more_seeds(
     one, over the variances that it may have, and the next look is paid for. None if a thousand trainings are
     not enough, as where examples make most of the variance, and for one training.
     """
-    if not 0 < estimate.error < inf:
+    if not 0 < estimate.trainings < inf:
         return None
 
     def decides(steps: int) -> bool:
@@ -151,9 +151,9 @@ def _decides(
     # The trainings' variance is known by its degrees of freedom only: it may be larger or smaller.
     own = max(estimate.count - 1, 1)
     trainings = estimate.trainings * own / chdtri(own, CHANCES)
-    later = estimate.examples + trainings * estimate.count / count
-    move = np.sqrt(estimate.examples + trainings - later)  # how far the mean will go: its standard deviation
-    mean, error = abs(estimate.mean), np.sqrt(later)
+    shrunk = estimate.count / count
+    move = np.sqrt(trainings * (1 - shrunk))  # how far the mean will go: its standard deviation
+    mean, error = abs(estimate.mean), np.sqrt(estimate.examples + trainings * shrunk)
     found = ndtr((mean - outer * error) / move) + ndtr((-mean - outer * error) / move)
     room = np.maximum(delta - inner * error, 0.0)
     room = np.minimum(room, outer * error)  # what is found is not counted twice
