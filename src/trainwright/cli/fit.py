@@ -98,7 +98,12 @@ def run(
         "test_error": score(run, "test").error,
     }
     if as_json:
+        result |= {"pretraining": run.pretraining} if run.pretraining else {}
         print(json.dumps(result | ({"diagnosis": found.to_json()} if found else {})))
     elif not quiet:
         errors = {name: single(error, data.task) for name, error in result.items() if "error" in name}
-        console().print(facts_table(result | errors))
+        gaps = {
+            f"{one['part']}: free energy gap": f"{one['history']['free_energy_gap'][-1]:.2f} nats"
+            for one in run.pretraining
+        }
+        console().print(facts_table(result | errors | gaps))
