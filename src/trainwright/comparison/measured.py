@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import floor, isfinite, log10
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from trainwright.comparison import paired
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class Measurements(dict[Any, Measured]):
     def grouped(cls, values: pd.Series[Any], by: ArrayLike, unit: str = "", *, signed: bool = False) -> Self:
         """The mean of each group of values, with its interval over them; places in their order of appearance.
 
+        >>> import pandas as pd
         >>> rows = pd.DataFrame({"layer": [1, 1, 2, 2], "norm": [1.0, 1.2, 3.0, 3.2]})
         >>> Measurements.grouped(rows["norm"], rows["layer"]).means
         {1: 1.1, 2: 3.1}
@@ -196,6 +199,8 @@ def tabulated(place: str, series: Mapping[str, Mapping[Any, Measured]]) -> pd.Da
     0  1      3    2     4
     1  2      1    0     2
     """
+    import pandas as pd
+
     columns: dict[str, Any] = {place: list(dict.fromkeys(at for values in series.values() for at in values))}
     for name, values in series.items():
         which = f" ({name})" if len(series) > 1 else ""
