@@ -19,7 +19,8 @@ from trainwright.base import strict_json
 from trainwright.base.errors import DataError, SettingError
 from trainwright.comparison.estimate import holm
 from trainwright.comparison.results import Comparison
-from trainwright.comparison.scores import checked, compare_scores
+from trainwright.comparison.score_table import checked
+from trainwright.comparison.scores import compare_scores
 
 if TYPE_CHECKING:
     import pandas as pd

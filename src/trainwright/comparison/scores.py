@@ -20,13 +20,12 @@ from trainwright.comparison import examples, paired
 from trainwright.comparison.estimate import Estimate
 from trainwright.comparison.pairing import check_levels
 from trainwright.comparison.results import ArmResult, Comparison, Difference, Interval
+from trainwright.comparison.score_table import checked, named
 from trainwright.comparison.verdict import judge
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NEEDED = ("arm", "seed", "score")
-OPTIONAL = ("fold", "example", "dataset")
 Cells = list[NDArray[np.float64]]
 
 
@@ -124,68 +123,6 @@ SEEDS_ALONE = (
 )
 
 
-def checked(scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores with all columns, `dataset`, `fold` and `example` as texts that are empty where not given.
-
-    Raises `DataError`; see `compare_scores`.
-    """
-    import pandas as pd
-
-    columns = [str(column) for column in scores.columns]
-    missing = [column for column in NEEDED if column not in columns]
-    if missing:
-        raise DataError(
-            f"the scores have no column {missing[0]!r}: they need {', '.join(NEEDED)} and may have "
-            f"{', '.join(OPTIONAL)}; there are {', '.join(columns)}"
-        )
-    unknown = [column for column in columns if column not in NEEDED + OPTIONAL]
-    if unknown:
-        raise DataError(
-            f"column {unknown[0]!r} is not known: rename it to one of {', '.join(NEEDED + OPTIONAL)}, or "
-            "drop it"
-        )
-    if scores.empty:
-        raise DataError("the scores have no rows: give one for each arm and seed")
-    numbers = pd.to_numeric(scores["score"], errors="coerce").to_numpy(np.float64)
-    if not np.isfinite(numbers).all():
-        bad = int(np.flatnonzero(~np.isfinite(numbers))[0])
-        raise DataError(
-            f"{_row(scores, bad)}: score {scores['score'].iloc[bad]} is not a finite number; give a "
-            "training "
-            "that failed the score of the worst that did not"
-        )
-    for column in ("arm", "seed"):
-        gaps = scores[column].isna().to_numpy()
-        if gaps.any():
-            raise DataError(f"{_row(scores, int(np.flatnonzero(gaps)[0]))}: no {column}")
-    table = scores.assign(
-        score=numbers,
-        **{name: scores[name].astype(str) if name in columns else "" for name in ("arm", "seed", *OPTIONAL)},
-    )
-    key = ["dataset", "arm", "seed", "fold", "example"]
-    twice = table.duplicated(key).to_numpy()
-    if twice.any():
-        second = int(np.flatnonzero(twice)[0])
-        same = (table[key] == table[key].iloc[second]).all(axis=1).to_numpy()
-        first = int(np.flatnonzero(same)[0])
-        raise DataError(
-            f"{_row(scores, first)} and {_row(scores, second)} are both {_named(table.iloc[second])}: keep "
-            "one"
-        )
-    return table
-
-
-def _row(scores: pd.DataFrame, at: int) -> str:
-    return f"{scores.index.name or 'row'} {scores.index[at]}"
-
-
-def _named(row: Any) -> str:
-    """A row's place: "arm 'plain', seed 3, fold 2"."""
-    parts = [f"arm {row['arm']!r}", f"seed {row['seed']}"]
-    parts += [f"{name} {row[name]}" for name in ("fold", "example", "dataset") if row[name]]
-    return ", ".join(parts)
-
-
 def _lower_is_better(scores: NDArray[np.float64], higher: bool) -> tuple[str, NDArray[np.float64]]:
     """The scores so that lower is better, and what they are called."""
     if not higher:
@@ -266,7 +203,7 @@ def _check_pairs(table: pd.DataFrame, keys: pd.DataFrame, reference: str) -> Non
             if missing:
                 place = dict(zip(("seed", "fold", "example"), min(missing), strict=True))
                 raise DataError(
-                    f"no score for {_named({'arm': here, **place, 'dataset': ''})}, which arm {there!r} has: "
+                    f"no score for {named({'arm': here, **place, 'dataset': ''})}, which arm {there!r} has: "
                     "add the row, or drop that of the other arms"
                 )
 

@@ -1,0 +1,76 @@
+"""A table of anyone's scores, checked: what is wrong with it is said by row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainwright.base.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEEDED = ("arm", "seed", "score")
+OPTIONAL = ("fold", "example", "dataset")
+
+
+def checked(scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores with all columns, `dataset`, `fold` and `example` as texts that are empty where not given.
+
+    Raises `DataError`; see `compare_scores`.
+    """
+    import pandas as pd
+
+    columns = [str(column) for column in scores.columns]
+    missing = [column for column in NEEDED if column not in columns]
+    if missing:
+        raise DataError(
+            f"the scores have no column {missing[0]!r}: they need {', '.join(NEEDED)} and may have "
+            f"{', '.join(OPTIONAL)}; there are {', '.join(columns)}"
+        )
+    unknown = [column for column in columns if column not in NEEDED + OPTIONAL]
+    if unknown:
+        raise DataError(
+            f"column {unknown[0]!r} is not known: rename it to one of {', '.join(NEEDED + OPTIONAL)}, or "
+            "drop it"
+        )
+    if scores.empty:
+        raise DataError("the scores have no rows: give one for each arm and seed")
+    numbers = pd.to_numeric(scores["score"], errors="coerce").to_numpy(np.float64)
+    if not np.isfinite(numbers).all():
+        bad = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise DataError(
+            f"{_row(scores, bad)}: score {scores['score'].iloc[bad]} is not a finite number; give a "
+            "training "
+            "that failed the score of the worst that did not"
+        )
+    for column in ("arm", "seed"):
+        gaps = scores[column].isna().to_numpy()
+        if gaps.any():
+            raise DataError(f"{_row(scores, int(np.flatnonzero(gaps)[0]))}: no {column}")
+    table = scores.assign(
+        score=numbers,
+        **{name: scores[name].astype(str) if name in columns else "" for name in ("arm", "seed", *OPTIONAL)},
+    )
+    key = ["dataset", "arm", "seed", "fold", "example"]
+    twice = table.duplicated(key).to_numpy()
+    if twice.any():
+        second = int(np.flatnonzero(twice)[0])
+        same = (table[key] == table[key].iloc[second]).all(axis=1).to_numpy()
+        first = int(np.flatnonzero(same)[0])
+        raise DataError(
+            f"{_row(scores, first)} and {_row(scores, second)} are both {named(table.iloc[second])}: keep one"
+        )
+    return table
+
+
+def _row(scores: pd.DataFrame, at: int) -> str:
+    return f"{scores.index.name or 'row'} {scores.index[at]}"
+
+
+def named(row: Any) -> str:
+    """A row's place: "arm 'plain', seed 3, fold 2"."""
+    parts = [f"arm {row['arm']!r}", f"seed {row['seed']}"]
+    parts += [f"{name} {row[name]}" for name in ("fold", "example", "dataset") if row[name]]
+    return ", ".join(parts)
