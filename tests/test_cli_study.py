@@ -79,7 +79,7 @@ def test_a_study_is_extended_from_its_folder_and_its_looks_are_kept(
         (("--arm", "dropout(hidden_rate=x|0.5)"), "alternatives as plain values"),
         (("--baseline", "forest"), "no baseline 'forest'"),
         (("--metric", "rmse"), "metric='rmse' does not suit classification"),
-        (("--rates", "a"), "give numbers with commas between"),
+        (("--rates", "a"), "give positive numbers with commas between"),
         (("--group", "nobody"), "nobody"),
         (("--budget", "huge"), "choose quick or full"),
     ],

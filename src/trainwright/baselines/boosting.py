@@ -19,7 +19,7 @@ from trainwright.base.config import config
 from trainwright.baseline import Baseline, Examples, Inputs, Predict, log_probabilities, loss
 from trainwright.data.targets import TaskName
 
-PATIENCE = 20  # trees
+PATIENCE = 10  # trees
 MOST_WORK = 5e9  # examples × features × trees that are affordable: about a minute on one core
 
 
@@ -27,7 +27,7 @@ MOST_WORK = 5e9  # examples × features × trees that are affordable: about a mi
 class Boosting(Baseline):
     """Trees added one after the other, each fitted to what the others leave over.
 
-    The number of trees is the one of lowest validation loss; none are added once twenty have not lowered it.
+    The number of trees is the one of lowest validation loss; none are added once ten have not lowered it.
     Where examples, features and classes are very many, fewer trees are tried.
 
     >>> Boosting(learning_rate=0.3).leaves
