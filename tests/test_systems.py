@@ -26,7 +26,7 @@ from trainwright.runs.score import score
 from trainwright.runs.store import Store, digest
 from trainwright.strategies import Dropout
 from trainwright.studies.study import Study
-from trainwright.system import Budget, Pending, Rerun, System, Table, cost, merged, record, system, training
+from trainwright.system import Budget, Rerun, System, Table, cost, merged, record, system, training
 from trainwright.system.table import markdown, rows
 from trainwright.systems.dropout_table import DECAY, TABLE, UPDATES
 from trainwright.training import checkpoints
@@ -68,7 +68,7 @@ def test_every_row_s_strategies_have_something_to_act_on(name: str, budget: Budg
 
 
 def test_the_table_is_the_published_one() -> None:
-    published = {row.name: row.published for row in TABLE.rows}
+    published = {row.name: row.published for row in TABLE.systems}
     assert list(published.values()) == [
         1.60, 1.40, 1.35, 1.25, 1.06, 1.04, 1.01, 0.95, 0.94, 1.18, 0.96, 0.92, 0.79,
     ]  # fmt: skip
@@ -280,19 +280,15 @@ def test_every_record_is_of_the_system_as_it_is(path: Path) -> None:
     assert kept.published == found.published
 
 
-PENDING = Pending("deep", "A deep one", 0.5, "nowhere", "the strategy deep")
-
-
 def test_rows_without_a_record_say_so_and_show_no_number(tmp_path: Path) -> None:
     for name, published, shown, *rest in rows(TABLE, tmp_path):
-        assert float(published) == next(row.published for row in TABLE.rows if row.name == name)
+        assert float(published) == next(row.published for row in TABLE.systems if row.name == name)
         assert shown.startswith("not run")
         assert set(rest) == {"–"}
-    assert "needs the strategy dbm" in {row[0]: row[2] for row in rows(TABLE, tmp_path)}["dbm"]
 
 
 def test_the_table_shows_the_records_of_the_largest_budget(tmp_path: Path) -> None:
-    table = Table("t", "Tiny", "About.", (tiny, PENDING))
+    table = Table("t", "Tiny", "About.", (tiny, LINEAR))
     store = Store(tmp_path / "store")
     quick = training.train(Rerun(tiny, "quick"), store, tmp_path, seeds=2, command="trainwright system tiny")
     assert rows(table, tmp_path, "paper")[0][2] == "not run"
@@ -303,7 +299,7 @@ def test_the_table_shows_the_records_of_the_largest_budget(tmp_path: Path) -> No
     low, high = quick.interval
     assert row[2].replace("−", "-") == f"{quick.mean:.2f} [{low:.2f}, {high:.2f}]"
     assert (row[3], row[4], row[6]) == ("2", f"{quick.steps:,}", "quick")
-    assert missing[2] == "not run: needs the strategy deep"
+    assert missing[2] == "not run"
     replace(quick, budget="standard", mean=1.23, interval=None).write(tmp_path)
     assert rows(table, tmp_path)[0][2] == "1.23"
     replace(quick, mean=4.56, held_out=True).write(tmp_path)
@@ -324,8 +320,8 @@ def test_diverged_trainings_are_counted_in_the_table(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The systems are two that train in an instant, and one that is pending."""
-    small = Table("small", "Small", "About.", (tiny, LINEAR, PENDING))
+    """The systems are two that train in an instant."""
+    small = Table("small", "Small", "About.", (tiny, LINEAR))
     monkeypatch.setattr(systems, "tables", lambda: {"small": small})
 
 
@@ -442,7 +438,7 @@ def test_the_list_names_every_row(
 ) -> None:
     assert run(monkeypatch, "systems") == 0
     listed = capsys.readouterr().out
-    for row in TABLE.rows:
+    for row in TABLE.systems:
         assert row.name in listed
         assert f"{row.published:.2f}" in listed
 

@@ -118,7 +118,7 @@ def _list(as_json: bool) -> None:
     from trainwright import systems
     from trainwright.cli.terminal import console, plain_table
 
-    listed = [row for table in systems.tables().values() for row in table.rows]
+    listed = [row for table in systems.tables().values() for row in table.systems]
     if as_json:
         facts = {row.name: {"title": row.title, "published": row.published} for row in listed}
         print(json.dumps(facts, indent=1))

@@ -5,6 +5,6 @@ and keeps its `record`; `table` sets records beside published errors. The system
 `trainwright.systems`, one file for each published table.
 """
 
-from trainwright.system.contract import Budget, Pending, Rerun, System, Table, merged, system
+from trainwright.system.contract import Budget, Rerun, System, Table, merged, system
 
-__all__ = ["Budget", "Pending", "Rerun", "System", "Table", "merged", "system"]
+__all__ = ["Budget", "Rerun", "System", "Table", "merged", "system"]

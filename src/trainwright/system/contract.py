@@ -95,18 +95,6 @@ class Rerun:
 
 
 @dataclass(frozen=True)
-class Pending:
-    """A published row that cannot be trained yet."""
-
-    name: str
-    title: str
-    published: float
-    source: str
-    needs: str
-    """What is missing, in a few words."""
-
-
-@dataclass(frozen=True)
 class Table:
     """The rows of a published table, in its order."""
 
@@ -114,12 +102,7 @@ class Table:
     title: str
     about: str
     """Where it stands, and the protocol, in a paragraph."""
-    rows: tuple[System | Pending, ...]
-
-    @property
-    def systems(self) -> tuple[System, ...]:
-        """The rows that can be trained."""
-        return tuple(row for row in self.rows if isinstance(row, System))
+    systems: tuple[System, ...]
 
 
 def system(

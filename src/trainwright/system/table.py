@@ -12,7 +12,7 @@ from typing import Any
 from trainwright.report.markdown import prose, row_of
 from trainwright.report.quantities import MISSING, duration, number
 from trainwright.system import record
-from trainwright.system.contract import Budget, Pending, System, Table
+from trainwright.system.contract import Budget, System, Table
 from trainwright.system.record import Record
 
 HEADS = ("system", "published %", "measured % [95 %]", "n", "updates", "time per training", "budget")
@@ -20,15 +20,15 @@ HEADS = ("system", "published %", "measured % [95 %]", "n", "updates", "time per
 
 def rows(table: Table, results: Path, budget: Budget | None = None) -> list[tuple[str, ...]]:
     """The cells under `HEADS`. Without a budget each row shows its largest one that has a finished record."""
-    return [_row(row, _kept(row, results, budget)) for row in table.rows]
+    return [_row(row, _kept(row, results, budget)) for row in table.systems]
 
 
 def as_json(table: Table, results: Path, budget: Budget | None = None) -> list[dict[str, Any]]:
     """The same as plain values: the published error and the record, None where there is none."""
-    kept = [_kept(row, results, budget) for row in table.rows]
+    kept = [_kept(row, results, budget) for row in table.systems]
     return [
         {"system": row.name, "published": row.published, "record": found and asdict(found)}
-        for row, found in zip(table.rows, kept, strict=True)
+        for row, found in zip(table.systems, kept, strict=True)
     ]
 
 
@@ -59,17 +59,16 @@ def markdown(table: Table, results: Path, budget: Budget | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _kept(row: System | Pending, results: Path, budget: Budget | None) -> Record | None:
+def _kept(row: System, results: Path, budget: Budget | None) -> Record | None:
     if budget is None:
         return record.largest(results, row.name)
     return record.read(results, row.name, budget)
 
 
-def _row(row: System | Pending, kept: Record | None) -> tuple[str, ...]:
+def _row(row: System, kept: Record | None) -> tuple[str, ...]:
     head = (row.name, number(row.published, 2))
     if kept is None:
-        why = f"not run: needs {row.needs}" if isinstance(row, Pending) else "not run"
-        return (*head, why, *[MISSING] * 4)
+        return (*head, "not run", *[MISSING] * 4)
     return (
         *head,
         measured(kept),

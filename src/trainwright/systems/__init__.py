@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Iterable
 
 from trainwright.base.errors import SettingError
-from trainwright.system import Pending, System, Table
+from trainwright.system import System, Table
 
 
 def tables() -> dict[str, Table]:
@@ -30,17 +30,11 @@ def table(name: str) -> Table:
 
 
 def find(name: str) -> System:
-    """The system of this name.
-
-    Raises `SettingError` with the nearest names if there is none, and for one that cannot be trained yet.
-    """
-    known = {row.name: row for table in tables().values() for row in table.rows}
+    """The system of this name; `SettingError` with the nearest names if there is none."""
+    known = {row.name: row for table in tables().values() for row in table.systems}
     if name not in known:
         raise SettingError(f"there is no system {name!r}; {_hint(name, known)}")
-    row = known[name]
-    if isinstance(row, Pending):
-        raise SettingError(f"system {name!r} cannot be trained yet: it needs {row.needs}")
-    return row
+    return known[name]
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
