@@ -31,7 +31,7 @@ class Cost:
 
 
 def measure(rerun: Rerun) -> Cost:
-    """The cost of one training of a system, compiling left out."""
+    """The cost of one training of a system, compiling and any pretraining left out."""
     learner, data = rerun.learner, rerun.data
     if isinstance(learner, Baseline):
         return _baseline(learner, data)
