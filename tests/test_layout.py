@@ -104,7 +104,12 @@ def test_no_modules_import_each_other() -> None:
 
 def test_no_result_names_a_place_on_the_machine_that_made_it() -> None:
     root = Path(__file__).parents[1]
-    texts = [path for folder in ("results", "docs") for path in (root / folder).rglob("*") if path.is_file()]
+    texts = [
+        path
+        for folder in ("results", "docs", "benchmarks")
+        for path in (root / folder).rglob("*")
+        if path.is_file()
+    ]
     assert texts
     for path in texts:
         if path.suffix in (".md", ".json", ".svg", ".csv", ".html", ".txt"):
