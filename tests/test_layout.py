@@ -25,6 +25,7 @@ ORDER = [
     ["layers"],
     ["strategy"],
     ["network"],
+    ["flow"],
     ["strategies"],
     ["networks"],
     ["recipe"],
