@@ -51,6 +51,7 @@ class Cohort:
         self.recipe = self._fill(numbers(first.recipe))
         self.extension = extension_of(nnx.merge(graphdef, state.params, state.rest))
         self.fold = self._fill(self._fold(first, state))
+        self.no_population = jnp.zeros((self.width, 0, 0) if self.program.cohort else (0, 0), jnp.int32)
 
     @property
     def free(self) -> list[int]:
@@ -84,20 +85,21 @@ class Cohort:
         self.running.remove(progress)
         progress.weights = dict  # a progress that someone keeps should not keep the cohort's arrays
 
-    def train_interval(self) -> NDArray[np.float64]:
-        """Make every slot's steps up to the next evaluation; the mean training losses (slots,)."""
+    def train_interval(self) -> jax.Array:
+        """Make every slot's steps up to the next evaluation; the mean training losses (slots,), not yet
+        waited for: the evaluation is on its way to the device before they are there."""
         order = self._batches("order", lambda progress: (progress.step, progress.interval))
         self.state, losses = step.train_interval(
             self.program, self.recipe, self.state, order, self.data, self.fold
         )
-        return np.atleast_1d(np.asarray(losses, np.float64))
+        return losses
 
     def evaluate(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Every slot's validation loss and error, each (slots,)."""
         self.state, scores = step.evaluate(
             self.program, self.recipe, self.state, self._population(), self.data, self.fold
         )
-        loss, error = (np.atleast_1d(np.asarray(part, np.float64)) for part in scores)
+        loss, error = (by_slot(part) for part in scores)
         return loss, error
 
     def keep(self, improved: Sequence[Progress]) -> None:
@@ -174,8 +176,7 @@ class Cohort:
         """One pass over each slot's examples, in 100 batches at most; none where no strategy asks for it."""
         strategies = self.running[0].training.recipe.strategies
         if not any(s.needs_population_pass() for s in users(strategies, "needs_population_pass")):
-            shape = (self.width, 0, 0) if self.program.cohort else (0, 0)
-            return jnp.zeros(shape, jnp.int32)
+            return self.no_population
 
         def span(progress: Progress) -> tuple[int, int]:
             one_pass = -(-progress.training.data.splits.examples // progress.batch)
@@ -200,6 +201,11 @@ class Cohort:
 
     def _get(self, stacked: Any, slot: int) -> Any:
         return _get(stacked, slot, self.program.cohort)
+
+
+def by_slot(values: jax.Array) -> NDArray[np.float64]:
+    """A number of each slot, (slots,), on the host."""
+    return np.atleast_1d(np.asarray(values, np.float64))
 
 
 def numbers(recipe: Recipe) -> Recipe:

@@ -18,7 +18,7 @@ from trainwright.strategy import Phase
 from trainwright.training import step
 from trainwright.training.building import Training, build
 from trainwright.training.checkpoints import Checkpoints
-from trainwright.training.cohort import Cohort
+from trainwright.training.cohort import Cohort, by_slot
 from trainwright.training.handover import hand_over
 from trainwright.training.pretraining import pretrain
 from trainwright.training.progress import Progress
@@ -87,8 +87,9 @@ def _place(cohort: Cohort, training: Training, checkpoints: Checkpoints | None) 
 def _advance(cohort: Cohort) -> None:
     """Train an interval, evaluate, record."""
     start, traces = time.perf_counter(), step.traces
-    train_loss = cohort.train_interval()
+    train_losses = cohort.train_interval()
     loss, error = cohort.evaluate()
+    train_loss = by_slot(train_losses)
     seconds = (time.perf_counter() - start) / cohort.width  # an empty slot computes too
     for progress in cohort.running:
         slot = progress.slot
