@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import jax
+
 from trainwright.baseline import Baseline
 from trainwright.data import Dataset
 from trainwright.data.splits import subset
@@ -45,9 +47,9 @@ def measure(rerun: Rerun) -> Cost:
 
 def _second_time(function: Callable[[], object]) -> float:
     """Seconds that a function takes once it is compiled."""
-    function()
+    jax.block_until_ready(function())
     start = time.perf_counter()
-    function()  # it hands its results to the host, so it has ended when it returns
+    jax.block_until_ready(function())
     return time.perf_counter() - start
 
 
