@@ -47,9 +47,9 @@ def measure(rerun: Rerun) -> Cost:
 
 def _second_time(function: Callable[[], object]) -> float:
     """Seconds that a function takes once it is compiled."""
-    jax.block_until_ready(function())
+    jax.block_until_ready(function())  # type: ignore[no-untyped-call]
     start = time.perf_counter()
-    jax.block_until_ready(function())
+    jax.block_until_ready(function())  # type: ignore[no-untyped-call]
     return time.perf_counter() - start
 
 

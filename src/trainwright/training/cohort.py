@@ -89,6 +89,7 @@ class Cohort:
         """Make every slot's steps up to the next evaluation; the mean training losses (slots,), not yet
         waited for: the evaluation is on its way to the device before they are there."""
         order = self._batches("order", lambda progress: (progress.step, progress.interval))
+        losses: jax.Array
         self.state, losses = step.train_interval(
             self.program, self.recipe, self.state, order, self.data, self.fold
         )
