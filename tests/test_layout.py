@@ -22,6 +22,7 @@ ORDER = [
     ["energy"],
     ["data"],
     ["task"],
+    ["layers"],
     ["strategy"],
     ["network"],
     ["strategies"],

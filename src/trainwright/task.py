@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from trainwright.data import sequences
 from trainwright.data.dataset import Dataset
 
 
@@ -31,7 +32,7 @@ class Task(Protocol):
         """How many numbers a network has to put out for an example."""
 
     def encode(self, targets: jax.Array) -> jax.Array:
-        """Targets (examples,) as the loss takes them, float32 (examples, outputs)."""
+        """Targets (examples, ...) as the loss takes them, float32 (examples, outputs)."""
 
     def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
         """Each example's loss (examples,) from outputs and encoded targets, both (examples, outputs)."""
@@ -43,7 +44,7 @@ class Task(Protocol):
         """The mean of predictions over the first axis."""
 
     def score(self, predicted: jax.Array, targets: jax.Array, weights: jax.Array) -> Scores:
-        """The scores of predictions (examples, outputs) against targets (examples,), each example counted
+        """The scores of predictions (examples, outputs) against targets (examples, ...), each example counted
         as `weights` (examples,) says; 0 for what is only padding."""
 
 
@@ -75,8 +76,7 @@ class Classification:
 
     def average(self, predictions: jax.Array) -> jax.Array:
         """The logarithm of the mean probability."""
-        averaged: jax.Array = jax.nn.logsumexp(predictions, axis=0) - jnp.log(len(predictions))
-        return averaged
+        return _log_mean(predictions)
 
     def score(self, predicted: jax.Array, targets: jax.Array, weights: jax.Array) -> Scores:
         """The mean negative log-probability of the right class, and the fraction of wrong answers."""
@@ -119,6 +119,47 @@ class Regression:
         return Scores(squared / 2, jnp.sqrt(squared))
 
 
+@dataclass(frozen=True)
+class Sequence:
+    """A number of up to five digits: a softmax for its length and one for each digit.
+
+    Targets and outputs are those of `trainwright.data.sequences`, which has the mathematics. An absent digit
+    sends no gradient. The error is the fraction of numbers that are wrong anywhere.
+
+    >>> task = Sequence()
+    >>> target = jnp.array([[1, 7, -1, -1, -1, -1]])
+    >>> predicted = task.predict(20 * task.encode(target))
+    >>> round(float(task.score(predicted, target, jnp.ones(1)).error), 3)
+    0.0
+    """
+
+    outputs: int = sequences.OUTPUTS
+    """How many numbers the six softmaxes take."""
+
+    def encode(self, targets: jax.Array) -> jax.Array:
+        """Lengths and digits (examples, 6) as one-hot heads (examples, 57); an absent digit is all zeros."""
+        encoded: jax.Array = sequences.encode(targets, jnp)
+        return encoded
+
+    def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
+        """-log P of the right sequence."""
+        return -jnp.sum(y * self.predict(outputs), axis=-1)
+
+    def predict(self, outputs: jax.Array) -> jax.Array:
+        """Log-probabilities, head by head."""
+        return jnp.concatenate([jax.nn.log_softmax(outputs[..., head]) for head in sequences.HEADS], axis=-1)
+
+    def average(self, predictions: jax.Array) -> jax.Array:
+        """The logarithm of each answer's mean probability, head by head."""
+        return _log_mean(predictions)
+
+    def score(self, predicted: jax.Array, targets: jax.Array, weights: jax.Array) -> Scores:
+        """The mean -log P of the right sequence, and the fraction of sequences that are wrong anywhere."""
+        right = sequences.log_probability(predicted, targets, jnp)
+        wrong = sequences.wrong(predicted, targets, jnp).astype(jnp.float32)
+        return Scores(-_mean(right, weights), _mean(wrong, weights))
+
+
 def task_of(data: Dataset) -> Task:
     """What a network is trained for on this data set.
 
@@ -126,7 +167,18 @@ def task_of(data: Dataset) -> Task:
     >>> task_of(load("digits"))
     Classification(outputs=10)
     """
-    return Classification(data.outputs) if data.task == "classification" else Regression()
+    match data.task:
+        case "classification":
+            return Classification(len(data.classes))
+        case "regression":
+            return Regression()
+        case "sequence":
+            return Sequence()
+
+
+def _log_mean(predictions: jax.Array) -> jax.Array:
+    mean: jax.Array = jax.nn.logsumexp(predictions, axis=0) - jnp.log(len(predictions))
+    return mean
 
 
 def _mean(values: jax.Array, weights: jax.Array) -> jax.Array:

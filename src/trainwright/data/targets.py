@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from trainwright.base.errors import DataError, SettingError
 from trainwright.data.values import as_codes, as_numbers, as_text, centre_and_unit, found, place, some
 
-TaskName = Literal["classification", "regression"]
+TaskName = Literal["classification", "regression", "sequence"]
+"""`sequence`: a number of up to five digits; see `trainwright.data.sequences`."""
 
 MOST_CLASSES_GUESSED = 20  # whole numbers with more distinct values are taken to be a quantity
 

@@ -1,0 +1,95 @@
+"""Affine maps of images: convolutions, the same at every place; and locally connected ones, each of its own.
+
+On a CPU, XLA's convolution is ten to twenty times slower inside a compiled loop than outside it. So there it
+is written as patches times one matrix, and on accelerators as the operation itself. The numbers are the same
+up to rounding.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from trainwright.layers.window import Window
+
+
+def convolve(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """The convolution (as all libraries have it: the correlation) of images with kernels.
+
+    (examples, height, width, channels in) and (size, size, channels in, channels out) give (examples, rows,
+    columns, channels out).
+    """
+    return (
+        by_product(x, kernel, window) if jax.default_backend() == "cpu" else by_operation(x, kernel, window)
+    )
+
+
+def by_product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """`convolve` as patches times one matrix."""
+    return window.patches(x) @ kernel.reshape(-1, kernel.shape[-1])
+
+
+def by_operation(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """`convolve` as one operation of the compiler."""
+    convolved: jax.Array = jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        window_strides=(window.stride, window.stride),
+        padding=[window.margins(side) for side in x.shape[1:3]],
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    return convolved
+
+
+class Convolution(nnx.Module):
+    """An affine map of each window's pixels, the same at every place.
+
+    `kernel` (size, size, channels in, channels out) and `bias` (channels out,): the first ones.
+    """
+
+    def __init__(self, kernel: jax.Array, bias: jax.Array, window: Window):
+        self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
+        self.shape, self.window = kernel.shape, window
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return convolve(x, self.kernel[...], self.window) + self.bias[...]
+
+
+class LocallyConnected(nnx.Module):
+    """An affine map of each window's pixels, another one at every place, flattened.
+
+    `kernel` (size² × channels in, units) and `bias` (units,), a unit for each place and channel: each column
+    holds the weights that come into one unit, as in a fully connected layer.
+    """
+
+    def __init__(self, kernel: jax.Array, bias: jax.Array, window: Window):
+        self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
+        self.shape, self.window = kernel.shape, window
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        patches = self.window.patches(x)
+        places = patches.shape[1] * patches.shape[2]
+        kernel = self.kernel[...].reshape(patches.shape[-1], places, -1)
+        z = jnp.einsum("npf,fpc->npc", patches.reshape(len(x), places, -1), kernel)
+        return z.reshape(len(x), -1) + self.bias[...]
+
+
+class Maxout(nnx.Module):
+    """The largest of each unit's affine pieces (Goodfellow et al. 2013, arXiv 1302.4389).
+
+    `affine` has `pieces` outputs for each unit (of a convolution: channel), side by side. Its weights become
+    this layer's own.
+    """
+
+    def __init__(self, affine: nnx.Linear | Convolution, pieces: int):
+        assert affine.bias is not None
+        self.kernel, self.bias = affine.kernel, affine.bias
+        self.window = affine.window if isinstance(affine, Convolution) else None
+        self.pieces = pieces
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel = self.kernel[...]
+        z = x @ kernel if self.window is None else convolve(x, kernel, self.window)
+        z = z + self.bias[...]
+        return z.reshape(*z.shape[:-1], -1, self.pieces).max(axis=-1)
