@@ -173,7 +173,8 @@ class Cohort:
     def _population(self) -> jax.Array:
         """One pass over each slot's examples, in 100 batches at most; none where no strategy asks for it."""
         strategies = self.running[0].training.recipe.strategies
-        if not any(s.needs_population_pass() for s in users(strategies, "needs_population_pass")):
+        needed = any(s.needs_population_pass() for s in users(strategies, "needs_population_pass"))
+        if not needed or not users(strategies, "reset_statistics"):
             shape = (self.width, 0, 0) if self.program.cohort else (0, 0)
             return jnp.zeros(shape, jnp.int32)
 
