@@ -176,7 +176,8 @@ class Cohort:
     def _population(self) -> jax.Array:
         """One pass over each slot's examples, in 100 batches at most; none where no strategy asks for it."""
         strategies = self.running[0].training.recipe.strategies
-        if not any(s.needs_population_pass() for s in users(strategies, "needs_population_pass")):
+        needed = any(s.needs_population_pass() for s in users(strategies, "needs_population_pass"))
+        if not needed or not users(strategies, "reset_statistics"):
             return self.no_population
 
         def span(progress: Progress) -> tuple[int, int]:

@@ -49,12 +49,19 @@ class State(NamedTuple):
     """The states of the strategies' `gradient` transformations, in their order."""
     update_state: tuple[Any, ...]
     """The states of their `update` transformations."""
+    averaged: Params | None
+    """The weights to predict with where a strategy averages them; None where they are `params`."""
     step: jax.Array
     """Steps made, int32."""
     steps: jax.Array
     """The length of the training proper, int32."""
     key: jax.Array
     """The seed's key, from which each step's is folded."""
+
+    @property
+    def weights(self) -> Params:
+        """The weights to evaluate and predict with."""
+        return self.params if self.averaged is None else self.averaged
 
 
 def begin(recipe: Recipe, model: nnx.Module, steps: int, key: jax.Array) -> tuple[nnx.GraphDef[Any], State]:
@@ -63,7 +70,10 @@ def begin(recipe: Recipe, model: nnx.Module, steps: int, key: jax.Array) -> tupl
     gradient_state, update_state = (
         tuple(t.init(params) for t in _transforms(recipe, hook)) for hook in ("gradient", "update")
     )
-    return graphdef, State(params, rest, gradient_state, update_state, jnp.int32(0), jnp.int32(steps), key)
+    averaged = jax.tree.map(jnp.copy, params) if users(recipe.strategies, "averaged_weights") else None
+    return graphdef, State(
+        params, rest, gradient_state, update_state, averaged, jnp.int32(0), jnp.int32(steps), key
+    )
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -125,7 +135,10 @@ def descend(recipe: Recipe, state: State, gradient: Params, rest: Params) -> Sta
     params = optax.apply_updates(state.params, updates)
     for strategy in users(recipe.strategies, "project"):
         params = strategy.project(params)
-    return State(params, rest, gradient_state, update_state, state.step + 1, state.steps, state.key)
+    step, averaged = state.step + 1, state.averaged
+    for strategy in users(recipe.strategies, "averaged_weights"):
+        averaged = strategy.averaged_weights(state.weights, params, step, state.steps)
+    return State(params, rest, gradient_state, update_state, averaged, step, state.steps, state.key)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -170,7 +183,7 @@ def gather(data: Resident, fold: Fold, rows: jax.Array) -> jax.Array:
 @partial(jax.jit, static_argnums=0)
 def added(program: Program, state: State, data: Resident, fold: Fold) -> jax.Array:
     """What one training's network adds to the inputs of all examples, (examples, values)."""
-    extension = extension_of(nnx.merge(program.graphdef, state.params, state.rest, copy=True))
+    extension = extension_of(nnx.merge(program.graphdef, state.weights, state.rest, copy=True))
     assert extension is not None
 
     def values(rows: jax.Array, _: jax.Array | None) -> jax.Array:
@@ -182,7 +195,7 @@ def added(program: Program, state: State, data: Resident, fold: Fold) -> jax.Arr
 def _predict(
     program: Program, recipe: Recipe, state: State, data: Resident, fold: Fold, rows: jax.Array
 ) -> jax.Array:
-    model = nnx.merge(program.graphdef, state.params, state.rest, copy=True)
+    model = nnx.merge(program.graphdef, state.weights, state.rest, copy=True)
 
     def predict(rows: jax.Array, _: jax.Array | None) -> jax.Array:
         return views(model, recipe.strategies, gather(data, fold, rows), program.task)
@@ -194,13 +207,12 @@ def _population_pass(
     program: Program, recipe: Recipe, state: State, population: jax.Array, data: Resident, fold: Fold
 ) -> State:
     """The state with the statistics that training batches give with fixed weights."""
-    model = nnx.merge(program.graphdef, state.params, state.rest, copy=True)
+    model = nnx.merge(program.graphdef, state.weights, state.rest, copy=True)
     for strategy in users(recipe.strategies, "reset_statistics"):
-        if strategy.needs_population_pass():
-            strategy.reset_statistics(model)
+        strategy.reset_statistics(model)
 
     def see(rest: Params, rows: jax.Array) -> tuple[Params, None]:
-        model = nnx.merge(program.graphdef, state.params, rest, copy=True)
+        model = nnx.merge(program.graphdef, state.weights, rest, copy=True)
         model(gather(data, fold, rows), key=None, training=True)
         return _split(model)[2], None
 
