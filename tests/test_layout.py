@@ -22,6 +22,7 @@ ORDER = [
     ["energy"],
     ["data"],
     ["task"],
+    ["objective"],
     ["strategy"],
     ["network"],
     ["strategies"],
