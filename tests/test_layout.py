@@ -23,6 +23,7 @@ ORDER = [
     ["data"],
     ["task"],
     ["layers"],
+    ["objective"],
     ["strategy"],
     ["network"],
     ["strategies"],

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import Config
 from trainwright.base.errors import SettingError
+from trainwright.objective import Batch
 from trainwright.pretraining import Arrays, Pretraining
 
 Kernel = NDArray[np.float32]
@@ -220,6 +221,10 @@ class Strategy(Config):
         """Traced. A batch of targets, float32 (examples, outputs): one-hot classes, or values."""
         return y
 
+    def mix(self, x: jax.Array, y: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Traced. Inputs (examples, *shape) and targets (examples, outputs), float32, changed together."""
+        return x, y
+
     def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array | None:
         """Traced. Each example's loss, float32 (examples,), from the network's outputs and the targets, both
         float32 (examples, outputs)."""
@@ -227,6 +232,10 @@ class Strategy(Config):
 
     def penalty(self, params: Params) -> jax.Array | float:
         """Traced. What is added to the mean loss for the weights themselves, a float32 scalar."""
+        return 0.0
+
+    def objective(self, batch: Batch, key: jax.Array) -> jax.Array | float:
+        """Traced. What is added to the mean loss for further passes of the network, a float32 scalar."""
         return 0.0
 
     def gradient(self) -> optax.GradientTransformation | None:

@@ -122,6 +122,7 @@ def dry_run(training: Training) -> Plan:
     for strategy in recipe.strategies:
         jax.eval_shape(strategy.augment, x, state.key)
         jax.eval_shape(strategy.targets, y)
+        jax.eval_shape(strategy.mix, x, y, state.key)
         jax.eval_shape(strategy.loss, y, y)
         jax.eval_shape(strategy.penalty, state.params)
         jax.eval_shape(strategy.project, state.params)

@@ -17,6 +17,7 @@ from flax import nnx
 from trainwright.base import keys
 from trainwright.data.standardization import standardize, standardize_targets
 from trainwright.network import extension_of
+from trainwright.objective import Batch
 from trainwright.recipe import Recipe
 from trainwright.strategy import Params, users
 from trainwright.task import Scores, Task
@@ -106,19 +107,36 @@ def step(
 def gradient(
     program: Program, recipe: Recipe, state: State, x: jax.Array, y: jax.Array
 ) -> tuple[Params, jax.Array, Params]:
-    """A batch's gradient of mean loss plus penalties, the mean loss, and the layers' new statistics."""
+    """A batch's gradient of all that is minimised, the mean loss, and the layers' new statistics."""
     key = jax.random.fold_in(state.key, state.step)
     for strategy in users(recipe.strategies, "augment"):
         x = strategy.augment(x, keys.fold(key, "augment", strategy.name))
     for strategy in users(recipe.strategies, "targets"):
         y = strategy.targets(y)
+    for strategy in users(recipe.strategies, "mix"):
+        x, y = strategy.mix(x, y, keys.fold(key, "mix", strategy.name))
+
+    def network(params: Params) -> nnx.Module:
+        return nnx.merge(program.graphdef, params, state.rest, copy=True)
 
     def objective(params: Params) -> tuple[jax.Array, tuple[jax.Array, Params]]:
-        model = nnx.merge(program.graphdef, params, state.rest, copy=True)
+        model = network(params)
         outputs = model(x, key=key, training=True)
         cost = _loss(program, recipe, outputs, y).mean()
-        penalty = sum(s.penalty(params) for s in users(recipe.strategies, "penalty"))
-        return cost + penalty, (cost, _split(model)[2])
+        added = sum(s.penalty(params) for s in users(recipe.strategies, "penalty"))
+        batch = Batch(
+            x,
+            y,
+            outputs,
+            key,
+            program.task,
+            loss=partial(_loss, program, recipe),
+            model=lambda: network(params),
+            frozen=lambda: network(jax.lax.stop_gradient(params)),
+        )
+        for strategy in users(recipe.strategies, "objective"):
+            added += strategy.objective(batch, keys.fold(key, "objective", strategy.name))
+        return cost + added, (cost, _split(model)[2])
 
     gradients, (cost, rest) = jax.grad(objective, has_aux=True)(state.params)
     return gradients, cost, rest
