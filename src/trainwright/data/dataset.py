@@ -26,9 +26,10 @@ class Dataset:
 
     name: str
     task: TaskName
-    inputs: NDArray[np.float32]
+    inputs: NDArray[np.float32] | NDArray[np.uint8]
     """(examples, *shape): (examples, features) or (examples, height, width[, channels]). Prepared from all
-    rows, in units that do not depend on the split; a missing number is NaN. See `standardized`."""
+    rows, in units that do not depend on the split; a missing number is NaN. Images with channels stay the
+    bytes that they are. What a network sees, `standardized` gives."""
     targets: NDArray[np.int32] | NDArray[np.float32]
     """int32 (examples,), the class's number; or float32 (examples,), a quantity in a unit of its own."""
     splits: Splits
@@ -101,8 +102,7 @@ class Dataset:
         """What the training rows say about shift and scale; nothing for arrays that came prepared."""
         if self.encoding is None:
             return Standardization()
-        train = self.splits.train
-        return self.encoding.measure(self.inputs[train], self.targets[train])
+        return self.encoding.measure(self.inputs, self.targets, self.splits.train)
 
     @cached_property
     def preparation(self) -> Preparation | None:
@@ -113,7 +113,8 @@ class Dataset:
     def standardized(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Inputs (rows, *shape) and targets (rows,) of these examples as the network sees them.
 
-        Numbers have mean 0 and standard deviation 1 over the training split, and gaps are 0.
+        Numbers have mean 0 and standard deviation 1 over the training split, and gaps are 0. Images are
+        fractions of white.
         """
         fold = self.standardization
         return standardize(self.inputs[rows], fold), standardize_targets(self.targets[rows], fold)

@@ -198,7 +198,7 @@ def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
     notes = [*raw.notes, *([guess] if guess else [])]
     target: Target
     if chosen == "classification":
-        target = find_classes(raw.targets, raw.own_test)
+        target = find_classes(raw.targets, raw.own_test, raw.own_validation)
         strata = target.encode(raw.targets)
     else:
         target = read_quantity(raw.targets)
@@ -210,8 +210,10 @@ def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
         notes += [f"column {out.name!r} is left out: {out.treatment()}" for out in reading.left_out]
     else:
         reading = read_pixels(raw.inputs, raw.highest)
-        inputs = reading.transform(raw.inputs)
-    splits = split(strata, raw.own_test) if raw.groups is None else fold(strata, raw.groups, 0)
+        inputs = reading.keep(raw.inputs)
+    splits = (
+        split(strata, raw.own_test, raw.own_validation) if raw.groups is None else fold(strata, raw.groups, 0)
+    )
     data = Dataset(
         raw.name,
         chosen,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
-from trainwright.data.standardization import measure
+from trainwright.data.standardization import Standardization, measure
 from trainwright.data.values import LARGEST
 
 
@@ -24,17 +24,26 @@ class Pixels:
     high: float
     kind: Literal["pixels"] = "pixels"
 
-    def measure(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """One shift and one scale, each (), of training images; None where the unit is known beforehand."""
+    def measure(self, inputs: NDArray[Any], rows: NDArray[np.int64]) -> Standardization:
+        """One shift and one scale of the training images, `rows` of `inputs`; none where the unit is known
+        beforehand."""
+        if inputs.dtype == np.uint8:
+            return Standardization(unit=np.asarray(self.scale, np.float32))
         if not self.shift:
-            return None
-        shift, scale = measure(inputs.reshape(-1, 1))
-        return shift[0], scale[0]
+            return Standardization()
+        shift, scale = measure(inputs[rows].reshape(-1, 1))
+        return Standardization(shift[0], scale[0])
 
     def in_fold(self, shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Pixels:
         """The pixels with a fold's shift and scale in their own numbers."""
         moved = self.shift + float(shift) / self.scale
         return replace(self, shift=moved, scale=self.scale * float(scale))
+
+    def keep(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Raw images as a data set keeps them: bytes with channels as they are, a quarter of what numbers
+        take, which the training step makes numbers of; others as `transform` makes them."""
+        known = not self.shift
+        return images if images.dtype == np.uint8 and images.ndim == 4 and known else self.transform(images)
 
     def transform(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Raw images (examples, *shape) as float32 inputs. Raises DataError for another shape or NaN."""

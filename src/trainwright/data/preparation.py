@@ -35,17 +35,20 @@ class Preparation:
     inputs: Annotated[Columns | Pixels, Field(discriminator="kind")]
     target: Annotated[Classes | Quantity, Field(discriminator="kind")]
 
-    def measure(self, inputs: NDArray[np.float32], targets: NDArray[Any]) -> Standardization:
-        """What training rows that this preparation made say: inputs (rows, *shape), targets (rows,)."""
-        shift, scale = self.inputs.measure(inputs) or (None, None)
+    def measure(
+        self, inputs: NDArray[Any], targets: NDArray[Any], rows: NDArray[np.int64]
+    ) -> Standardization:
+        """What the training rows say of inputs (examples, *shape) and targets (examples,) that this
+        preparation made."""
+        fold = self.inputs.measure(inputs, rows)
         if isinstance(self.target, Classes):
-            return Standardization(shift, scale)
-        target_shift, target_scale = (part[0] for part in measure(targets[:, None]))
+            return fold
+        target_shift, target_scale = (part[0] for part in measure(targets[rows, None]))
         if not target_scale:
             raise DataError(
                 f"column {self.target.name!r}: only one value in the training split; add other examples"
             )
-        return Standardization(shift, scale, target_shift, target_scale)
+        return fold._replace(target_shift=target_shift, target_scale=target_scale)
 
     def in_fold(self, fold: Standardization) -> Preparation:
         """This preparation and a fold's standardization in one."""

@@ -26,7 +26,8 @@ class Raw:
 
     `inputs`: a table, or an array (examples, *shape) of pixels. The table's and the targets' index says
     where an example came from, in its source's terms ("line 7").
-    `own_test`: so many examples at the end are the source's own test set.
+    `own_test`: so many examples at the end are the source's own test set; `own_validation`: so many before
+    these are its own validation set.
     `groups`: (examples,), each example's group number, where examples belong together.
     `highest`: the pixels' highest possible value, where it is known.
     `notes`: what was decided in reading and is worth saying.
@@ -36,16 +37,18 @@ class Raw:
     inputs: Inputs
     targets: pd.Series[Any]
     own_test: int = 0
+    own_validation: int = 0
     highest: float | None = None
     groups: NDArray[np.int64] | None = None
     source: str = ""
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        own = len(self.targets) - self.own_test
+        own = len(self.targets) - self.own_test - self.own_validation
         if own < FEWEST:
             raise DataError(
-                f"{own} example{'s' * (own != 1)} to train and validate on, too few to split; "
+                f"{own} example{'s' * (own != 1)} to train "
+                f"{'on' if self.own_validation else 'and validate on, too few to split'}; "
                 f"at least {FEWEST} are needed"
             )
 

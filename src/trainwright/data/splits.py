@@ -36,12 +36,13 @@ class Splits:
         return self.nominal or len(self.train)
 
 
-def split(strata: NDArray[np.integer[Any]], own_test: int = 0) -> Splits:
+def split(strata: NDArray[np.integer[Any]], own_test: int = 0, own_validation: int = 0) -> Splits:
     """Split examples 60/20/20, every stratum (class) in the same proportions and present in each part.
 
     `strata`: (examples,), each example's class number; all zeros where there are no classes.
     `own_test`: so many examples at the end are the data's own test set and stay it; then the validation
     split is as large as the test split, but a quarter of the remaining examples at most.
+    `own_validation`: so many before these are the data's own validation set and stay it.
 
     The order comes from the raw bits of a Philox generator, which NumPy promises never to change, so a
     split stays the same in every version. Every stratum needs three examples, two with an own test set.
@@ -53,6 +54,9 @@ def split(strata: NDArray[np.integer[Any]], own_test: int = 0) -> Splits:
     4
     """
     own = len(strata) - own_test
+    if own_validation:
+        parts = np.split(np.arange(len(strata)), [own - own_validation, own])
+        return Splits(*parts)
     order = _shuffled(own, 0, 0)
     if own_test:
         test = np.arange(own, len(strata))

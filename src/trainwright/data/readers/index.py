@@ -23,6 +23,7 @@ from trainwright.data.values import some
 Part = Literal["train", "validation", "test"]
 T = TypeVar("T")
 
+WHITE = 255.0  # the highest value of a byte
 USUAL = 224  # pixels; the side that networks for photographs were designed for
 CHUNK = 32  # images that a thread takes at a time
 
@@ -55,6 +56,8 @@ class ImageIndex:
     """Height, width and channels that every image is read in."""
     own_test: int = 0
     """How many examples at the end are the source's own test set."""
+    own_validation: int = 0
+    """How many before these are its own validation set."""
     source: str = ""
     """The folder or file that the images come from."""
     notes: tuple[str, ...] = ()
@@ -98,6 +101,8 @@ class ImageIndex:
             self.read(),
             self.labels[column],
             own_test=self.own_test,
+            own_validation=self.own_validation,
+            highest=WHITE,
             groups=groups,
             source=self.source,
             notes=self.notes,
@@ -143,8 +148,8 @@ def make_index(
     `shape`: the shape, where the source has one. None: it is chosen after a look at each image's header.
     `size`: every image is read as a square of so many pixels. None: images of one size keep it; those of
     several are read as squares of the median shorter side, 224 pixels at most.
-    The test set comes last. Without one, the validation set is it; with one, the validation images join
-    those to train on, of which a validation split is drawn.
+    The source's own validation and test sets come last, in this order. Where there is only one of these, it
+    is the test set, and a validation split is drawn from the training images.
 
     Raises `DataError` if a header can't be read.
     """
@@ -164,6 +169,7 @@ def make_index(
         pd.DataFrame({column: as_classes(labels[column]) for column in labels}),
         shape,
         parts["test"] or parts["validation"],
+        parts["validation"] if parts["test"] else 0,
         source,
         (*notes, *_splits(parts), *treatment),
         boxes if any(boxes) else (),
@@ -243,10 +249,8 @@ def _attempt(work: Callable[[Any], T], item: Any) -> T | DataError:
 
 
 def _splits(parts: Counter[Part]) -> Iterator[str]:
-    if parts["validation"] and parts["test"]:
+    if parts["validation"] and not parts["test"]:
         yield (
-            f"the {parts['validation']:,} validation images join the {parts['train']:,} training images; "
-            "a validation split is drawn from all of these"
+            f"the {parts['validation']:,} validation images are the test set, for there is no other; "
+            "a validation split is drawn from the training images"
         )
-    elif parts["validation"]:
-        yield f"the {parts['validation']:,} validation images are the test set, for there is no other"
