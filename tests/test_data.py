@@ -554,20 +554,20 @@ def test_what_is_set_aside_stays_and_the_rest_takes_turns_in_validating(grouped:
     data = load(frame, target="y", group="who" if grouped else None).set_aside()
     folds = [data.fold(number) for number in range(5)]
     test = data.splits.test
-    assert all(np.array_equal(fold.splits.test, test) for fold in folds)
-    assert all(fold.inputs is data.inputs for fold in folds)
-    validated = np.sort(np.concatenate([fold.splits.validation for fold in folds]))
+    assert all(np.array_equal(part.splits.test, test) for part in folds)
+    assert all(part.inputs is data.inputs for part in folds)
+    validated = np.sort(np.concatenate([part.splits.validation for part in folds]))
     assert np.array_equal(np.sort(np.concatenate([validated, test])), np.arange(200))
-    for fold in folds:
-        parts = (fold.splits.train, fold.splits.validation, fold.splits.test)
+    for part in folds:
+        parts = (part.splits.train, part.splits.validation, part.splits.test)
         assert len(np.unique(np.concatenate(parts))) == 200
-        assert max(map(len, parts[1:])) <= fold.splits.room
+        assert max(map(len, parts[1:])) <= part.splits.room
         if grouped:
             who = [set(frame["who"].iloc[rows]) for rows in parts]
-            assert not (who[0] & who[1] or who[0] & who[2] or who[1] & who[2])
+            assert len(set.union(*who)) == sum(map(len, who))
     others = [load(frame, target="y").set_aside(seed).splits.test for seed in range(5)]
     assert len(np.unique(np.concatenate(others))) == 200
-    assert len({fold.splits.examples for fold in folds}) == 1
+    assert len({part.splits.examples for part in folds}) == 1
 
 
 def test_a_test_set_of_its_own_is_what_is_set_aside() -> None:

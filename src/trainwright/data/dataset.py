@@ -100,8 +100,8 @@ class Dataset:
     def set_aside(self, seed: int = 0) -> Dataset:
         """The data with a test split that no fold changes, so that a search can leave it unread.
 
-        The test split is the data's own; without one, it is the test split of `fold(seed)`, so five seeds in a
-        row set aside five parts that do not overlap. Folds of what is returned take turns in validating among
+        The test split is the data's own; without one, it is the test split of `fold(seed)`, so seeds 0 to 4
+        set aside five parts that do not overlap. Folds of what is returned take turns in validating among
         all other examples: fold `n mod 5` of repetition `n div 5`.
 
         Raises `SettingError` where only a subset trains, and `DataError` for fewer than 25 examples (or
