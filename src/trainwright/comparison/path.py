@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -111,10 +112,7 @@ def trace(
         return layout.estimate(cells.contrast(weighted), resolution)
 
     nodes = [frozenset(order[:count]) for count in range(len(order) + 1)]
-    costs = [
-        estimate([(1, scored[after]), (-1, scored[before])])
-        for before, after in zip(nodes, nodes[1:], strict=False)
-    ]
+    costs = [estimate([(1, scored[after]), (-1, scored[before])]) for before, after in pairwise(nodes)]
     judgements = judge(costs, delta=margin, level=level, step=layout.step) if costs else ()
     steps = tuple(
         Step(
@@ -151,7 +149,7 @@ def trace(
 def _pairs(
     nodes: Sequence[Removed], order: Sequence[str], parts: Collection[str], scored: Mapping[Removed, Cells]
 ) -> Iterator[tuple[tuple[str, str], tuple[Cells, Cells, Cells, Cells]]]:
-    """Each part as it goes with every one that is still there: with nothing, it, the other, both taken out."""
+    """Each part as it goes, with every other still there: with nothing, it, the other, and both taken out."""
     for node, part in zip(nodes, order, strict=False):
         for other in parts:
             corners = [node, node | {part}, node | {other}, node | {part, other}]
