@@ -40,6 +40,7 @@ from trainwright.studies.tuning import (
 PROMISING = 5  # families that are combined
 PAIRED = 4  # families of which all pairs are tried
 PATIENCE = 3  # rounds without anything better
+KINDS = ("numbers", "shapes", "strategies", "jumps")
 
 
 class OutOfBudget(Exception):
@@ -192,16 +193,24 @@ def _refine(
     round_ = idle = 0
     while idle < PATIENCE:
         before = standing.best
-        kinds = (
-            lambda best: [*moves.rates(space, best), *moves.settings(space, best)],
-            lambda best: moves.shapes(space, best),
-            lambda best: [*moves.removals(space, best), *moves.additions(space, best, champions)],
-            lambda best: moves.jumps(space, best, seed, round_),  # noqa: B023  # called at once
-        )
-        for kind in kinds:
-            standing.best = yield from race(kind(standing.best), effort.first, effort.most, standing.best)
+        for kind in KINDS:
+            near = _near(kind, space, standing.best, champions, seed, round_)
+            standing.best = yield from race(near, effort.first, effort.most, standing.best)
         round_ += 1
         idle = idle + 1 if standing.best == before else 0
+
+
+def _near(
+    kind: str, space: Space, best: Recipe, champions: Mapping[str, Recipe], seed: int, round_: int
+) -> list[Recipe]:
+    """The neighbours of one kind."""
+    if kind == "numbers":
+        return [*moves.rates(space, best), *moves.settings(space, best)]
+    if kind == "shapes":
+        return moves.shapes(space, best)
+    if kind == "strategies":
+        return [*moves.removals(space, best), *moves.additions(space, best, champions)]
+    return moves.jumps(space, best, seed, round_)
 
 
 def _settle(space: Space, standing: Standing) -> None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainwright.comparison import paired
 from trainwright.recipe import Recipe
@@ -65,13 +66,11 @@ def clearly_worse(recipe: Recipe, leader: Recipe, trials: int, outcomes: Outcome
     return paired.estimate(found).p_above() < ALPHA
 
 
-def differences(
-    recipe: Recipe, other: Recipe, trials: int, outcomes: Outcomes
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def differences(recipe: Recipe, other: Recipe, trials: int, outcomes: Outcomes) -> NDArray[np.float64]:
     """A recipe's errors minus another's, trial by trial, (trials,)."""
     mine, theirs = ([_error(outcomes[Trial(one, n)]) for n in range(trials)] for one in (recipe, other))
     with np.errstate(invalid="ignore"):  # two that diverge are told apart by nothing
-        return np.array(mine) - np.array(theirs)
+        return np.subtract(mine, theirs, dtype=np.float64)
 
 
 def _error(outcome: Outcome) -> float:
