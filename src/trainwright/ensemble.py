@@ -51,7 +51,7 @@ class Ensemble:
         """Write the folder, its members first. Raises `StoreError` as `Model.save` does."""
         target = Path(folder)
         if target.exists():
-            if not replace or not ((target / NAME).is_file() or (target / "model.json").is_file()):
+            if not replace or not (target / NAME).is_file():
                 raise StoreError(f"{target} already exists: delete it or choose another folder")
             with files.explained(target):
                 shutil.rmtree(target)

@@ -39,6 +39,9 @@ class Recommendation:
     """The name of the best recipe's arm; that of the plain one where the search found nothing better."""
     single: str
     """The name of the best single strategy's arm; empty without any."""
+    strategies: str
+    """What the best recipe has beyond the plain one, as on the command line; or in words, where that is its
+    numbers alone."""
     path: Path | None
     """From the best recipe to the plain one; None where they are the same."""
     seen: float

@@ -216,6 +216,7 @@ class Job:
             against=compared(evidence.best),
             best=evidence.best,
             single=evidence.single,
+            strategies=_in_words(standing, self.space),
             path=path,
             seen=standing.error(standing.best),
             seen_plain=standing.error(standing.plain, trials or None),
@@ -268,6 +269,12 @@ def _network(text: str) -> Any:
 def _search_seed(seed: int, number: int) -> int:
     """The seed of a search's trial: none that a confirmation ever has."""
     return int(generator(seed, "search", number).integers(FIRST_TUNING_SEED, 2**53))
+
+
+def _in_words(standing: Standing, space: Space) -> str:
+    """The best recipe as it is called in a sentence."""
+    words = spelled(standing.best, space.plain)
+    return words if words != "plain" or standing.best == standing.plain else "plain with other numbers"
 
 
 def _recipes(standing: Standing) -> list[Recipe]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import replace
 from typing import Any
@@ -37,11 +38,12 @@ def stops(recipe: Recipe) -> bool:
 
 def fit_command(recipe: Recipe, start: Recipe, spec: DataSpec | None, data: Dataset) -> str:
     """The command that trains such a network: `start` is what `trainwright fit` begins with. Empty where no
-    command says it, as where `start` has a strategy that the recipe lacks."""
+    command says it: for arrays, and where `start` has a strategy that the recipe lacks."""
     names = {strategy.name for strategy in recipe.strategies}
-    if any(strategy.name not in names for strategy in start.strategies) or recipe.steps is not None:
+    named = spec is not None and isinstance(spec.source, str | os.PathLike)
+    source = str(spec.source) if spec and named else data.source
+    if any(s.name not in names for s in start.strategies) or recipe.steps is not None or not source:
         return ""
-    source = str(spec.source) if spec and isinstance(spec.source, str) else data.source or data.name
     words = ["trainwright", "fit", source]
     for option in ("target", "task", "size"):
         if spec and getattr(spec, option) is not None:
