@@ -135,7 +135,10 @@ class Model:
 
     def table(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> pd.DataFrame:
         """Predictions as a table: the likeliest class and each class's probability, or the value."""
-        predicted = self.predict(raw, unseen=unseen)
+        return self.tabulated(self.predict(raw, unseen=unseen))
+
+    def tabulated(self, predicted: NDArray[Any]) -> pd.DataFrame:
+        """What `predict` gave as a table."""
         if self.preparation.task == "regression":
             return pd.DataFrame({"prediction": predicted})
         columns = {f"probability of {name}": predicted[:, i] for i, name in enumerate(self.classes)}

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from trainwright.diagnosis.symptoms import Diagnosis
     from trainwright.exhibit import ExhibitResult
     from trainwright.report.catalogue import Card
+    from trainwright.search.progress import SearchProgress
     from trainwright.studies.progress import StudyProgress
     from trainwright.training.progress import Progress as TrainingProgress
 
@@ -65,6 +67,39 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[StudyProgress],
             bar.update(task, completed=progress.fraction, description=text)
 
         yield watch
+
+
+@contextmanager
+def search_progress(quiet: bool) -> Iterator[Callable[[SearchProgress], None]]:
+    """Show how far a search is: what it is at, the best recipe so far, and the time left."""
+    if quiet:
+        yield lambda progress: None
+        return
+
+    def describe(progress: SearchProgress) -> str:
+        text = f"{progress.stage}, {progress.trainings} trainings"
+        if progress.error == progress.error:
+            shown = 100 if progress.metric.unit == "fraction" else 1
+            unit = " %" if shown == 100 else ""
+            best, plain = (f"{shown * value:.4g}{unit}" for value in (progress.error, progress.plain))
+            text += f"; best so far {progress.best}: {best} on validation (plain {plain})"
+        return text
+
+    def left(progress: SearchProgress) -> str:
+        return "" if progress.seconds_left == inf else f", {progress.seconds_left / 60:.1f} min left"
+
+    if not sys.stderr.isatty():
+        lines = _Lines()
+        # The budget says how much time is left: no estimate by the share that is done.
+        yield lambda progress: lines.say(describe(progress) + left(progress), 0.0, last=False)
+        return
+    with Bar(
+        BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda progress: bar.update(
+            task, completed=progress.fraction, description=describe(progress) + left(progress)
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainwright.base.arrays import ArrayCache
+from trainwright.base.errors import DataError, SettingError
 from trainwright.data import splits as splitting
 from trainwright.data.preparation import Preparation
 from trainwright.data.splits import Splits
@@ -18,6 +19,8 @@ from trainwright.data.standardization import Standardization, standardize, stand
 from trainwright.data.targets import Quantity, TaskName
 
 __all__ = ["Dataset", "Splits"]
+
+FEWEST_TO_SET_ASIDE = 25  # examples or groups: a test split of five, and validation splits of four
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,8 @@ class Dataset:
     """Each example's group, (examples,); the examples of one group stay on one side of every split."""
     own_test: bool = False
     """Whether the test split is the source's own, which no fold changes."""
+    rotating: bool = False
+    """Whether folds change which examples validate, and leave the test split alone; see `set_aside`."""
     subset: int | None = None
     """So many of the training split's examples are used only; None for all."""
     seed: int | None = None
@@ -82,6 +87,9 @@ class Dataset:
         >>> len(np.unique(np.concatenate(tests))) == len(data.inputs)
         True
         """
+        if self.rotating:
+            splits = splitting.rotation(self.strata, self.groups, self.splits.test, seed)
+            return replace(self, splits=splits, seed=seed)
         if self.own_test and self.subset is None:
             return self
         splits = self.splits if self.own_test else splitting.fold(self.strata, self.groups, seed)
@@ -89,6 +97,34 @@ class Dataset:
             whole = replace(splits, train=self._trainable) if self.own_test else splits
             splits = splitting.subset(whole, self.strata, self.subset, seed)
         return replace(self, splits=splits, seed=seed)
+
+    def set_aside(self, seed: int = 0) -> Dataset:
+        """The data with a test split that no fold changes, so that a search can leave it unread.
+
+        The test split is the data's own; without one, it is the test split of `fold(seed)`, so seeds 0 to 4
+        set aside five parts that do not overlap. Folds of what is returned take turns in validating among
+        all other examples: fold `n mod 5` of repetition `n div 5`.
+
+        Raises `SettingError` where only a subset trains, and `DataError` for fewer than 25 examples (or
+        groups), of which nothing could be set aside.
+
+        >>> from trainwright.data import load
+        >>> data = load("digits").set_aside()
+        >>> len(data.splits.test), len(data.fold(3).splits.validation)
+        (360, 287)
+        """
+        if self.subset is not None:
+            raise SettingError(f"{self.name}: a search needs all training examples: leave `examples` out")
+        pieces = len(self.targets) if self.groups is None else len(np.unique(self.groups))
+        if pieces < FEWEST_TO_SET_ASIDE:
+            what = "examples" if self.groups is None else "groups"
+            raise DataError(
+                f"{self.name}: {pieces} {what} are too few to set a fifth aside and cross-validate the rest; "
+                f"add some ({FEWEST_TO_SET_ASIDE} at least), or compare strategies with a study"
+            )
+        test = self.splits.test if self.own_test else self.fold(seed).splits.test
+        splits = splitting.rotation(self.strata, self.groups, test, 0)
+        return replace(self, splits=splits, own_test=True, rotating=True, seed=None)
 
     @property
     def strata(self) -> NDArray[np.int32]:

@@ -105,6 +105,26 @@ def fold(strata: NDArray[np.integer[Any]], groups: NDArray[np.integer[Any]] | No
     return Splits(others[part != 0], others[part == 0], test, round((1 - 2 * SHARE) * examples), room)
 
 
+def rotation(
+    strata: NDArray[np.integer[Any]], groups: NDArray[np.integer[Any]] | None, test: Indices, number: int
+) -> Splits:
+    """A split of this test split's rest: fold `number mod 5` of repetition `number div 5` of it validates.
+
+    All other examples train, so that in each repetition every example outside the test split validates once.
+    Strata and groups are treated, and errors raised, as by `fold`.
+
+    >>> parts = [rotation(np.zeros(40, int), None, np.arange(8), number) for number in range(5)]
+    >>> sorted(np.concatenate([part.validation for part in parts])) == list(range(8, 40))
+    True
+    """
+    rest = np.setdiff1d(np.arange(len(strata)), test)
+    part = fold(strata[rest], None if groups is None else groups[rest], number)
+    train = np.sort(np.concatenate([part.train, part.validation]))
+    return Splits(
+        rest[train], rest[part.test], test, round((1 - SHARE) * len(rest)), max(len(test), part.room)
+    )
+
+
 def subset(splits: Splits, strata: NDArray[np.integer[Any]], examples: int, seed: int | None) -> Splits:
     """The same split with so many of its training examples, strata in proportion, drawn anew for each seed.
 
