@@ -71,6 +71,7 @@ from trainwright.exhibit.panels import (
 )
 from trainwright.exhibit.tables import change, grid, samples, series
 from trainwright.exhibit.trainings import (
+    Weights,
     adding,
     compare_all,
     curve,
@@ -92,9 +93,9 @@ __all__ = [
     "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION",
     "ArmResult", "ArmRuns", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
     "ExhibitResult", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Recipe", "Run", "Scale",
-    "Study", "Sweep", "adding", "along", "cautions", "change", "claim", "compare", "compare_all",
-    "config", "curve", "curves", "described", "enumerated", "fit", "flat", "framed", "grid", "images",
-    "intervals_cover", "level", "load", "measure_layers", "named", "network", "overview", "pictures",
-    "points", "runs_of", "samples", "scales", "scores", "series", "shares", "sheet", "sign", "spelled",
-    "tabulated", "watched", "whole",
+    "Study", "Sweep", "Weights", "adding", "along", "cautions", "change", "claim", "compare",
+    "compare_all", "config", "curve", "curves", "described", "enumerated", "fit", "flat", "framed",
+    "grid", "images", "intervals_cover", "level", "load", "measure_layers", "named", "network",
+    "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series", "shares",
+    "sheet", "sign", "spelled", "tabulated", "watched", "whole",
 ]  # fmt: skip

@@ -28,7 +28,7 @@ def grid(measure: Callable[..., Any], **ranges: Iterable[Any]) -> pd.DataFrame:
     for place in product(*map(tuple, ranges.values())):
         seen, at = measure(*place), dict(zip(ranges, place, strict=True))
         several = seen.to_dict(orient="records") if isinstance(seen, pd.DataFrame) else [seen]
-        rows += [at | row for row in several]
+        rows += [{**at, **row} for row in several]
     return pd.DataFrame(rows)
 
 
