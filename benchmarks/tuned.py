@@ -140,7 +140,8 @@ def page(judged: list[Judged], command: str) -> Iterator[str]:
         "whatever is found of it is false. The truth of the others is the mean, over all tables of a "
         "population and size, of what the trainings of the candidates chosen there reach on 4,000 rows that "
         "no table has. Intervals are at 95 % for one arm; *found*: helps or hurts after Holm's correction "
-        "over the four arms; *wrong*: with the wrong sign. ± is the 95 % margin if intervals were independent.",
+        "over the four arms; *wrong*: with the wrong sign. ± is the 95 % margin if intervals "
+        "were independent.",
         110,
         break_on_hyphens=False,
     )

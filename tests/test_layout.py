@@ -26,6 +26,7 @@ ORDER = [
     ["objective"],
     ["strategy"],
     ["network"],
+    ["flow"],
     ["strategies"],
     ["networks"],
     ["recipe"],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,11 @@ from numpy.typing import NDArray
 from trainwright.base import keys
 from trainwright.base.config import Config
 from trainwright.base.errors import SettingError
-from trainwright.strategy import Kernel, Layer, NothingToActOn, Part, Site, Stage, Strategy, users, uses
+from trainwright.layers.convolution import Convolution, LocallyConnected
+from trainwright.layers.dense import dense, identity
+from trainwright.layers.window import Window
+from trainwright.strategy import Kernel, Layer, NothingToActOn, Part, Site, Strategy, users, uses
+from trainwright.task import Task
 
 Given = TypeVar("Given")
 
@@ -37,39 +42,91 @@ class Network(Config):
     """An architecture as a frozen value."""
 
     def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
-        """The network for inputs of this shape, called with (x, *, key, training) -> (examples, outputs)."""
+        """The network for inputs of this shape, called with (x, *, key, training) -> (examples, outputs).
+
+        Raises `SettingError` for inputs that it is not made for.
+        """
         raise NotImplementedError
+
+    def task(self, task: Task) -> Task:
+        """The task as this network is trained for it: with auxiliary heads, if it has any."""
+        return task
+
+
+class Joint(NamedTuple):
+    """A part that takes what these other parts put out, in place of what the part before it does."""
+
+    part: Part
+    sources: tuple[str, ...]
+    """The parts' names; none takes the network's inputs."""
+
+
+Affine = nnx.Linear | Convolution | LocallyConnected
+Before = Mapping[str, Part | Joint]
+"""What the network consists of up to some place, by name."""
 
 
 class Chain(nnx.Module):
-    """Named layers and functions, one after the other.
+    """Named layers and functions, one after the other, or, where paths part and meet again, as `Joint`s say.
 
     A layer's weights are the part of its name ("hidden1"), and what strategies add to it stands behind
     ("hidden1/batch_norm", "hidden1/activation", "hidden1/dropout"). So weights have names such as
     "hidden1/kernel" and "hidden1/batch_norm/gamma"; see `array_name`.
+
+    `heads` are the parts that put out what auxiliary heads say. In training, their outputs stand behind those
+    of the last part, side by side; otherwise they are not computed. See `trainwright.task.WithHeads`.
     """
 
-    def __init__(self, parts: Mapping[str, Part]):
-        self.parts = nnx.Dict(parts)
-        self.order = tuple(parts)  # a module's attributes come back in alphabetical order
+    def __init__(self, parts: Mapping[str, Part | Joint], heads: Sequence[str] = ()):
+        names = tuple(parts)
+        before = dict(zip(names, [(), *((name,) for name in names)], strict=False))
+        joints = {
+            name: part if isinstance(part, Joint) else Joint(part, before[name])
+            for name, part in parts.items()
+        }
+        self.parts = nnx.Dict({name: joint.part for name, joint in joints.items()})
+        self.order = names  # a module's attributes come back in alphabetical order
+        self.sources = tuple(joint.sources for joint in joints.values())
+        self.heads = tuple(heads)
+        self.trunk = names if not heads else _leading_to(names[-1], joints)
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None = None, training: bool = False) -> jax.Array:
-        for name in self.order:
-            x = _call(self.parts[name], x, key, training)
-        return x
+        if not self.order:
+            return x
+        outputs = self._outputs(self.order if training else self.trunk, x, key, training)
+        if not training or not self.heads:
+            return outputs[self.order[-1]]
+        return jnp.concatenate([outputs[name] for name in (self.order[-1], *self.heads)], axis=-1)
 
     def outputs(
         self, x: jax.Array, *, key: jax.Array | None = None, training: bool = False
     ) -> dict[str, jax.Array]:
         """What each part puts out for inputs (examples, *shape), by name and in their order."""
-        outputs = {}
-        for name in self.order:
-            outputs[name] = x = _call(self.parts[name], x, key, training)
+        return self._outputs(self.order, x, key, training)
+
+    def _outputs(
+        self, names: tuple[str, ...], x: jax.Array, key: jax.Array | None, training: bool
+    ) -> dict[str, jax.Array]:
+        outputs: dict[str, jax.Array] = {}
+        for name, sources in zip(self.order, self.sources, strict=True):
+            if name in names:
+                inputs = [outputs[source] for source in sources] or [x]
+                outputs[name] = _call(self.parts[name], inputs, key, training)
         return outputs
 
 
-def _call(part: Any, x: jax.Array, key: jax.Array | None, training: bool) -> jax.Array:
-    result: jax.Array = part(x, key=key, training=training) if isinstance(part, Layer) else part(x)
+def _leading_to(name: str, joints: dict[str, Joint]) -> tuple[str, ...]:
+    """The names of a part and of all that it needs, in their order."""
+    needed = {name}
+    for other in reversed(joints):
+        if other in needed:
+            needed |= set(joints[other].sources)
+    return tuple(other for other in joints if other in needed)
+
+
+def _call(part: Any, inputs: Sequence[jax.Array], key: jax.Array | None, training: bool) -> jax.Array:
+    keywords = {"key": key, "training": training} if isinstance(part, Layer) else {}
+    result: jax.Array = part(*inputs, **keywords)
     return result
 
 
@@ -153,23 +210,48 @@ class NetworkBuilder:
         given = ((s, s.extension(width, hidden)) for s in users(self.strategies, "extension"))
         return {f"input/{s.name}": e for s, e in given if self._noted(s, e) is not None}
 
-    def input(self, width: int, before: Mapping[str, Part]) -> dict[str, Part]:
+    def input(self, shape: tuple[int, ...], before: Before) -> dict[str, Part]:
         """What the strategies insert at the input, by name."""
-        return self._layers(Site("input", "input", (width,), (width,), (), self, before), {})
+        return self._layers(Site("input", "input", shape, shape, (), self, before), {})
 
-    def hidden(self, name: str, fan_in: int, units: int, before: Mapping[str, Part]) -> dict[str, Part]:
+    def hidden(self, name: str, fan_in: int, units: int, before: Before) -> dict[str, Part]:
         """A fully connected hidden layer: the affine map, what goes before the activation, the activation,
         and what goes after it, by name."""
-        pre = self._site(name, "pre_activation", fan_in, units, before)
-        parts: dict[str, Part] = {name: self._decided("affine", pre) or pre.linear()}
-        parts |= self._layers(pre, parts)
-        parts[f"{name}/activation"] = self._decided("activation", pre) or jax.nn.relu
-        return parts | self._layers(replace(pre, stage="post_activation"), parts)
+        return self._hidden(Site(name, "pre_activation", (fan_in,), (units,), (fan_in, units), self, before))
 
-    def output(self, fan_in: int, outputs: int, before: Mapping[str, Part]) -> dict[str, Part]:
-        """The output layer: an affine map, and what goes after it, by name."""
-        site = replace(self._site("output", "output", fan_in, outputs, before), marginals=self.marginals)
-        parts: dict[str, Part] = {"output": site.linear()}
+    def convolution(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        channels: int,
+        window: Window,
+        before: Before,
+        pieces: int = 1,
+    ) -> dict[str, Part]:
+        """A convolutional hidden layer on images of this shape, as `hidden`. With pieces, each channel
+        is the largest of so many convolutions (maxout)."""
+        height, width, depth = shape
+        out = (window.output(height), window.output(width), channels)
+        kernel = (window.size, window.size, depth, channels)
+        return self._hidden(
+            Site(name, "pre_activation", shape, out, kernel, self, before, window=window), pieces
+        )
+
+    def locally_connected(
+        self, name: str, shape: tuple[int, ...], channels: int, window: Window, before: Before
+    ) -> dict[str, Part]:
+        """As `convolution`, with other weights at every place; what comes out is flattened."""
+        height, width, depth = shape
+        units = window.output(height) * window.output(width) * channels
+        kernel = (window.size**2 * depth, units)
+        return self._hidden(
+            Site(name, "pre_activation", shape, (units,), kernel, self, before, window=window)
+        )
+
+    def output(self, fan_in: int, outputs: int, before: Before, name: str = "output") -> dict[str, Part]:
+        """The output layer, or an auxiliary head's: an affine map, and what goes after it, by name."""
+        site = Site(name, "output", (fan_in,), (outputs,), (fan_in, outputs), self, before, self.marginals)
+        parts: dict[str, Part] = {name: site.linear()}
         return parts | self._layers(site, parts)
 
     def check(self) -> None:
@@ -181,12 +263,12 @@ class NetworkBuilder:
 
     # What a site asks for.
 
-    def linear(self, site: Site) -> nnx.Linear:
+    def linear(self, site: Site) -> Affine:
         """An affine map with the recipe's initial weights, of the site's kernel shape."""
         kernel, bias = jnp.asarray(self._kernel(site)), jnp.asarray(self._bias(site))
-        return nnx.Linear(
-            *site.kernel_shape, rngs=_NO_DRAWS, kernel_init=lambda *_: kernel, bias_init=lambda *_: bias
-        )
+        if site.window is None:
+            return dense(kernel, bias)
+        return (Convolution if kernel.ndim == 4 else LocallyConnected)(kernel, bias, site.window)
 
     def rng(self, site: Site, purpose: str) -> np.random.Generator:
         """A generator for one purpose at a layer."""
@@ -197,8 +279,13 @@ class NetworkBuilder:
         before = nnx.clone(Chain(site.before))  # batch statistics stay as they are
         return np.asarray(before(jnp.asarray(self.inputs()), training=True))
 
-    def _site(self, name: str, stage: Stage, fan_in: int, units: int, before: Mapping[str, Part]) -> Site:
-        return Site(name, stage, (fan_in,), (units,), (fan_in, units), self, dict(before))
+    def _hidden(self, pre: Site, pieces: int = 1) -> dict[str, Part]:
+        plain = pre.linear if pieces == 1 else partial(pre.maxout, pieces)
+        parts: dict[str, Part] = {pre.name: self._decided("affine", pre) or plain()}
+        parts |= self._layers(pre, parts)
+        default = jax.nn.relu if pieces == 1 else identity
+        parts[f"{pre.name}/activation"] = self._decided("activation", pre) or default
+        return parts | self._layers(replace(pre, stage="post_activation"), parts)
 
     def _layers(self, site: Site, beside: Mapping[str, Part]) -> dict[str, Part]:
         layers: dict[str, Part] = {}
@@ -237,14 +324,3 @@ class NetworkBuilder:
 def he_normal(rng: np.random.Generator, site: Site) -> Kernel:
     """Normal weights of the site's kernel shape and of variance 2/fan_in (He et al. 2015, equation 10)."""
     return rng.standard_normal(site.kernel_shape, np.float32) * np.float32(np.sqrt(2 / site.fan_in))
-
-
-class _NoDraws:
-    """Stands for the stream of keys that `nnx.Linear` asks for: the weights are drawn on the host instead,
-    and folding keys that nobody uses took a third of a network's building."""
-
-    def params(self) -> None:
-        pass
-
-
-_NO_DRAWS: Any = _NoDraws()

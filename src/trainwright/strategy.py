@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import Config
 from trainwright.base.errors import SettingError
+from trainwright.layers.convolution import Convolution, LocallyConnected, Maxout
+from trainwright.layers.window import Window
 from trainwright.objective import Batch
 from trainwright.pretraining import Arrays, Pretraining
 
@@ -55,7 +57,7 @@ Part = nnx.Module | Callable[[jax.Array], jax.Array]
 class Builder(Protocol):
     """What a site asks of whoever builds the network; see `trainwright.network.NetworkBuilder`."""
 
-    def linear(self, site: Site) -> nnx.Linear:
+    def linear(self, site: Site) -> nnx.Linear | Convolution | LocallyConnected:
         """See `Site.linear`."""
 
     def rng(self, site: Site, purpose: str) -> np.random.Generator:
@@ -79,12 +81,14 @@ class Site:
     """The shape of what goes out, for one example; at every stage but the input what a layer sees here."""
     kernel_shape: tuple[int, ...]
     """The shape of the layer's weights: (fan_in, units), or (height, width, channels in, channels out) of a
-    convolution; () at the input, which has none."""
+    convolution; () at the input, which has none. Along all axes but the last run what comes into a unit."""
     builder: Builder
-    before: Mapping[str, Part]
-    """What the network consists of up to this layer, by name."""
+    before: Mapping[str, Any]
+    """What the network consists of up to this layer, by name: the parts of a `trainwright.network.Chain`."""
     marginals: NDArray[np.float64] | None = None
     """At a classifier's output: each class's frequency in the training split, (classes,)."""
+    window: Window | None = None
+    """How a convolution, or a locally connected layer, moves over its images; None: fully connected."""
 
     @property
     def units(self) -> int:
@@ -101,9 +105,21 @@ class Site:
         """How many values each input takes part in."""
         return math.prod(self.kernel_shape[:-2]) * self.kernel_shape[-1]
 
-    def linear(self, units: int | None = None) -> nnx.Linear:
-        """An affine map to the layer's units, or to so many, with the recipe's initial weights."""
-        return self.builder.linear(self if units is None else self._of(units))
+    def linear(self) -> nnx.Linear | Convolution | LocallyConnected:
+        """An affine map to the layer's units, with the recipe's initial weights."""
+        return self.builder.linear(self)
+
+    def maxout(self, pieces: int) -> Maxout:
+        """Units that are the largest of so many affine maps each, with the recipe's initial weights.
+
+        Raises `SettingError` for a locally connected layer.
+        """
+        affine = self.builder.linear(self._of(self.units * pieces))
+        if isinstance(affine, LocallyConnected):
+            raise SettingError(
+                f"{self.name} is locally connected: maxout needs a convolution or all connections"
+            )
+        return Maxout(affine, pieces)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator for one purpose at this layer: the training's seed and the names decide it."""

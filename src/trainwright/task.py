@@ -6,6 +6,7 @@ neither classes nor values. All functions are pure and may be traced.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -27,15 +28,21 @@ class Scores(NamedTuple):
 class Task(Protocol):
     """What a network is trained for; a frozen value, part of the compiled program's structure."""
 
-    @property
-    def outputs(self) -> int:
-        """How many numbers a network has to put out for an example."""
+    outputs: int
+    """How many numbers a network has to put out for an example."""
 
     def encode(self, targets: jax.Array) -> jax.Array:
         """Targets (examples, ...) as the loss takes them, float32 (examples, outputs)."""
 
     def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
         """Each example's loss (examples,) from outputs and encoded targets, both (examples, outputs)."""
+
+    def objective(self, outputs: jax.Array, loss: Callable[[jax.Array], jax.Array]) -> jax.Array:
+        """What training minimises for each example (examples,), from all that a network puts out in training.
+
+        `loss` is that of outputs (examples, outputs), and knows the targets.
+        """
+        return loss(outputs)
 
     def predict(self, outputs: jax.Array) -> jax.Array:
         """Predictions (examples, outputs) from a network's outputs."""
@@ -53,7 +60,7 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(Task):
     """One of several classes: log-probabilities, cross-entropy in nats, and the fraction that went wrong.
 
     >>> task = Classification(2)
@@ -95,7 +102,7 @@ class Classification:
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(Task):
     """One standardised quantity: half the squared error, and its root mean.
 
     >>> values = jnp.array([[1.0], [3.0]])
@@ -133,7 +140,7 @@ class Regression:
 
 
 @dataclass(frozen=True)
-class Sequence:
+class Sequence(Task):
     """A number of up to five digits: a softmax for its length and one for each digit.
 
     Targets and outputs are those of `trainwright.data.sequences`, which has the mathematics. An absent digit
@@ -171,6 +178,57 @@ class Sequence:
         right = sequences.log_probability(predicted, targets, jnp)
         wrong = sequences.wrong(predicted, targets, jnp).astype(jnp.float32)
         return Scores(-_mean(right, weights), _mean(wrong, weights))
+
+
+@dataclass(frozen=True)
+class WithHeads(Task):
+    """A task that auxiliary heads of a network help to learn (Szegedy et al. 2014, section 5).
+
+    In training the network's outputs are followed by those of its heads, each of which says the same of an
+    example. Their losses are added, less weighted. Predicted and scored is what the network itself says.
+
+    >>> task = WithHeads(Regression(), heads=2, weight=0.3)
+    >>> y = jnp.zeros((1, 1))
+    >>> float(task.objective(jnp.array([[2.0, 1.0, 3.0]]), lambda outputs: task.loss(outputs, y))[0])
+    3.5
+    """
+
+    task: Task
+    """What the network, and each head, is trained for."""
+    heads: int
+    """How many heads there are."""
+    weight: float
+    """What multiplies a head's loss."""
+
+    @property
+    def outputs(self) -> int:  # type: ignore[override]  # never set on either
+        """How many numbers the network itself puts out."""
+        return self.task.outputs
+
+    def encode(self, targets: jax.Array) -> jax.Array:
+        """As the task does."""
+        return self.task.encode(targets)
+
+    def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array:
+        """As the task does."""
+        return self.task.loss(outputs, y)
+
+    def objective(self, outputs: jax.Array, loss: Callable[[jax.Array], jax.Array]) -> jax.Array:
+        """The network's loss, and the heads' times their weight."""
+        own, *heads = jnp.split(outputs, 1 + self.heads, axis=-1)
+        return loss(own) + self.weight * sum(map(loss, heads), jnp.float32(0))
+
+    def predict(self, outputs: jax.Array) -> jax.Array:
+        """As the task does."""
+        return self.task.predict(outputs)
+
+    def average(self, predictions: jax.Array) -> jax.Array:
+        """As the task does."""
+        return self.task.average(predictions)
+
+    def score(self, predicted: jax.Array, targets: jax.Array, weights: jax.Array) -> Scores:
+        """As the task does."""
+        return self.task.score(predicted, targets, weights)
 
 
 def task_of(data: Dataset) -> Task:

@@ -20,7 +20,7 @@ from trainwright.runs.run import Run
 from trainwright.runs.score import score
 
 Array = NDArray[np.float64]
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "sequence"]
 Unit = Literal["fraction", "target", "nats", "score"]
 Split = Literal["validation", "test"]
 RARE = 0.15  # where guessing errs less, the error rate hardly sees the other classes

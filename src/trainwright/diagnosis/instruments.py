@@ -89,7 +89,7 @@ def measure_layers(
     chain = as_chain(nnx.merge(graphdef, state.params, state.rest))
     examples = min(EXAMPLES, len(data.splits.train))
     rows = order(seed, "diagnosis", data.splits.train, examples, 0, 1)[0]
-    program = Program(graphdef, task_of(data), cohort=False, chunk=EXAMPLES)
+    program = Program(graphdef, recipe.network.task(task_of(data)), cohort=False, chunk=EXAMPLES)
     x, targets = map(jnp.asarray, data.standardized(rows))
     seen = _measure(program, jax.tree.map(jnp.float32, recipe), state, x, targets)
     return _stats(jax.tree.map(np.asarray, seen), layers_of(chain), data)

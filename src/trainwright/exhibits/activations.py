@@ -46,11 +46,12 @@ from trainwright.exhibit import (
     tabulated,
 )
 from trainwright.exhibit.panels import BLUE, VERMILLION, along, level
+from trainwright.layers.convolution import Maxout
 from trainwright.network import NetworkBuilder
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Activation
-from trainwright.strategies.activation import Maxout, RadialBasis
+from trainwright.strategies.activation import RadialBasis
 from trainwright.studies.defaults import Budget
 from trainwright.studies.study import Study
 

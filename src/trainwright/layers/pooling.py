@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -24,19 +25,11 @@ class MaxPool:
     window: Window
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        size, stride = self.window.size, self.window.stride
-        if size == stride:  # a maximum over axes, whose gradient is several times faster
-            blocks = _blocks(self.window.pad(x, -math.inf), size, *map(self.window.output, x.shape[1:3]))
-            return blocks.max(axis=(2, 4))
-        pooled: jax.Array = jax.lax.reduce_window(
-            x,
-            -jnp.inf,
-            jax.lax.max,
-            (1, size, size, 1),
-            (1, stride, stride, 1),
-            ((0, 0), *map(self.window.margins, x.shape[1:3]), (0, 0)),
-        )
-        return pooled
+        # First down, then across: maxima of whole arrays, whose gradient is ten to twenty times as fast on a
+        # CPU as that of XLA's reduce_window.
+        for axis in (1, 2):
+            x = reduce(jnp.maximum, self.window.along(x, axis, -math.inf))
+        return x
 
 
 @dataclass(frozen=True)
@@ -53,9 +46,10 @@ class AveragePool:
     """Whether padding counts as zeros (what lies beyond it, with `ceil`, never counts)."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        total = sum(self.window.shifted(x), jnp.zeros((), x.dtype))
         down, across = (self._counts(side) for side in x.shape[1:3])
-        return total / jnp.asarray(down[:, None, None] * across[:, None], x.dtype)
+        for axis in (1, 2):
+            x = reduce(jnp.add, self.window.along(x, axis))
+        return x / jnp.asarray(down[:, None, None] * across[:, None], x.dtype)
 
     def _counts(self, length: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """How many pixels count along a side, at each place."""
@@ -72,9 +66,3 @@ class AveragePool:
 def global_average(x: jax.Array) -> jax.Array:
     """The mean over all places: (examples, height, width, channels) -> (examples, channels)."""
     return x.mean(axis=(1, 2))
-
-
-def _blocks(x: jax.Array, size: int, rows: int, columns: int) -> jax.Array:
-    """Images as (examples, rows, size, columns, size, channels); what is left over at the end is cut off."""
-    x = x[:, : rows * size, : columns * size]
-    return x.reshape(len(x), rows, size, columns, size, x.shape[-1])

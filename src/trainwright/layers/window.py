@@ -45,23 +45,22 @@ class Window:
         before = max(needed - length, 0) // 2 if self.padding == "same" else self.padding
         return before, max(needed - length - before, 0)
 
-    def pad(self, x: jax.Array, fill: float = 0.0) -> jax.Array:
-        """Images (examples, height, width, channels) with margins of this value."""
-        margins = ((0, 0), *map(self.margins, x.shape[1:3]), (0, 0))
-        if not any(map(sum, margins)):
-            return x
-        return jnp.pad(x, margins, constant_values=fill)
+    def along(self, x: jax.Array, axis: int, fill: float = 0.0) -> list[jax.Array]:
+        """What each pixel of the window's side sees along one axis, beyond the edge the value `fill`.
 
-    def shifted(self, x: jax.Array, fill: float = 0.0) -> list[jax.Array]:
-        """What each pixel of the window sees, row by row: arrays (examples, rows, columns, channels)."""
-        (rows, columns), padded = map(self.output, x.shape[1:3]), self.pad(x, fill)
-        down, right = (self.stride * (places - 1) + 1 for places in (rows, columns))
+        `size` arrays shaped as x, but for that axis, on which they have `output` places.
+        """
+        length = x.shape[axis]
+        margins = [(0, 0)] * x.ndim
+        margins[axis] = self.margins(length)
+        padded = jnp.pad(x, margins, constant_values=fill) if any(margins[axis]) else x
+        last = self.stride * (self.output(length) - 1) + 1
         return [
-            padded[:, i : i + down : self.stride, j : j + right : self.stride]
-            for i in range(self.size)
-            for j in range(self.size)
+            jax.lax.slice_in_dim(padded, first, first + last, self.stride, axis) for first in range(self.size)
         ]
 
     def patches(self, x: jax.Array) -> jax.Array:
-        """All that the window sees at each place: (examples, rows, columns, size² × channels)."""
-        return jnp.concatenate(self.shifted(x), axis=-1)
+        """All that the window sees at each place of images (examples, height, width, channels), row by row:
+        (examples, rows, columns, size² × channels)."""
+        rows = self.along(x, 1)
+        return jnp.concatenate([seen for row in rows for seen in self.along(row, 2)], axis=-1)

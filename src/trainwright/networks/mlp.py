@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
-import jax
 from flax import nnx
 from pydantic import Field
 
 from trainwright.base.config import config
-from trainwright.network import Chain, Network, NetworkBuilder
-from trainwright.strategy import Part
+from trainwright.flow import begin
+from trainwright.network import Network, NetworkBuilder
 
 
 @config
@@ -26,18 +24,7 @@ class Mlp(Network):
     """Units of each hidden layer, from the input on; none gives a linear (softmax or least squares) model."""
 
     def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
-        width = math.prod(shape)
-        parts: dict[str, Part] = {"flatten": flatten}
-        for name, extension in builder.extension(width, self.hidden).items():
-            parts[name] = extension
-            width += extension.added
-        parts |= builder.input(width, parts)
+        flow = begin(shape, builder).flatten().extended(self.hidden).input()
         for number, units in enumerate(self.hidden, start=1):
-            parts |= builder.hidden(f"hidden{number}", width, units, parts)
-            width = units
-        return Chain(parts | builder.output(width, outputs, parts))
-
-
-def flatten(x: jax.Array) -> jax.Array:
-    """(examples, ...) -> (examples, features)."""
-    return x.reshape(len(x), -1)
+            flow = flow.hidden(f"hidden{number}", units)
+        return flow.output(outputs).network()

@@ -24,6 +24,8 @@ from flax import nnx
 from pydantic import Field
 
 from trainwright.base.config import config
+from trainwright.base.errors import SettingError
+from trainwright.layers.dense import identity
 from trainwright.strategy import HyperParameter, Kernel, Site, Strategy
 
 
@@ -51,8 +53,10 @@ class Activation(Strategy):
 
     def affine(self, site: Site) -> nnx.Module | None:
         if self.function == "maxout":
-            return Maxout(site.linear(site.units * self.pieces), self.pieces)
+            return site.maxout(self.pieces)
         if self.function == "rbf":
+            if site.window is not None:
+                raise SettingError(f"activation: rbf units are fully connected, and {site.name} is not")
             examples = site.examples()
             rows = site.rng("centres").choice(len(examples), site.units, replace=site.units > len(examples))
             return RadialBasis(examples[rows].T, self.width * mean_distance(examples))
@@ -70,19 +74,6 @@ class LeakyRelu(nnx.Module):
 
     def __call__(self, z: jax.Array) -> jax.Array:
         return jnp.where(z > 0, z, self.slope[...] * z)
-
-
-class Maxout(nnx.Module):
-    """The largest of each unit's affine pieces: (examples, fan_in) -> (examples, units)."""
-
-    def __init__(self, linear: nnx.Linear, pieces: int):
-        assert linear.bias is not None
-        self.kernel, self.bias = linear.kernel, linear.bias
-        self.pieces = pieces
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        z = x @ self.kernel[...] + self.bias[...]
-        return z.reshape(*z.shape[:-1], -1, self.pieces).max(axis=-1)
 
 
 class RadialBasis(nnx.Module):
@@ -108,11 +99,6 @@ def mean_distance(x: Kernel) -> float:
     """
     total = float(x.var(axis=0, ddof=1, dtype=np.float64).sum()) if len(x) > 1 else 0.0
     return math.sqrt(2 * total) or 1.0
-
-
-def identity(z: jax.Array) -> jax.Array:
-    """z: where the affine map's replacement is nonlinear itself."""
-    return z
 
 
 _FUNCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {

@@ -41,7 +41,8 @@ class Cohort:
         graphdef, state = build(first)
         planned = plan(first, graphdef, state)
         self.width = width or planned.width
-        self.program = Program(graphdef, task_of(first.data), self.width > 1, planned.chunk)
+        task = first.recipe.network.task(task_of(first.data))
+        self.program = Program(graphdef, task, self.width > 1, planned.chunk)
         self.structure: Any = jax.tree.structure(first.recipe)
         self.inputs = first.data.inputs
         self.data = resident(first.data)

@@ -245,10 +245,13 @@ def _split(model: nnx.Module) -> tuple[nnx.GraphDef[Any], Params, Params]:
 
 
 def _loss(program: Program, recipe: Recipe, outputs: jax.Array, y: jax.Array) -> jax.Array:
-    for strategy in users(recipe.strategies, "loss"):
-        if (loss := strategy.loss(outputs, y)) is not None:
-            return loss
-    return program.task.loss(outputs, y)
+    def loss(outputs: jax.Array) -> jax.Array:
+        for strategy in users(recipe.strategies, "loss"):
+            if (loss := strategy.loss(outputs, y)) is not None:
+                return loss
+        return program.task.loss(outputs, y)
+
+    return program.task.objective(outputs, loss)
 
 
 def _transforms(recipe: Recipe, hook: str) -> list[optax.GradientTransformation]:
