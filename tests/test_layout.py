@@ -25,6 +25,7 @@ ORDER = [
     ["layers"],
     ["objective"],
     ["strategy"],
+    ["images"],
     ["network"],
     ["strategies"],
     ["networks"],
