@@ -59,7 +59,8 @@ def sampled(image: jax.Array, down: jax.Array, right: jax.Array) -> jax.Array:
     places = [down + (height - 1) / 2, right + (width - 1) / 2]
 
     def one_channel(channel: jax.Array) -> jax.Array:
-        return map_coordinates(channel, places, order=1, mode="nearest")
+        values: jax.Array = map_coordinates(channel, places, order=1, mode="nearest")
+        return values
 
     return jax.vmap(one_channel, in_axes=2, out_axes=2)(image)
 
