@@ -25,6 +25,7 @@ ORDER = [
     ["layers"],
     ["objective"],
     ["strategy"],
+    ["images"],
     ["network"],
     ["flow"],
     ["strategies"],

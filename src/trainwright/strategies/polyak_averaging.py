@@ -1,9 +1,8 @@
 """Polyak averaging: evaluate and predict with an average of the weights that the steps pass through.
 
 Source: Polyak & Juditsky 1992, "Acceleration of Stochastic Approximation by Averaging" (the uniform average);
-Szegedy et al. 2015 (arXiv 1409.4842), section 6, and Szegedy et al. 2016 (arXiv 1512.00567), section 8 (the
-exponential one, for GoogLeNet and its successors); Kingma & Ba 2015, section 3, for the correction of its
-start.
+Szegedy et al. 2015 (arXiv 1409.4842, GoogLeNet), section 6, which uses it; Szegedy et al. 2016 (arXiv
+1512.00567), section 8 (a running average); Kingma & Ba 2015, section 3, for the correction of its start.
 
 Training goes on from the weights themselves; the average is what validation judges, what early stopping
 keeps, and what is handed over. The first weights have no part in it: the exponential average after t steps

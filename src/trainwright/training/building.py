@@ -126,6 +126,7 @@ def dry_run(training: Training) -> Plan:
         jax.eval_shape(strategy.loss, y, y)
         jax.eval_shape(strategy.penalty, state.params)
         jax.eval_shape(strategy.project, state.params)
+        strategy.many_views(shape)
     return plan(training, graphdef, state)
 
 
