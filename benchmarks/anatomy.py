@@ -69,12 +69,12 @@ def anatomy(job: Job) -> dict[str, float]:
     none = jnp.zeros((0, 0), jnp.int32)
 
     def train_interval() -> jax.Array:
-        arrays = (batches, cohort.data, cohort.fold)
+        arrays = (batches, cohort.source.data, cohort.fold)
         cohort.state, loss = step.train_interval(cohort.program, cohort.recipe, cohort.state, *arrays)
         return loss
 
     def evaluate() -> jax.Array:
-        arrays = (none, cohort.data, cohort.fold)
+        arrays = (none, cohort.source.data, cohort.fold)
         cohort.state, scores = step.evaluate(cohort.program, cohort.recipe, cohort.state, *arrays)
         return scores.loss
 

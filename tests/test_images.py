@@ -26,8 +26,8 @@ from trainwright.data.loading import read
 from trainwright.data.readers import memory
 from trainwright.data.readers.decoding import HEAD, ImageFile, decode, read_header
 from trainwright.data.readers.folders import index_folder
-from trainwright.data.readers.index import in_threads
 from trainwright.data.readers.opening import open_images
+from trainwright.data.threads import in_threads
 from trainwright.training import step
 from trainwright.training.resident import fold_of, resident
 

@@ -61,7 +61,7 @@ def run(
         list[str] | None,
         option(
             "Another learner to show beside the arms, such as 'svm(cost=1.0|10.0)'. May be repeated."
-            " Always there: guess, linear and boosting."
+            " Always there: guess; linear and boosting, but for large images."
         ),
     ] = None,
     no_baselines: Annotated[bool, option("Show no baselines.", "--no-baselines")] = False,
@@ -175,7 +175,7 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
     tuning = defaults.tuning(data, budget)
     if "epochs" in given:
         tuning = replace(tuning, longest=1)  # the length is the user's
-    baselines = [] if "no_baselines" in given else [*defaults.BASELINES]
+    baselines = [] if "no_baselines" in given else [*defaults.baselines(data)]
     study = Study(
         spec,
         read_arms(recipe, given.get("arm") or defaults.arms(data, recipe)),

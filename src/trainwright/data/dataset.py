@@ -16,6 +16,7 @@ from trainwright.data import splits as splitting
 from trainwright.data.preparation import Preparation
 from trainwright.data.splits import Splits
 from trainwright.data.standardization import Standardization, standardize, standardize_targets
+from trainwright.data.streamed import Streamed
 from trainwright.data.targets import Quantity, TaskName
 
 __all__ = ["Dataset", "Splits"]
@@ -29,10 +30,10 @@ class Dataset:
 
     name: str
     task: TaskName
-    inputs: NDArray[np.float32] | NDArray[np.uint8]
-    """(examples, *shape): (examples, features) or (examples, height, width[, channels]). Prepared from all
-    rows, in units that do not depend on the split; a missing number is NaN. Images with channels stay the
-    bytes that they are. What a network sees, `standardized` gives."""
+    inputs: NDArray[Any] | Streamed
+    """float32 (examples, features) or (examples, height, width[, channels]). Prepared from all rows, in units
+    that do not depend on the split; a missing number is NaN. Images with channels stay bytes (uint8), in
+    memory or, if they are too many, in their files. What a network sees, `standardized` gives."""
     targets: NDArray[np.int32] | NDArray[np.float32]
     """int32 (examples,), the class's number; or float32 (examples,), a quantity in a unit of its own."""
     splits: Splits
@@ -152,17 +153,35 @@ class Dataset:
         Numbers have mean 0 and standard deviation 1 over the training split, and gaps are 0. Images are
         fractions of white.
         """
-        fold = self.standardization
-        return standardize(self.inputs[rows], fold), standardize_targets(self.targets[rows], fold)
+        return standardize(self.inputs[rows], self.standardization), self.standardized_targets(rows)
+
+    def standardized_targets(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """The targets of these examples as the network is to predict them."""
+        targets: NDArray[Any] = standardize_targets(self.targets[rows], self.standardization)
+        return targets
+
+    def in_memory(self, what: str) -> NDArray[Any]:
+        """All inputs as one array. Raises `DataError` if they are streamed: `what` needs them at once."""
+        if isinstance(self.inputs, Streamed):
+            raise DataError(
+                f"{self.name}: {what} needs all images in memory, and they are more than may be kept there: "
+                "read them smaller (--size), use fewer, or set TRAINWRIGHT_MEMORY to more gigabytes"
+            )
+        return self.inputs
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over task, classes, a quantity's unit, inputs, targets and splits."""
+        """SHA-256 over task, classes, a quantity's unit, inputs, targets and splits.
+
+        Of images that are streamed, over their names and files' lengths instead of their pixels: the same
+        images in memory have another fingerprint.
+        """
         quantity = self.encoding.target if self.encoding else None
         unit = (quantity.mean, quantity.deviation) if isinstance(quantity, Quantity) else ()
         digest = hashlib.sha256(repr((self.task, self.classes, unit, self.splits.examples)).encode())
-        parts = (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test)
-        for array in parts:
+        inputs = self.inputs
+        digest.update(inputs.files.digest() if isinstance(inputs, Streamed) else _digest(inputs))
+        for array in (self.targets, self.splits.train, self.splits.validation, self.splits.test):
             digest.update(_digest(array))
         return digest.hexdigest()
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
 from trainwright.data.preparation import as_table
+from trainwright.data.streamed import Streamed
 from trainwright.data.values import place, some
 
-Inputs = pd.DataFrame | NDArray[Any]
+Inputs = pd.DataFrame | NDArray[Any] | Streamed
 
 FEWEST = 10  # examples; with fewer, splits say nothing
 
@@ -24,8 +25,8 @@ FEWEST = 10  # examples; with fewer, splits say nothing
 class Raw:
     """Inputs and targets as given, example by example.
 
-    `inputs`: a table, or an array (examples, *shape) of pixels. The table's and the targets' index says
-    where an example came from, in its source's terms ("line 7").
+    `inputs`: a table, or an array (examples, *shape) of pixels, which may be streamed. The table's and the
+    targets' index says where an example came from, in its source's terms ("line 7").
     `own_test`: so many examples at the end are the source's own test set; `own_validation`: so many before
     these are its own validation set.
     `groups`: (examples,), each example's group number, where examples belong together.

@@ -55,8 +55,8 @@ def split(strata: NDArray[np.integer[Any]], own_test: int = 0, own_validation: i
     """
     own = len(strata) - own_test
     if own_validation:
-        parts = np.split(np.arange(len(strata)), [own - own_validation, own])
-        return Splits(*parts)
+        train, validation, test = np.split(np.arange(len(strata)), [own - own_validation, own])
+        return Splits(train, validation, test)
     order = _shuffled(own, 0, 0)
     if own_test:
         test = np.arange(own, len(strata))

@@ -85,6 +85,7 @@ def pretrainings(training: Training) -> tuple[Pretraining, ...]:
     chosen = users(training.recipe.strategies, "pretraining")
     if not chosen:
         return ()
+    training.data.in_memory(chosen[0].name)
     graphdef, state = build(training)
     model = nnx.merge(graphdef, state.params, state.rest)
     x, _ = training.data.standardized(training.data.splits.train)

@@ -24,11 +24,11 @@ from trainwright.recipe import Recipe
 from trainwright.runs.run import Pretrained
 from trainwright.strategy import users
 from trainwright.task import Scores, task_of
-from trainwright.training import step
 from trainwright.training.batches import order
 from trainwright.training.building import Training, build, named_arrays, plan, to_device, to_host
 from trainwright.training.progress import Progress, keeps_best
-from trainwright.training.resident import Fold, fold_of, pad, resident
+from trainwright.training.resident import Fold, fold_of, pad
+from trainwright.training.source import source_of
 from trainwright.training.step import Program, State
 
 POPULATION_BATCHES = 100  # at most so many batches for the pass with fixed weights before an evaluation
@@ -45,7 +45,7 @@ class Cohort:
         self.program = Program(graphdef, task, self.width > 1, planned.chunk)
         self.structure: Any = jax.tree.structure(first.recipe)
         self.inputs = first.data.inputs
-        self.data = resident(first.data)
+        self.source = source_of(first.data)
         self.running: list[Progress] = []
         self.state = self._fill(state)
         self.kept = self._fill(state) if keeps_best(first.recipe) else None
@@ -90,16 +90,15 @@ class Cohort:
         """Make every slot's steps up to the next evaluation; the mean training losses (slots,), not yet
         waited for: the evaluation is on its way to the device before they are there."""
         order = self._batches("order", lambda progress: (progress.step, progress.interval))
-        losses: jax.Array
-        self.state, losses = step.train_interval(
-            self.program, self.recipe, self.state, order, self.data, self.fold
+        self.state, losses = self.source.train_interval(
+            self.program, self.recipe, self.state, order, self.fold
         )
         return losses
 
     def evaluate(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Every slot's validation loss and error, each (slots,)."""
-        self.state, scores = step.evaluate(
-            self.program, self.recipe, self.state, self._population(), self.data, self.fold
+        self.state, scores = self.source.evaluate(
+            self.program, self.recipe, self.state, self._population(), self.fold
         )
         loss, error = (by_slot(part) for part in scores)
         return loss, error
@@ -129,11 +128,10 @@ class Cohort:
         """One training's predictions (rows, outputs) for each of some sets of examples."""
         data = progress.training.data
         padded = [pad(part, data.splits.room) for part in rows]
-        predicted = step.predictions(
+        predicted = self.source.predictions(
             self.program._replace(cohort=False),
             numbers(progress.training.recipe),
             state,
-            self.data,
             self._get(self.fold, progress.slot),
             jnp.asarray(np.concatenate(padded)),
         )
@@ -144,7 +142,7 @@ class Cohort:
     def score(self, progress: Progress, state: State, rows: NDArray[np.int64]) -> Scores:
         """One training's scores on these examples, against the targets as the network is to predict them."""
         [predicted] = self.predict(progress, state, rows)
-        targets = progress.training.data.standardized(rows)[1]
+        targets = progress.training.data.standardized_targets(rows)
         return self.program.task.score(
             jnp.asarray(predicted), jnp.asarray(targets), jnp.ones(len(rows), jnp.float32)
         )
@@ -172,7 +170,7 @@ class Cohort:
         fold = fold_of(training.data)
         if self.extension is None:
             return fold
-        return fold._replace(added=step.added(self.program, state, self.data, fold))
+        return fold._replace(added=self.source.added(self.program, state, fold))
 
     def _population(self) -> jax.Array:
         """One pass over each slot's examples, in 100 batches at most; none where no strategy asks for it."""

@@ -2,8 +2,8 @@
 
 A training is a list of phases (`phases.py`), each trained in intervals of n steps between two evaluations
 (Algorithm 7.1's n). An interval is one compiled program (`step.py`) that scans over its steps with the data
-resident on the device: no Python and no host transfer inside. Small networks train side by side
-(`cohort.py`).
+resident on the device: no Python and no host transfer inside. Images that do not fit go through it block by
+block (`feed.py`). Small networks train side by side (`cohort.py`).
 """
 
 from __future__ import annotations

@@ -72,6 +72,16 @@ def views(
     return task.average(jax.lax.map(lambda index: averaged(many.view(x, index)), jnp.arange(many.number)))
 
 
+def chunks_of(count: int, chunk: int) -> tuple[int, int]:
+    """How many chunks so many items are taken in, of at most `chunk` items each, and of how many.
+
+    >>> chunks_of(1000, 300)
+    (4, 250)
+    """
+    chunks = -(-count // min(chunk, CHUNK))
+    return chunks, -(-count // max(chunks, 1))
+
+
 def in_chunks(
     function: Callable[[jax.Array, jax.Array | None], jax.Array],
     items: jax.Array,
@@ -83,10 +93,9 @@ def in_chunks(
     Each chunk has a key of its own.
     """
     count = len(items)
-    chunks = -(-count // min(chunk, CHUNK))
+    chunks, size = chunks_of(count, chunk)
     if chunks <= 1:
         return function(items, key)
-    size = -(-count // chunks)
     padded = jnp.pad(items, [(0, chunks * size - count)] + [(0, 0)] * (items.ndim - 1))
     parts = padded.reshape(chunks, size, *items.shape[1:])
     if key is None:

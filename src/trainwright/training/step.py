@@ -84,16 +84,25 @@ def train_interval(
     """Make the steps whose batches `order` (steps, batch) lists; the new state and the mean training loss."""
 
     def run(recipe: Recipe, state: State, order: jax.Array, fold: Fold) -> tuple[State, jax.Array]:
-        def make_step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
-            x = gather(data, fold, rows)
-            y = program.task.encode(standardize_targets(data.targets[rows], fold.standardization))
-            return step(program, recipe, state, x, y)
-
-        state, losses = jax.lax.scan(make_step, state, order)
+        state, losses = steps(program, recipe, state, order, data, fold)
         return state, losses.mean()
 
     count_trace()
     return (jax.vmap(run) if program.cohort else run)(recipe, state, order, fold)
+
+
+def steps(
+    program: Program, recipe: Recipe, state: State, order: jax.Array, data: Resident, fold: Fold
+) -> tuple[State, jax.Array]:
+    """One training's steps on the batches of `order` (steps, batch): the new state, the losses (steps,)."""
+
+    def make_step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
+        x = gather(data, fold, rows)
+        y = program.task.encode(standardize_targets(data.targets[rows], fold.standardization))
+        return step(program, recipe, state, x, y)
+
+    state, losses = jax.lax.scan(make_step, state, order)
+    return state, losses
 
 
 def step(
@@ -171,7 +180,7 @@ def evaluate(
 
     def run(recipe: Recipe, state: State, population: jax.Array, fold: Fold) -> tuple[State, Scores]:
         if population.size:
-            state = _population_pass(program, recipe, state, population, data, fold)
+            state = see(program, forget(program, recipe, state), population, data, fold)
         rows, weights = jnp.asarray(fold.validation), jnp.asarray(fold.weights)
         predicted = _predict(program, recipe, state, data, fold, rows)
         targets = standardize_targets(data.targets[rows], fold.standardization)
@@ -185,8 +194,12 @@ def evaluate(
 def predictions(
     program: Program, recipe: Recipe, state: State, data: Resident, fold: Fold, rows: jax.Array
 ) -> jax.Array:
-    """One training's predictions (rows, outputs) for these examples."""
-    return _predict(program, recipe, state, data, fold, rows)
+    """Predictions (rows, outputs) for these examples."""
+
+    def run(recipe: Recipe, state: State, fold: Fold, rows: jax.Array) -> jax.Array:
+        return _predict(program, recipe, state, data, fold, rows)
+
+    return (jax.vmap(run) if program.cohort else run)(recipe, state, fold, rows)
 
 
 def gather(data: Resident, fold: Fold, rows: jax.Array) -> jax.Array:
@@ -221,20 +234,23 @@ def _predict(
     return in_chunks(predict, rows, program.chunk)
 
 
-def _population_pass(
-    program: Program, recipe: Recipe, state: State, population: jax.Array, data: Resident, fold: Fold
-) -> State:
-    """The state with the statistics that training batches give with fixed weights."""
+def forget(program: Program, recipe: Recipe, state: State) -> State:
+    """The state before a pass of training batches with fixed weights: its layers have seen nothing."""
     model = nnx.merge(program.graphdef, state.weights, state.rest, copy=True)
     for strategy in users(recipe.strategies, "reset_statistics"):
         strategy.reset_statistics(model)
+    return state._replace(rest=_split(model)[2])
 
-    def see(rest: Params, rows: jax.Array) -> tuple[Params, None]:
+
+def see(program: Program, state: State, population: jax.Array, data: Resident, fold: Fold) -> State:
+    """The state with the statistics that these training batches (batches, batch) add, the weights fixed."""
+
+    def see_batch(rest: Params, rows: jax.Array) -> tuple[Params, None]:
         model = nnx.merge(program.graphdef, state.weights, rest, copy=True)
         model(gather(data, fold, rows), key=None, training=True)
         return _split(model)[2], None
 
-    rest, _ = jax.lax.scan(see, _split(model)[2], population)
+    rest, _ = jax.lax.scan(see_batch, state.rest, population)
     return state._replace(rest=rest)
 
 
