@@ -58,8 +58,8 @@ class Effort:
 
     @staticmethod
     def for_validation(examples: int) -> Effort:
-        """With few validation examples a whole round of folds at first; with many a single fold."""
-        return Effort(5, 10) if examples < 100 else Effort(2, 5) if examples < 500 else Effort(1, 3)
+        """With few validation examples several folds at first, and all twice; with many a single fold."""
+        return Effort(3, 10) if examples < 100 else Effort(2, 5) if examples < 500 else Effort(1, 3)
 
 
 @dataclass
