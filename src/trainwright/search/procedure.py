@@ -77,7 +77,7 @@ class Standing:
     exhausted: bool = False
     """Whether the search ended by itself."""
     baselines: dict[str, Candidate] = field(default_factory=dict)
-    """Each baseline as validation chose it."""
+    """Each baseline as validation chose it; before that, at the first of its settings."""
     outcomes: dict[Trial, Outcome] = field(default_factory=dict)
     """All trials so far."""
 
@@ -103,6 +103,7 @@ def search(
     seed: int,
 ) -> Procedure[Standing]:
     """Search until nothing better is found or `OutOfBudget` is thrown; what it comes to is in `standing`."""
+    standing.baselines = {arm.name: arm.candidates[0] for arm in baselines}
     try:
         yield from _tune_plain(standing, baselines, tuning, effort)
         champions = yield from _screen(space, standing, effort)
