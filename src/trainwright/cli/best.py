@@ -22,7 +22,7 @@ def run(
         option("A table's column, such as the patient: rows with the same value stay on one side."),
     ] = None,
     minutes: Annotated[
-        float | None, option("The time to spend, half of it on the search. Default: 10, unless --trainings.")
+        float | None, option("The time to spend, at least half of it on the search. Default: 10.")
     ] = None,
     trainings: Annotated[
         int | None,

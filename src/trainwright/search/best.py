@@ -74,7 +74,7 @@ def best(
     """Search for the best recipe, confirm it on examples that the search has not seen, explain and train it.
 
     `data`: what `trainwright.load` reads, a `DataSpec`, or a `Dataset`.
-    `minutes`, `trainings`: the budget, 10 minutes if neither is given; half of it is for the search itself.
+    `minutes`, `trainings`: the budget, 10 minutes if neither is given; at least half of it is searched with.
     Bound by trainings alone, the same call gives the same result however often it is interrupted.
     `keep`: strategies that every recipe has, "batch_norm". `without`: names of strategies that none has.
     `arms`: strategies to choose among, as in a study: "dropout(hidden_rate=0.2|0.5)"; by default those of a

@@ -1,8 +1,8 @@
 """Budget: what a search may spend, and what of it is left.
 
-Half goes to the search; the other half is for confirming, explaining and delivering what it found. What the
-store has is free in time, but counts as a training: so a search that is bounded by trainings takes the same
-course however often it is interrupted, and one that is bounded by minutes gets back to where it was at once.
+The search leaves what confirming, explaining and delivering is likely to take, half at most. What the store
+has is free in time, but counts as a training: so a search that is bounded by trainings takes the same course
+however often it is interrupted, and one that is bounded by minutes gets back to where it was at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from trainwright.base.errors import SettingError
 
-SEARCHED = 0.5  # of the budget
+RESERVED = 120  # trainings that confirm, explain and deliver, about
+LEAST = 0.5  # of the budget is for the search itself
 FEWEST = 40  # trainings, of which something can be searched and confirmed
 CHUNK = 0.25  # of the time left may be spent before the clock is looked at again
 
@@ -58,14 +59,16 @@ class Budget:
         """Until the whole budget is spent; infinite where time is no bound."""
         return math.inf if self.minutes is None else 60 * self.minutes - self.seconds
 
-    def room(self, new: int, missing: int, share: float = 1.0) -> int:
-        """How many of so many new trainings, `missing` of which the store has not, may begin now, within a
-        share of the budget; all of those that are stored are free in time."""
+    def room(self, new: int, missing: int) -> int:
+        """How many of so many new trainings, `missing` of which the store has not, the search may begin now;
+        those that are stored are free in time."""
         allowed = new
         if self.trainings is not None:
+            share = max(LEAST, 1 - RESERVED / self.trainings)
             allowed = min(allowed, math.floor(share * self.trainings) - self.used)
         if self.minutes is not None and missing:
-            left = 60 * share * self.minutes - self.seconds
+            seconds = 60 * self.minutes
+            left = max(LEAST * seconds, seconds - RESERVED * self._each) - self.seconds
             chunk = max(1, int(CHUNK * left / self._each)) if self.trained else missing
             allowed = min(allowed, new - missing + chunk if left > 0 else 0)
         return max(0, allowed)

@@ -58,8 +58,8 @@ class Effort:
 
     @staticmethod
     def for_validation(examples: int) -> Effort:
-        """With few validation examples a whole round of folds at first; with many a single fold."""
-        return Effort(5, 10) if examples < 100 else Effort(2, 5) if examples < 500 else Effort(1, 3)
+        """With few validation examples several folds at first, and all twice; with many a single fold."""
+        return Effort(3, 10) if examples < 100 else Effort(2, 5) if examples < 500 else Effort(1, 3)
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Standing:
     exhausted: bool = False
     """Whether the search ended by itself."""
     baselines: dict[str, Candidate] = field(default_factory=dict)
-    """Each baseline as validation chose it."""
+    """Each baseline as validation chose it; before that, at the first of its settings."""
     outcomes: dict[Trial, Outcome] = field(default_factory=dict)
     """All trials so far."""
 
@@ -103,6 +103,7 @@ def search(
     seed: int,
 ) -> Procedure[Standing]:
     """Search until nothing better is found or `OutOfBudget` is thrown; what it comes to is in `standing`."""
+    standing.baselines = {arm.name: arm.candidates[0] for arm in baselines}
     try:
         yield from _tune_plain(standing, baselines, tuning, effort)
         champions = yield from _screen(space, standing, effort)

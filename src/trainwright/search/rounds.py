@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from trainwright.comparison.metrics import Metric
 from trainwright.runs.store import Store
-from trainwright.search.budget import SEARCHED, Budget
+from trainwright.search.budget import Budget
 from trainwright.search.procedure import OutOfBudget, Standing
 from trainwright.studies.executor import Rounds, trained
 from trainwright.studies.plan import Planned
@@ -48,10 +48,10 @@ def affordable(plan: Sequence[Planned], store: Store, budget: Budget) -> list[Pl
     """The first trainings of a plan, as many as may begin now; those in the store before the first that is
     missing are always among them where time is the bound."""
     stored = next((n for n, one in enumerate(plan) if one.digest not in store), len(plan))
-    if budget.room(stored, 0, SEARCHED) == stored == len(plan):
+    if budget.room(stored, 0) == stored == len(plan):
         return list(plan)
-    room = budget.room(len(plan), absent(plan, store), SEARCHED)
-    return list(plan[: max(room, budget.room(stored, 0, SEARCHED))])
+    room = budget.room(len(plan), absent(plan, store))
+    return list(plan[: max(room, budget.room(stored, 0))])
 
 
 def absent(plan: Sequence[Planned], store: Store) -> int:
