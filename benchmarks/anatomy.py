@@ -1,8 +1,8 @@
 """Where a training's time goes, per step: its matrix products alone, the whole step, evaluations, the rest.
 Of the step what is no product, each part alone: dropout's masks, the descent, the max-norm projection.
 
-Usage: NPROC=1 python benchmarks/anatomy.py [S M L digits]. It times one network on one core, without a cohort;
-NPROC=2 takes two.
+Usage: NPROC=1 python benchmarks/anatomy.py [S M L digits]. It times one network, without a cohort, on as many
+cores as NPROC says.
 """
 
 from __future__ import annotations
