@@ -230,7 +230,12 @@ def draw(paths: dict[str, Floats], steps: pd.DataFrame, speeds: pd.DataFrame) ->
     for point in paths["momentum"][:-1:2]:
         at, move = on_page(point), on_page(-RATE * slope_of(STEEPNESS)(point))
         if math.hypot(*move) > 0.15:
-            arrow = {"color": ex.BLACK, "lw": 0.8, "head_width": 0.1, "length_includes_head": True}
+            arrow: dict[str, Any] = {
+                "color": ex.BLACK,
+                "lw": 0.8,
+                "head_width": 0.1,
+                "length_includes_head": True,
+            }
             panels["momentum"].arrow(*at, *move, **arrow)
     looks: dict[str, dict[str, Any]] = {}
     for name, (colour, marker) in LOOKS.items():

@@ -97,7 +97,7 @@ def measure_chain(seed: int) -> pd.DataFrame:
     w, b = np.random.default_rng(seed).normal(size=(2, CHAIN + 1)).astype(np.float32)
     x, y = 0.5, 0.0
     data = ex.whole(np.array([[x]], np.float32), np.array([y], np.float32))
-    weights = {}
+    weights: dict[str, NDArray[np.float32]] = {}
     for place, layer in enumerate([*(f"hidden{unit}" for unit in range(1, CHAIN + 1)), "output"]):
         weights |= {f"{layer}/kernel": w[[[place]]], f"{layer}/bias": b[[place]]}
     automatic = speeds_of(ex.network(*[1] * CHAIN, strategies="activation('sigmoid')"), data, 0, weights)
