@@ -24,9 +24,10 @@ def grid(measure: Callable[..., Any], **ranges: Iterable[Any]) -> pd.DataFrame:
     2  zeros     0   5.0
     3  zeros     1   5.5
     """
-    rows: list[dict[Hashable, Any]] = []
+    rows: list[dict[Any, Any]] = []
     for place in product(*map(tuple, ranges.values())):
-        seen, at = measure(*place), dict(zip(ranges, place, strict=True))
+        seen: Any = measure(*place)
+        at = dict(zip(ranges, place, strict=True))
         several = seen.to_dict(orient="records") if isinstance(seen, pd.DataFrame) else [seen]
         rows += [{**at, **row} for row in several]
     return pd.DataFrame(rows)

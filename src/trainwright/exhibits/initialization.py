@@ -202,7 +202,7 @@ def more_alike(tanh: pd.DataFrame) -> ex.Judged:
     said = [
         f"the {what} varies {glorot[what].mean():.1f}-fold with Glorot's rule and "
         f"{fan_in[what].mean():,.0f}-fold with U(±1/√m)"
-        for what in spread
+        for what in ("mean square", "gradient")
     ]
     seen = (
         f"Over ten tanh layers {', '.join(said)}; in {count} of {len(glorot)} seeds both are at least"

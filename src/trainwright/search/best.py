@@ -160,7 +160,7 @@ class Job:
         data, effort = self.space.data, Effort.for_validation(len(self.space.data.splits.validation))
         longest = defaults.tuning(self.loaded).longest
         tuning = Tuning(9 * effort.first, effort.first, longest)
-        baselines = as_arms(read_baselines(defaults.BASELINES))
+        baselines = as_arms(read_baselines(defaults.baselines(self.loaded)))
 
         def training(trial: Trial) -> Planned:
             seed = _search_seed(self.seed, trial.number)
