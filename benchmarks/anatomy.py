@@ -1,6 +1,8 @@
 """Where a training's time goes, per step: its matrix products alone, the whole step, evaluations, the rest.
+Of the step what is no product, each part alone: dropout's masks, the descent, the max-norm projection.
 
-Usage: NPROC=1 python benchmarks/anatomy.py [S M digits]. It times one network on one core, without a cohort.
+Usage: NPROC=1 python benchmarks/anatomy.py [S M L digits]. It times one network, without a cohort, on as many
+cores as NPROC says.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ import numpy as np
 from jobs import JOBS, Job
 from trainwright_job import dataset, recipe
 
+from trainwright.base.keys import step_key
+from trainwright.strategies.dropout import DropoutLayer
+from trainwright.strategies.max_norm import shorten
 from trainwright.training import step
 from trainwright.training.batches import order
 from trainwright.training.building import Training
@@ -59,6 +64,41 @@ def products(job: Job, steps: int) -> float:
     return fastest(lambda: run(weights, x)) / steps
 
 
+def masks(job: Job, steps: int) -> float:
+    """Dropout on the inputs and on the hidden layers' activations, and nothing else."""
+    rates = [job.input_rate, *[job.hidden_rate] * (len(job.sizes) - 2)]
+    layers = [DropoutLayer(rate, f"layer{n}", "train") for n, rate in enumerate(rates)]
+    values = [jnp.ones((job.batch, units)) for units in job.sizes[:-1]]
+
+    @jax.jit
+    def run(values: list[jax.Array]) -> list[jax.Array]:
+        def one(values: list[jax.Array], number: jax.Array) -> tuple[list[jax.Array], None]:
+            key = jax.random.fold_in(step_key(0), number)
+            pairs = zip(layers, values, strict=True)
+            return [1 + layer(value, key=key, training=True) for layer, value in pairs], None
+
+        return jax.lax.scan(one, values, jnp.arange(steps))[0]
+
+    return fastest(lambda: run(values)) / steps
+
+
+def descent(job: Job, steps: int, max_norm: float | None = None) -> float:
+    """The weights' step along a gradient that is there already, projected if there is a norm."""
+    rng = np.random.default_rng(0)
+    weights = [jnp.asarray(rng.normal(0, a**-0.5, (a, b)), jnp.float32) for a, b in _pairs(job)]
+    gradients = [0.01 * weight for weight in weights]
+
+    @jax.jit
+    def run(weights: list[jax.Array], gradients: list[jax.Array]) -> list[jax.Array]:
+        def one(weights: list[jax.Array], _: None) -> tuple[list[jax.Array], None]:
+            new = [w - 0.01 * g for w, g in zip(weights, gradients, strict=True)]
+            return [shorten(w, max_norm) if max_norm else w for w in new], None
+
+        return jax.lax.scan(one, weights, length=steps)[0]
+
+    return fastest(lambda: run(weights, gradients)) / steps
+
+
 def anatomy(job: Job) -> dict[str, float]:
     """Milliseconds per step of one training."""
     data, chosen = dataset(job), recipe(job)
@@ -69,12 +109,12 @@ def anatomy(job: Job) -> dict[str, float]:
     none = jnp.zeros((0, 0), jnp.int32)
 
     def train_interval() -> jax.Array:
-        arrays = (batches, cohort.data, cohort.fold)
+        arrays = (batches, cohort.source.data, cohort.fold)
         cohort.state, loss = step.train_interval(cohort.program, cohort.recipe, cohort.state, *arrays)
         return loss
 
     def evaluate() -> jax.Array:
-        arrays = (none, cohort.data, cohort.fold)
+        arrays = (none, cohort.source.data, cohort.fold)
         cohort.state, scores = step.evaluate(cohort.program, cohort.recipe, cohort.state, *arrays)
         return scores.loss
 
@@ -82,6 +122,13 @@ def anatomy(job: Job) -> dict[str, float]:
     parts = {
         "matrix products alone": products(job, progress.interval),
         "step": fastest(train_interval) / progress.interval,
+        **({"of it masks": masks(job, progress.interval)} if job.hidden_rate else {}),
+        "of it descent": descent(job, progress.interval),
+        **(
+            {"of it descent, projected": descent(job, progress.interval, job.max_norm)}
+            if job.max_norm
+            else {}
+        ),
         "evaluation": fastest(evaluate) / progress.interval,
     }
     return parts | {

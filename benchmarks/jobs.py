@@ -27,6 +27,8 @@ class Job:
     """Passes over the training examples in one turn, each with an evaluation."""
     networks: int
     """Networks that one worker of a study trains in one turn."""
+    max_norm: float | None = None
+    """The largest norm of a unit's incoming weights, projected after each step."""
 
     @property
     def steps(self) -> int:
@@ -52,6 +54,7 @@ JOBS = {
     for job in (
         Job("S", (784, 100, 100, 10), 100, 0, 0, examples=60_000, held_out=10_000, epochs=5, networks=4),
         Job("M", (784, 1024, 1024, 1024, 10), 128, 0.2, 0.5, 12_800, 640, epochs=2, networks=1),
+        Job("L", (784, 4096, 4096, 10), 128, 0.2, 0.5, 6_400, 640, epochs=1, networks=1, max_norm=1.0),
         Job("digits", (64, 64, 64, 10), 32, 0, 0.5, examples=1_078, held_out=359, epochs=40, networks=32),
     )
 }

@@ -15,11 +15,13 @@ from turns import contestant
 def prepare(job: Job) -> Callable[[], None]:
     x, y = job.arrays()
     held_out = slice(job.examples, job.examples + job.held_out)
+    held = keras.constraints.MaxNorm(job.max_norm, axis=0) if job.max_norm else None
     layers = [keras.layers.Dropout(job.input_rate)] if job.input_rate else []
     for units in job.sizes[1:-1]:
-        layers.append(keras.layers.Dense(units, activation="relu"))
+        layers.append(keras.layers.Dense(units, activation="relu", kernel_constraint=held))
         layers += [keras.layers.Dropout(job.hidden_rate)] if job.hidden_rate else []
-    model = keras.Sequential([keras.Input((job.sizes[0],)), *layers, keras.layers.Dense(job.sizes[-1])])
+    layers.append(keras.layers.Dense(job.sizes[-1], kernel_constraint=held))
+    model = keras.Sequential([keras.Input((job.sizes[0],)), *layers])
     model.compile(
         keras.optimizers.SGD(0.01),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -25,7 +25,8 @@ from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.strategies import L2, Dropout, Momentum
-from trainwright.training.fit import fit
+from trainwright.training.building import Training
+from trainwright.training.fit import fit_all
 
 SIZES = (300, 1000)
 FOLDS, REPETITIONS = 5, 2
@@ -153,9 +154,12 @@ def train_table(population: Population, size: int, table: int) -> dict[str, NDAr
         for arm, strategies in ARMS.items():
             recipe = Recipe(NETWORK, strategies, 0.1, steps=steps, evaluate_every=steps)
             further = OTHER_KEYS if arm == "again" else 0
-            for seed in range(SEEDS):
-                run = fit(recipe, datasets[seed % len(datasets)], seed + further)
-                judged = len(splits[0].test)
+            trainings = [
+                Training(recipe, datasets[seed % len(datasets)], seed + further) for seed in range(SEEDS)
+            ]
+            runs = {training.seed: run for training, run in fit_all(trainings, width=SEEDS)}
+            judged = len(splits[0].test)
+            for _, run in sorted(runs.items()):
                 for name, values in losses(run, slice(judged)).items():
                     kept.setdefault(f"{design}/{arm}/{name}", []).append(values)
                 for name, values in losses(run, slice(judged, None)).items():

@@ -23,6 +23,7 @@ def prepare(job: Job) -> Callable[[], None]:
     model = nn.Sequential(*layers, nn.Linear(job.sizes[-2], job.sizes[-1]))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     loss_of = nn.CrossEntropyLoss()
+    weights = [part.weight for part in model if isinstance(part, nn.Linear)]
 
     def turn() -> None:
         for _ in range(job.epochs):
@@ -33,6 +34,10 @@ def prepare(job: Job) -> Callable[[], None]:
                 loss = loss_of(model(x[rows]), y[rows])
                 loss.backward()
                 optimizer.step()
+                if job.max_norm:
+                    with torch.no_grad():
+                        for weight in weights:
+                            weight.copy_(weight.renorm(2, 0, job.max_norm))
                 total += loss.detach()
             model.eval()
             with torch.no_grad():

@@ -1,6 +1,6 @@
 """The benchmark: interleaved turns of all contestants on each job, and what comes of them.
 
-    python benchmarks/run.py [--quick] [--parts S M digits startup] [--peers .venv-peers/bin/python]
+    python benchmarks/run.py [--quick] [--parts S M L digits startup] [--peers .venv-peers/bin/python]
 
 Writes results/benchmark.md and .json (benchmark-quick for --quick). Only ratios within one run count: the
 host drifts. A turn in which other processes (or the hypervisor) used more than a twentieth of the machine's
@@ -171,7 +171,7 @@ def goals(job: Job, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
                 "at most",
             ),
         ]
-    elif job.name == "M":
+    elif job.name in ("M", "L"):
         found = [
             ("one training's arithmetic rate / GEMM", ratio("gflops", one, "GEMM"), 0.9, "at least"),
             ("study's arithmetic rate / GEMM", ratio("gflops", study, "GEMM"), 1.0, "at least"),

@@ -78,7 +78,7 @@ def train(recipe: Recipe, store: Store) -> Run:
     if name not in store:
         checkpoints = StoredCheckpoints(store)
         with training_progress(data.task, False) as watch:
-            store.write(fit(recipe, data, 0, watch=watch, checkpoints=checkpoints))
+            store.write(fit(recipe, data, 0, watch=watch.training, checkpoints=checkpoints))
         checkpoints.drop(Training(recipe, data, 0))
     return store.read(name)
 

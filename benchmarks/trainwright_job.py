@@ -13,7 +13,7 @@ from turns import contestant
 from trainwright.data import Dataset, Splits
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.strategies import Dropout
+from trainwright.strategies import Dropout, MaxNorm
 from trainwright.training.building import Training
 from trainwright.training.fit import fit, fit_all
 
@@ -28,7 +28,9 @@ def dataset(job: Job) -> Dataset:
 
 def recipe(job: Job) -> Recipe:
     dropout = (Dropout(job.hidden_rate, job.input_rate),) if job.hidden_rate else ()
-    return Recipe(Mlp(job.sizes[1:-1]), dropout, learning_rate=0.01, batch_size=job.batch, epochs=job.epochs)
+    max_norm = (MaxNorm(job.max_norm),) if job.max_norm else ()
+    settings = {"learning_rate": 0.01, "batch_size": job.batch, "epochs": job.epochs}
+    return Recipe(Mlp(job.sizes[1:-1]), (*dropout, *max_norm), **settings)
 
 
 def prepare(job: Job) -> Callable[[], None]:

@@ -65,15 +65,14 @@ def test_fit_goes_on_where_it_was_interrupted(
     assert fit("whole") == 0
     monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(terminal, "training_progress", lambda task, quiet: nullcontext(interrupt_at(68)))
+        patch.setattr(terminal, "training_progress", lambda task, quiet: nullcontext(watch(interrupt_at(68))))
         assert fit("model") == 130
     assert "rerun the same command to resume from" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
     seen: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr(
-            terminal, "training_progress", lambda task, quiet: nullcontext(lambda one: seen.append(one.step))
-        )
+        noted = watch(lambda one: seen.append(one.step))
+        patch.setattr(terminal, "training_progress", lambda task, quiet: nullcontext(noted))
         assert fit("model") == 0
     assert min(seen) > 34
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "model")]
@@ -89,6 +88,22 @@ def test_fit_says_before_the_training_that_it_cannot_write(
     said = capsys.readouterr().err
     assert "cannot write" in said
     assert "step" not in said
+
+
+def watch(training: Callable[[Progress], None]) -> terminal.Watch:
+    """What is called after each evaluation, in place of showing it."""
+    return terminal.Watch(training, lambda epoch: None)
+
+
+def test_fit_shows_a_pretraining_s_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strategies = "activation('sigmoid'), rbm(epochs=2, batch_size=500)"
+    out = tmp_path / "model"
+    assert run(monkeypatch, "fit", "digits", "--out", out, "--epochs", "1", "--with", strategies) == 0
+    said = capsys.readouterr().err
+    assert re.search(r"pretraining rbm1, epoch 2 of 2: reconstruction error [\d.]+, free energy gap", said)
+    assert said.index("pretraining") < said.index("step")
 
 
 def interrupt_at(step: int) -> Callable[[Progress], None]:

@@ -543,3 +543,40 @@ def test_the_fingerprint_knows_the_target_s_unit_and_where_each_split_ends() -> 
     labels = (y > 0).astype(np.int32)
     made = [Dataset("it", "classification", x, labels, one, ("a", "b")).fingerprint for one in parts]
     assert made[0] != made[1]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_what_is_set_aside_stays_and_the_rest_takes_turns_in_validating(grouped: bool) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=200), "who": np.arange(200) // 4, "y": rng.integers(2, size=200)}
+    )
+    data = load(frame, target="y", group="who" if grouped else None).set_aside()
+    folds = [data.fold(number) for number in range(5)]
+    test = data.splits.test
+    assert all(np.array_equal(part.splits.test, test) for part in folds)
+    assert all(part.inputs is data.inputs for part in folds)
+    validated = np.sort(np.concatenate([part.splits.validation for part in folds]))
+    assert np.array_equal(np.sort(np.concatenate([validated, test])), np.arange(200))
+    for part in folds:
+        parts = (part.splits.train, part.splits.validation, part.splits.test)
+        assert len(np.unique(np.concatenate(parts))) == 200
+        assert max(map(len, parts[1:])) <= part.splits.room
+        if grouped:
+            who = [set(frame["who"].iloc[rows]) for rows in parts]
+            assert len(set.union(*who)) == sum(map(len, who))
+    others = [load(frame, target="y").set_aside(seed).splits.test for seed in range(5)]
+    assert len(np.unique(np.concatenate(others))) == 200
+    assert len({part.splits.examples for part in folds}) == 1
+
+
+def test_a_test_set_of_its_own_is_what_is_set_aside() -> None:
+    x = np.random.default_rng(0).normal(size=(80, 2))
+    data = load((x[:60], x[:60, 0], x[60:], x[60:, 0]))
+    assert np.array_equal(data.set_aside(3).fold(7).splits.test, np.arange(60, 80))
+
+
+def test_too_little_to_set_aside_is_refused() -> None:
+    x = np.random.default_rng(0).normal(size=(24, 2))
+    with pytest.raises(DataError, match="24 examples are too few to set a fifth aside"):
+        load((x, x[:, 0])).set_aside()

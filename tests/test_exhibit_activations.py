@@ -35,7 +35,7 @@ def test_the_slopes_taken_at_kinks_are_generalised_gradients() -> None:
 
 
 def test_layers_are_seen_before_and_after_training(tmp_path: Path) -> None:
-    whole = exhibit.study("digits", 32, 2, 5)
+    whole = exhibit.study(exhibit.SCALES["quick"].replace(epochs=2, seeds=5))
     arms = {name: whole.arms[name] for name in ("sigmoid", "ReLU", "radial basis")}
     study = Study(whole.data, arms, 5, (0.3,))
     comparison = study.compare(tmp_path)

@@ -12,7 +12,7 @@ from trainwright.exhibit import Sweep, compare_all
 from trainwright.exhibits import augmentation as exhibit
 from trainwright.networks.mlp import Mlp
 
-SMALL = exhibit.SCALES["quick"]._replace(hidden=(32,), steps=200, sizes=(100, 500), seeds=2)
+SMALL = exhibit.SCALES["quick"].replace(hidden=(32,), steps=200, sizes=(100, 500), seeds=2)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import comparisons
-from trainwright.comparison.results import Comparison
+from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.comparison.sweep import Sweep
 from trainwright.exhibits import batch_norm
-from trainwright.exhibits.batch_norm import SCALES, WITH, WITHOUT, Seen, Trace
+from trainwright.exhibits.batch_norm import SCALES, WITH, WITHOUT, Trace
 from trainwright.runs.run import Run
 from trainwright.studies.study import Study
 from trainwright.training.fit import fit
@@ -20,24 +20,31 @@ from trainwright.training.fit import fit
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    trained = batch_norm.study(SCALES["quick"]._replace(pool=3600, test=1000, steps=600, seeds=2))
+    trained = batch_norm.study(SCALES["quick"].replace(pool=3600, test=1000, steps=600, seeds=2))
     return Study(trained.data, trained.arms, seeds=2, rates=(0.3,), folds=False)
 
 
 @pytest.fixture(scope="module")
-def seen(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    return batch_norm.see(study, tmp_path_factory.mktemp("store"))
+def runs(study: Study, tmp_path_factory: pytest.TempPathFactory) -> list[ArmRuns]:
+    return study.run(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def traces(study: Study) -> dict[str, list[Trace]]:
+    return batch_norm.trace_all(study, 0.3)
 
 
 def test_images_are_binary(study: Study) -> None:
     assert np.unique(study.dataset().inputs).tolist() == [0, 1]
 
 
-def test_batch_norm_learns_sooner_and_its_inputs_stay(seen: Seen) -> None:
+def test_batch_norm_learns_sooner_and_its_inputs_stay(
+    runs: list[ArmRuns], traces: dict[str, list[Trace]]
+) -> None:
     """Two seeds' interval is wide, so the seeds are compared one by one."""
-    assert seen.rate == 0.3
-    assert np.all(seen.reached[WITH] < seen.reached[WITHOUT])
-    for plain, normed in zip(seen.traces[WITHOUT], seen.traces[WITH], strict=True):
+    reached = batch_norm.arrivals(compare(runs, reference=WITHOUT), runs)
+    assert np.all(reached[WITH] < reached[WITHOUT])
+    for plain, normed in zip(traces[WITHOUT], traces[WITH], strict=True):
         assert np.median(normed.wander()) < np.median(plain.wander())
 
 
@@ -83,7 +90,9 @@ def test_a_run_arrives_at_the_first_step_that_is_good_enough() -> None:
     assert [batch_norm.first_at(run, goal) for goal in (0.5, 0.3, 0.2, 0.1)] == [50, 100, 100, np.inf]
 
 
-def test_what_is_traced_is_what_comes_into_the_last_sigmoid(study: Study, seen: Seen) -> None:
+def test_what_is_traced_is_what_comes_into_the_last_sigmoid(
+    study: Study, traces: dict[str, list[Trace]]
+) -> None:
     """By the equations, from the weights that the same training without traces left."""
     run = runs_of_last(study)
     data = study.dataset()
@@ -93,7 +102,7 @@ def test_what_is_traced_is_what_comes_into_the_last_sigmoid(study: Study, seen: 
         z = (z if layer == "hidden1" else 1 / (1 + np.exp(-z))) @ run.weights[f"{layer}/kernel"]
         z = z + run.weights[f"{layer}/bias"]
     expected = np.percentile(z, batch_norm.PERCENTILES, axis=0)
-    np.testing.assert_allclose(seen.traces[WITHOUT][0].percentiles[-1], expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(traces[WITHOUT][0].percentiles[-1], expected, rtol=1e-3, atol=1e-3)
 
 
 def runs_of_last(study: Study) -> Run:
@@ -109,9 +118,11 @@ def test_wander_is_the_range_of_the_percentiles_in_spreads() -> None:
     assert trace.wander() == pytest.approx([0, 2 / 2, (2 + 0 + 2) / 3 / 4])
 
 
-def test_the_page_has_its_numbers_and_the_picture_its_panels(seen: Seen) -> None:
-    same, own = batch_norm.tables(seen).values()
-    assert (same["gain"] > 0).all()
-    assert own["arm"].tolist() == [WITHOUT, WITH]
-    titles = [axes.get_title(loc="left") or axes.get_title() for axes in batch_norm.draw(seen).axes]
+def test_the_table_has_its_gains_and_the_picture_its_panels(
+    runs: list[ArmRuns], traces: dict[str, list[Trace]]
+) -> None:
+    own, same = compare(runs, reference=WITHOUT), batch_norm.at_each_rate(runs)
+    assert (same.table("learning rate")["gain"] > 0).all()
+    figure = batch_norm.draw(own, same, {arm: first for arm, (first, *_) in traces.items()})
+    titles = [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]
     assert titles[1:] == ["Without, rate 0.3", "With batch norm, rate 0.3"]

@@ -11,7 +11,7 @@ import comparisons
 from trainwright.exhibit import Measured
 from trainwright.exhibits import costs
 
-SMALL = ("digits", 32, 3, 5)
+SMALL = costs.SCALES["quick"].replace(epochs=3, seeds=5)
 
 
 @pytest.mark.parametrize("y", [0.0, 1.0, 0.3])
@@ -39,14 +39,14 @@ def test_the_neuron_follows_its_gradient(cost: str) -> None:
 
 
 def test_networks_that_are_sure_and_wrong_learn_better_with_either_cross_entropy(tmp_path: Path) -> None:
-    study = costs.studies(*SMALL)["sure start"]
+    study = costs.studies(SMALL)["sure start"]
     compared = study.compare(tmp_path)
     assert min(compared.gain(cost).mean for cost in ("cross-entropy", "J(θ)")) > 5
     assert costs.first_loss(study).low > 2 * np.log(10)
 
 
 def test_the_usual_start_is_not_sure() -> None:
-    assert costs.first_loss(costs.studies(*SMALL)["usual start"]).high < 1.5 * np.log(10)
+    assert costs.first_loss(costs.studies(SMALL)["usual start"]).high < 1.5 * np.log(10)
 
 
 def test_the_neuron_s_claim_fails_where_a_worse_start_changes_nothing() -> None:

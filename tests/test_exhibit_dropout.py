@@ -14,7 +14,7 @@ from trainwright.comparison.results import Comparison
 from trainwright.comparison.sweep import Sweep
 from trainwright.data import load
 from trainwright.exhibits import dropout
-from trainwright.exhibits.dropout import DRAWS, PASSES
+from trainwright.exhibits.dropout import DRAWS, PASSES, SCALES
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies.dropout import Dropout
@@ -153,11 +153,11 @@ def test_equal_is_equal_to_rounding() -> None:
 
 def test_the_smallest_version_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it, on networks of 8 units trained for 20 steps: what is shown, not whether it holds."""
-    smallest = dropout.SCALES["quick"]._replace(
+    smallest = SCALES["quick"].replace(
         images={"pool": 600, "test": 100, "halved": True}, widths=(8,), figure_4=(20, 2),
         steps=20, seeds=2, examples=100, sizes=(50, 100),
     )  # fmt: skip
-    monkeypatch.setitem(dropout.SCALES, "quick", smallest)
+    monkeypatch.setitem(SCALES, "quick", smallest)
     shown = dropout.Dropout().make("quick", tmp_path)
     assert len(shown.claims) == 6
     assert len(shown.tables) == 6

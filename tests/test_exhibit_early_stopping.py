@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from trainwright.exhibit import runs_of, scores
 from trainwright.exhibits import early_stopping
-from trainwright.exhibits.early_stopping import ANEW, NONE, ONCE, SCALES, Seen
+from trainwright.exhibits.early_stopping import ANEW, NONE, ONCE, SCALES
+from trainwright.runs.run import Run
+from trainwright.studies.study import run_all
 
 
 def curve(losses: list[float]) -> Any:
@@ -26,15 +29,28 @@ def test_transcription_keeps_the_first_of_equals_and_stops_when_patience_runs_ou
     assert early_stopping.transcribe(curve([0.5, 0.3, 0.3, 0.4, 0.2]), patience=3)["i*"].iloc[-1] == 50
 
 
+class Seen(NamedTuple):
+    """Six seeds' trainings."""
+
+    rows: pd.DataFrame
+    full: list[Run]
+    stopped: list[Run]
+    travel: pd.DataFrame
+
+
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    return early_stopping.see(SCALES["quick"]._replace(seeds=6), tmp_path_factory.mktemp("store"))
+    store = tmp_path_factory.mktemp("store")
+    ways, starts = early_stopping.studies(SCALES["quick"].replace(seeds=6))
+    rows = scores(run_all([ways, starts], store)[0])
+    full, stopped = (runs_of(ways, way, store) for way in (NONE, ONCE))
+    return Seen(rows, full, stopped, early_stopping.travelled(starts, store))
 
 
 def test_the_parameters_returned_are_the_best(seen: Seen) -> None:
-    assert early_stopping.returns_the_best(seen).holds
-    swapped = seen._replace(runs=seen.runs | {ONCE: seen.runs[NONE]})
-    assert not early_stopping.returns_the_best(swapped).holds
+    traces = [early_stopping.transcribe(run, SCALES["quick"].patience) for run in seen.full]
+    assert early_stopping.returns_the_best(traces, seen.stopped, seen.rows).holds
+    assert not early_stopping.returns_the_best(traces, seen.full, seen.rows).holds
 
 
 def test_stopping_lowers_the_loss(seen: Seen) -> None:
@@ -77,7 +93,7 @@ def test_a_prior_keeps_weights_near_and_nearer_to_their_own_start(seen: Seen) ->
 
 
 def test_the_smallest_version_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SCALES, "quick", SCALES["quick"]._replace(steps=60, patience=1, seeds=2))
+    monkeypatch.setitem(SCALES, "quick", SCALES["quick"].replace(steps=60, patience=1, seeds=2))
     shown = early_stopping.EarlyStopping().make("quick", tmp_path)
     assert (len(shown.claims), len(shown.tables)) == (6, 3)
     words = {text.get_text() for text in shown.figure.axes[0].get_legend().get_texts()}  # type: ignore[union-attr]

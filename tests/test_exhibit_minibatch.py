@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
 
 from comparisons import study
 from trainwright.data import load
+from trainwright.diagnosis.gradients import gradient_noise
+from trainwright.exhibit import fit, network
 from trainwright.exhibits import minibatch
 
 
 def test_error_of_a_gradient_falls_as_one_over_root_n() -> None:
     data = load("digits")
-    params, loss = minibatch.half_trained(data)
-    noise = minibatch.measure_noise(params, jax.grad(loss), data, (10, 100, 10_000), 30)
+    run = fit(network(64, steps=200, evaluate_every=200, batch_size=64), data)
+    noise = gradient_noise(run, data, (10, 100, 10_000), 30)
     assert minibatch.root_n(noise).holds
     assert not minibatch.root_n(noise.assign(error=noise["error"] * noise["n"] ** 0.1)).holds
     # σ comes from single examples alone; 4.5 standard errors leave room for its own.

@@ -29,7 +29,7 @@ class Trained(NamedTuple):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     store = tmp_path_factory.mktemp("store")
-    study = regularization.study(regularization.SCALES["quick"]._replace(steps=800, seeds=2))
+    study = regularization.study(regularization.SCALES["quick"].replace(steps=800, seeds=2))
     runs = study.run(store)
     rows = scores(runs)
     weights = regularization.first_layers(study, rows, store)

@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,8 +26,10 @@ from trainwright.data.loading import read
 from trainwright.data.readers import memory
 from trainwright.data.readers.decoding import HEAD, ImageFile, decode, read_header
 from trainwright.data.readers.folders import index_folder
-from trainwright.data.readers.index import in_threads
 from trainwright.data.readers.opening import open_images
+from trainwright.data.threads import in_threads
+from trainwright.training import step
+from trainwright.training.resident import fold_of, resident
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(256, size=(6, 9, 3), dtype=np.uint8)
@@ -215,9 +218,10 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
     assert data.shape == (8, 8, 3)
     assert data.name == "photos"
     assert data.notes == ()
-    image, target = data.inputs[0] * 255, data.classes[data.targets[0]]
+    image, target = data.inputs[0], data.classes[data.targets[0]]
     assert target == "10"  # files are in the order of their names, classes in theirs
-    np.testing.assert_allclose(image, np.asarray(Image.open(tmp_path / "photos/10/0.png")), atol=1e-4)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, np.asarray(Image.open(tmp_path / "photos/10/0.png")))
 
 
 def test_the_index_decodes_one_image_as_all(tmp_path: Path) -> None:
@@ -233,15 +237,46 @@ def test_the_index_decodes_one_image_as_all(tmp_path: Path) -> None:
 
 def test_parts_keep_their_test_set(tmp_path: Path) -> None:
     raw = read(parts(tmp_path / "a", train=8, val=3, test=2))
-    assert raw.own_test == 4
+    assert (raw.own_test, raw.own_validation) == (4, 6)
     assert list(raw.targets.index[-4:]) == [f"test/{c}/{i}.png" for c in ("cat", "dog") for i in range(2)]
-    assert raw.notes == (
-        "the 6 validation images join the 16 training images; a validation split is drawn from all of these",
-    )
+    assert raw.notes == ()
     raw = read(parts(tmp_path / "b", Train=8, Validation=3))
-    assert raw.own_test == 6
-    assert raw.notes == ("the 6 validation images are the test set, for there is no other",)
+    assert (raw.own_test, raw.own_validation) == (6, 0)
+    assert raw.notes == (
+        "the 6 validation images are the test set, for there is no other; "
+        "a validation split is drawn from the training images",
+    )
     assert read(parts(tmp_path / "c", train=8)).own_test == 0
+
+
+def test_a_validation_folder_is_the_validation_split_of_every_seed(tmp_path: Path) -> None:
+    data = load(parts(tmp_path / "a", train=8, val=3, test=2))
+    names = read(tmp_path / "a").targets.index
+    for seed in (0, 7):
+        splits = data.fold(seed).splits
+        for part, rows in (("train", splits.train), ("val", splits.validation), ("test", splits.test)):
+            assert {name.partition("/")[0] for name in names[rows]} == {part}
+    few = load(tmp_path / "a", examples=6)
+    np.testing.assert_array_equal(few.splits.validation, data.splits.validation)
+    assert {tuple(few.fold(seed).splits.train) for seed in range(9)} > {tuple(few.fold(0).splits.train)}
+    assert all(np.isin(few.fold(seed).splits.train, data.splits.train).all() for seed in range(9))
+    assert (
+        load(parts(tmp_path / "b", train=5, val=1, test=1)).splits.examples == 10
+    )  # one of each class will do
+    with pytest.raises(DataError, match="8 examples to train on; at least 10"):
+        load(parts(tmp_path / "c", train=4, val=9, test=9))
+
+
+def test_images_are_bytes_until_the_step(tmp_path: Path) -> None:
+    data = load(fill(tmp_path / "photos"))
+    assert data.inputs.dtype == np.uint8
+    assert data.preparation is not None
+    rows = np.arange(12)
+    seen = data.standardized(rows)[0]
+    assert seen.dtype == np.float32
+    np.testing.assert_array_equal(seen, data.preparation.transform(read(tmp_path / "photos").inputs))
+    in_step = jax.jit(lambda data, fold, rows: step.gather(data, fold, rows))
+    np.testing.assert_array_equal(in_step(resident(data), fold_of(data), rows), seen)
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import jax
 import numpy as np
 import pytest
 
 from small import digits
-from trainwright import baselines, systems
+from trainwright import baselines, strategies, systems
 from trainwright.base.errors import Interrupted, SettingError, StoreError
 from trainwright.baseline import Baseline
 from trainwright.baselines import Linear
@@ -25,8 +26,10 @@ from trainwright.recipe import Recipe
 from trainwright.runs.score import score
 from trainwright.runs.store import Store, digest
 from trainwright.strategies import Dropout
+from trainwright.strategy import Strategy
 from trainwright.studies.study import Study
 from trainwright.system import Budget, Rerun, System, Table, cost, merged, record, system, training
+from trainwright.system.memory import within_memory
 from trainwright.system.table import markdown, rows
 from trainwright.systems.dropout_table import DECAY, TABLE, UPDATES
 from trainwright.training import checkpoints
@@ -34,7 +37,7 @@ from trainwright.training.building import Training, dry_run
 from trainwright.training.progress import Progress
 
 BUDGETS: tuple[Budget, ...] = get_args(Budget)
-NAMES = [row.name for row in TABLE.systems]
+NAMES = [row.name for table in systems.tables().values() for row in table.systems]
 NETWORKS = [name for name in NAMES if name != "svm"]
 EXAMPLES = 60_000
 RESULTS = Path(__file__).parents[1] / "results" / "systems"
@@ -73,10 +76,14 @@ def test_the_table_is_the_published_one() -> None:
         1.60, 1.40, 1.35, 1.25, 1.06, 1.04, 1.01, 0.95, 0.94, 1.18, 0.96, 0.92, 0.79,
     ]  # fmt: skip
     assert len(published) == 13, "a name is given twice"
-    for row in TABLE.systems:
-        assert row.deviations, f"{row.name}: the paper leaves something open in every row"
-        assert row.title
-        assert not row.title.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_says_what_it_is_and_what_deviates(name: str) -> None:
+    row = systems.find(name)
+    assert row.deviations, "every source leaves something open"
+    assert row.title
+    assert not row.title.endswith(".")
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("max-norm")])
@@ -266,7 +273,26 @@ def test_the_cost_is_steps_times_a_measured_step() -> None:
     found = cost.measure(rerun)
     assert found.steps == rerun.length
     assert found.seconds >= found.steps * found.step_seconds > 0
+    assert found.pretraining == {}
     assert cost.measure(Rerun(LINEAR, "quick")).seconds > 0
+
+
+def test_the_cost_names_pretraining_and_counts_what_rows_share_once() -> None:
+    machine = "activation('sigmoid'), dbn(epochs={}, batch_size=20)"
+
+    def of(epochs: int, *more: Strategy) -> cost.Cost:
+        chosen = (*strategies.read(machine.format(epochs)), *more)
+        learner = Recipe(Mlp((8, 4)), chosen, steps=60)
+        return cost.measure(Rerun(replace(tiny, learner=lambda budget: learner), "quick"))
+
+    plain, dropped, longer = of(4), of(4, Dropout(0.1)), of(8)
+    assert len(plain.pretraining) == 2, "one for each machine"
+    assert plain.pretraining_seconds > 0
+    assert plain.pretraining.keys() == dropped.pretraining.keys()
+    assert not plain.pretraining.keys() & longer.pretraining.keys()
+    shared = cost.Cost(3.0, 1, 3.0, {"rbm1": 5.0, "rbm2": 7.0})
+    alone = cost.Cost(2.0, 1, 2.0, {"rbm1": 6.0})
+    assert cost.total([(shared, 2), (alone, 1)]) == 2 * 3 + 2 + 2 * 5 + 2 * 7
 
 
 # The table.
@@ -381,10 +407,43 @@ def test_a_system_that_fails_does_not_stop_the_table(
     monkeypatch.setattr(cost, "measure", lambda rerun: cost.Cost(1.0))
     monkeypatch.setattr(training, "fit", out_of_memory)
     here = ["--store", tmp_path / "store", "--results", tmp_path / "results", "--budget", "quick"]
-    assert run(monkeypatch, "systems", "--table", "small", *here, "--run") == 1
+    assert run(monkeypatch, "systems", "--table", "small", *here, "--run") == 2
     said = capsys.readouterr()
-    assert "no room for it" in said.err
+    assert "tiny: too large for this machine's memory: train it on a larger one (no room for it)" in said.err
+    assert "Traceback" not in said.err
     assert said.out.count("not run") == 1, "the baseline's record is there"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")],
+    ids=["numpy", "jax"],
+)
+def test_a_system_too_large_to_be_measured_does_not_stop_the_table(
+    error: Exception,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tables: None,
+) -> None:
+    class NoRoom:
+        def __init__(self, *_: object, **__: object) -> None:
+            raise error
+
+    monkeypatch.setattr(cost, "Cohort", NoRoom)
+    here = ["--store", tmp_path / "store", "--results", tmp_path / "results", "--budget", "quick"]
+    assert run(monkeypatch, "systems", "--table", "small", *here, "--run") == 2
+    said = capsys.readouterr()
+    assert "tiny: too large for this machine's memory" in said.err
+    assert "linear, seed 0" in said.err
+    assert said.out.count("not run") == 1
+    assert run(monkeypatch, "system", "tiny", *here) == 2
+    assert "too large for this machine's memory" in capsys.readouterr().err
+
+
+def test_another_failure_of_jax_is_no_lack_of_memory() -> None:
+    with pytest.raises(jax.errors.JaxRuntimeError), within_memory():
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
 
 def test_a_study_starts_from_a_system(monkeypatch: pytest.MonkeyPatch, tables: None) -> None:
@@ -400,10 +459,10 @@ def test_a_study_starts_from_a_system(monkeypatch: pytest.MonkeyPatch, tables: N
     with pytest.raises(Planned) as stopped:
         main()
     [study] = stopped.value.args
-    for name, strategies in (("plain", ["dropout", "momentum"]), ("l2", ["dropout", "momentum", "l2"])):
+    for name, expected in (("plain", ["dropout", "momentum"]), ("l2", ["dropout", "momentum", "l2"])):
         [recipe] = study.arms[name]
         assert recipe.network == Mlp((8,))
-        assert [one.name for one in recipe.strategies] == strategies
+        assert [one.name for one in recipe.strategies] == expected
 
 
 def test_a_system_is_a_recipe_to_start_from(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trainwright.networks.mlp import Mlp as Mlp
     from trainwright.recipe import Recipe as Recipe
     from trainwright.runs.store import Store as Store
+    from trainwright.search.best import best as best
     from trainwright.strategy import Strategy as Strategy
     from trainwright.studies.study import Study as Study
     from trainwright.training.fit import fit as fit
@@ -33,6 +34,7 @@ _HOMES = {
     "Store": "runs.store",
     "Strategy": "strategy",
     "Study": "studies.study",
+    "best": "search.best",
     "compare": "comparison.compare",
     "compare_datasets": "comparison.joint",
     "compare_scores": "comparison.scores",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ class Examples(NamedTuple):
 class Baseline(Config):
     """A learner that is no network, as a frozen value."""
 
+    reads_inputs: ClassVar[bool] = True
+    """Whether it looks at the inputs, which then have to be in memory."""
+
     def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         """Learn from the training split and return what predicts.
 
@@ -50,6 +53,8 @@ class Baseline(Config):
     def fit(self, data: Dataset) -> Run:
         """The run of this baseline on a data set: predictions, time and environment; no weights, no curves.
 
+        Raises `DataError` for images that are streamed, unless it looks at no input.
+
         >>> from trainwright.baselines import Linear
         >>> from trainwright.data import load
         >>> from trainwright.runs.score import score
@@ -58,10 +63,10 @@ class Baseline(Config):
         """
         start = time.perf_counter()
         splits = data.splits
-        train, validation = (_examples(data, rows) for rows in (splits.train, splits.validation))
+        train, validation = (self._examples(data, rows) for rows in (splits.train, splits.validation))
         predict = self._certain(train, data) or self.learn(train, validation, data.task, data.outputs)
         seconds = time.perf_counter() - start
-        test = predict(_examples(data, splits.test).inputs)
+        test = predict(self._examples(data, splits.test).inputs)
         predictions = {
             "validation": data.decode(predict(validation.inputs).astype(np.float32)),
             "validation_targets": data.labels(splits.validation),
@@ -87,6 +92,13 @@ class Baseline(Config):
             predictions=predictions,
             weights={},
         )
+
+    def _examples(self, data: Dataset, rows: NDArray[np.int64]) -> Examples:
+        if not self.reads_inputs:
+            return Examples(np.zeros((len(rows), 0), np.float32), data.standardized_targets(rows))
+        data.in_memory(f"the baseline {self.name}")
+        inputs, targets = data.standardized(rows)
+        return Examples(inputs.reshape(len(rows), -1), targets)
 
     def _certain(self, train: Examples, data: Dataset) -> Predict | None:
         """What predicts the only class that training has examples of, if there is but one: a rare class may
@@ -117,8 +129,3 @@ def loss(predictions: NDArray[np.floating[Any]], targets: Targets, task: TaskNam
     if task == "regression":
         return float(np.mean((predictions[:, 0] - targets) ** 2) / 2)
     return float(-np.mean(predictions[np.arange(len(targets)), targets.astype(int)]))
-
-
-def _examples(data: Dataset, rows: NDArray[np.int64]) -> Examples:
-    inputs, targets = data.standardized(rows)
-    return Examples(inputs.reshape(len(rows), -1), targets)

@@ -7,6 +7,8 @@ settings in the JSON, and filled with numbers.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from trainwright.base import files, strict_json
 from trainwright.base.errors import DataError, StoreError
 from trainwright.data.dataset import Dataset
 from trainwright.data.preparation import Preparation
+from trainwright.data.raw import Inputs
+from trainwright.data.streamed import Streamed, blocks, in_blocks
 from trainwright.data.targets import Quantity
 from trainwright.network import NetworkBuilder, array_name
 from trainwright.recipe import Recipe
@@ -120,22 +124,30 @@ class Model:
         leaves = [to_device(self.weights[array_name(path)], leaf) for path, leaf in paths]
         return nnx.merge(graphdef, jax.tree.unflatten(structure, leaves))
 
-    def predict(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> NDArray[Any]:
+    def predict(self, raw: Inputs, *, unseen: Any = "error") -> NDArray[Any]:
         """Predictions for raw inputs: probabilities (examples, classes), or values in the target's unit.
+
+        Images that are streamed are predicted for in blocks, the next one decoded meanwhile.
 
         Raises `DataError` for no rows at all, and as `Preparation.transform` does.
         """
         if not len(raw):
             raise DataError("there are no rows to predict")
         task = Classification(len(self.classes)) if self.classes else Regression()
-        x = jnp.asarray(self.preparation.transform(raw, unseen=unseen))
-        predicted = np.asarray(predict(self.network(), self.recipe.strategies, x, task))
+        network, parts = self.network(), []
+        for part in _parts(raw):
+            x = jnp.asarray(self.preparation.transform(part, unseen=unseen))
+            parts.append(np.asarray(predict(network, self.recipe.strategies, x, task)))
+        predicted = np.concatenate(parts)
         target = self.preparation.target
         return target.decode(predicted[:, 0]) if isinstance(target, Quantity) else np.exp(predicted)
 
-    def table(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> pd.DataFrame:
+    def table(self, raw: Inputs, *, unseen: Any = "error") -> pd.DataFrame:
         """Predictions as a table: the likeliest class and each class's probability, or the value."""
-        predicted = self.predict(raw, unseen=unseen)
+        return self.tabulated(self.predict(raw, unseen=unseen))
+
+    def tabulated(self, predicted: NDArray[Any]) -> pd.DataFrame:
+        """What `predict` gave as a table."""
         if self.preparation.task == "regression":
             return pd.DataFrame({"prediction": predicted})
         columns = {f"probability of {name}": predicted[:, i] for i, name in enumerate(self.classes)}
@@ -144,3 +156,11 @@ class Model:
 
     def _no_marginals(self) -> NDArray[np.float64] | None:
         return np.full(len(self.classes), 1 / len(self.classes)) if self.classes else None
+
+
+def _parts(raw: Inputs) -> Iterable[pd.DataFrame | NDArray[Any]]:
+    """The raw inputs in as many parts as their memory asks for."""
+    if not isinstance(raw, Streamed):
+        return [raw]
+    each = 5 * math.prod(raw.shape[1:])  # a byte as it was read, four as a number
+    return blocks(raw, in_blocks(np.arange(len(raw)), each))

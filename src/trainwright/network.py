@@ -25,7 +25,16 @@ from trainwright.task import Task
 Given = TypeVar("Given")
 
 BUILDING_HOOKS = ("layer", "affine", "activation", "initial_kernel", "initial_bias")
-DECIDED_ONCE = ("extension", "affine", "activation", "initial_kernel", "pretraining", "loss")
+DECIDED_ONCE = (
+    "extension",
+    "affine",
+    "activation",
+    "initial_kernel",
+    "pretraining",
+    "loss",
+    "averaged_weights",
+    "many_views",
+)
 """Hooks that only one strategy of a recipe may override."""
 
 

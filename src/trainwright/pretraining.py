@@ -8,7 +8,7 @@ nothing else of the recipe; so trainings that have these in common share it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -18,6 +18,20 @@ from pydantic import Field
 from trainwright.base.config import Config, config
 
 Arrays = Mapping[str, NDArray[np.float32]]
+
+
+@runtime_checkable
+class Machines(Protocol):
+    """What a strategy can show of its pretraining; `arrays` are what that left."""
+
+    def transform(self, arrays: Arrays, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The features of inputs (examples, *shape), float32 (examples, units)."""
+
+    def samples(self, arrays: Arrays, count: int, sweeps: int, seed: int) -> NDArray[np.float32]:
+        """Inputs that it makes up, float32 (count, values) in [0, 1]."""
+
+    def filters(self, arrays: Arrays) -> NDArray[np.float32]:
+        """Each first hidden unit's weights to the inputs, float32 (units, values)."""
 
 
 @config

@@ -23,6 +23,7 @@ from trainwright.base.config import Config
 from trainwright.base.errors import SettingError
 from trainwright.layers.convolution import Convolution, LocallyConnected, Maxout
 from trainwright.layers.window import Window
+from trainwright.objective import Batch
 from trainwright.pretraining import Arrays, Pretraining
 
 Kernel = NDArray[np.float32]
@@ -169,6 +170,16 @@ class Phase(NamedTuple):
     """Whether it ends once the validation loss is down to the training loss of the kept weights."""
 
 
+class Views(NamedTuple):
+    """Many versions of the inputs, made one at a time."""
+
+    number: int
+    """How many there are."""
+    view: Callable[[jax.Array, jax.Array], jax.Array]
+    """Traced. Inputs (examples, *shape) and an index below `number`, an int32 scalar -> this version of the
+    inputs, of the same shape."""
+
+
 class Strategy(Config):
     """Base of all strategies: every hook does nothing."""
 
@@ -226,6 +237,10 @@ class Strategy(Config):
         """Traced. A batch of targets, float32 (examples, outputs): one-hot classes, or values."""
         return y
 
+    def mix(self, x: jax.Array, y: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Traced. Inputs (examples, *shape) and targets (examples, outputs), float32, changed together."""
+        return x, y
+
     def loss(self, outputs: jax.Array, y: jax.Array) -> jax.Array | None:
         """Traced. Each example's loss, float32 (examples,), from the network's outputs and the targets, both
         float32 (examples, outputs)."""
@@ -233,6 +248,10 @@ class Strategy(Config):
 
     def penalty(self, params: Params) -> jax.Array | float:
         """Traced. What is added to the mean loss for the weights themselves, a float32 scalar."""
+        return 0.0
+
+    def objective(self, batch: Batch, key: jax.Array) -> jax.Array | float:
+        """Traced. What is added to the mean loss for further passes of the network, a float32 scalar."""
         return 0.0
 
     def gradient(self) -> optax.GradientTransformation | None:
@@ -251,6 +270,12 @@ class Strategy(Config):
         """Traced. The weights after the step, moved back to where they may be."""
         return params
 
+    def averaged_weights(self, averaged: Params, params: Params, step: jax.Array, steps: jax.Array) -> Params:
+        """Traced. The weights to evaluate and predict with after `step` steps (int32, the first is 1) of
+        `steps`: from those to predict with before the last step, and from those that it left. Both begin as
+        the network's first weights. Training goes on from `params`."""
+        return params
+
     # Between evaluations and when predicting.
 
     def needs_population_pass(self) -> bool:
@@ -258,7 +283,8 @@ class Strategy(Config):
         return False
 
     def reset_statistics(self, model: nnx.Module) -> None:
-        """Traced. Make the model's layers forget what they saw, in place, before a population pass."""
+        """Traced. Make the model's layers forget what they saw, in place, before a population pass. Without
+        a strategy that has this hook there is no pass."""
 
     def stop(self, history: History) -> Decision | None:
         """Host. Which step's weights to keep, and whether to go on."""
@@ -271,8 +297,13 @@ class Strategy(Config):
 
     def views(self, x: jax.Array) -> list[jax.Array]:
         """Traced. The versions of the inputs (examples, *shape), besides themselves, over which predictions
-        are averaged."""
+        are averaged. For a few: each is a forward pass of its own in the program."""
         return []
+
+    def many_views(self, shape: tuple[int, ...]) -> Views | None:
+        """Traced. Versions of inputs of this shape, in place of the inputs themselves, over which predictions
+        are averaged. For many: the program has one forward pass, which is run for one after the other."""
+        return None
 
 
 def uses(strategy: Strategy, hook: str) -> bool:

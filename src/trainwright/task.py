@@ -47,6 +47,10 @@ class Task(Protocol):
     def predict(self, outputs: jax.Array) -> jax.Array:
         """Predictions (examples, outputs) from a network's outputs."""
 
+    def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
+        """How far what `others` predict is from what `outputs` predict, both (examples, outputs): the
+        Kullback-Leibler divergence of the one from the other in nats, (examples,)."""
+
     def average(self, predictions: jax.Array) -> jax.Array:
         """The mean of predictions over the first axis."""
 
@@ -80,6 +84,11 @@ class Classification(Task):
     def predict(self, outputs: jax.Array) -> jax.Array:
         """Log-probabilities."""
         return jax.nn.log_softmax(outputs)
+
+    def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
+        """sum p (log p - log q), with p and q the softmax of the two."""
+        log_p, log_q = self.predict(outputs), self.predict(others)
+        return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
 
     def average(self, predictions: jax.Array) -> jax.Array:
         """The logarithm of the mean probability."""
@@ -115,6 +124,10 @@ class Regression(Task):
     def predict(self, outputs: jax.Array) -> jax.Array:
         """The outputs themselves."""
         return outputs
+
+    def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
+        """That of two normal distributions of unit variance: half their means' squared distance."""
+        return self.loss(outputs, others)
 
     def average(self, predictions: jax.Array) -> jax.Array:
         """The mean value."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from trainwright.base.config import config
@@ -19,6 +21,8 @@ class Guess(Baseline):
     >>> np.exp(predict(np.zeros((1, 1)))).tolist()
     [[0.25, 0.75]]
     """
+
+    reads_inputs: ClassVar[bool] = False
 
     def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         if task == "classification":

@@ -15,7 +15,20 @@ import typer
 
 from trainwright import __version__
 from trainwright.base.errors import Interrupted, TrainwrightError
-from trainwright.cli import compare, data, doctor, exhibits, fit, predict, report, strategies, study, systems
+from trainwright.cli import (
+    best,
+    compare,
+    data,
+    doctor,
+    exhibits,
+    fit,
+    predict,
+    pretraining,
+    report,
+    strategies,
+    study,
+    systems,
+)
 from trainwright.cli.options import option
 
 EXIT_CODES = (
@@ -51,7 +64,9 @@ def _options(
 
 for name, run, example in (
     ("study", study.run, "study mnist --arm 'dropout(0.5)' --arm batch_norm --seeds 3"),
+    ("best", best.run, "best customers.csv --target churned --minutes 10"),
     ("fit", fit.run, "fit digits --with 'dropout(hidden_rate=0.5), momentum(0.9)' --out model"),
+    ("pretraining", pretraining.run, "pretraining mnist --system dbn --out dbn"),
     ("predict", predict.run, "predict model customers.csv --out predictions.csv"),
     ("compare", compare.run, "compare scores.csv --reference plain --higher-is-better"),
     ("report", report.run, "report study-digits --markdown"),

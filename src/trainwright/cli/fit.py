@@ -73,7 +73,14 @@ def run(
         files.probe(out.parent)
     try:
         with training_progress(data.task, quiet or as_json) as watch:
-            run = train(recipe, data, seed, watch=watch, checkpoints=StoredCheckpoints(Store(partial)))
+            run = train(
+                recipe,
+                data,
+                seed,
+                watch=watch.training,
+                watch_pretraining=watch.pretraining,
+                checkpoints=StoredCheckpoints(Store(partial)),
+            )
     except Interrupted:
         if partial.exists():
             raise Interrupted(f"interrupted: rerun the same command to resume from {partial}") from None

@@ -34,11 +34,11 @@ def run(
     """
     from trainwright.data import read_images, read_inputs
     from trainwright.data.readers.opening import holds_images
-    from trainwright.model import Model
+    from trainwright.ensemble import load
 
     if unseen not in ("error", "zeros"):
         raise SettingError(f"--unseen {unseen!r}: choose error or zeros")
-    loaded = Model.load(model)
+    loaded = load(model)
     names, raw = (
         read_images(source, loaded.shape) if holds_images(Path(source)) else ([], read_inputs(source))
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,7 +68,9 @@ def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> 
     elif markdown:
         print(report.markdown(comparison))
     elif not quiet:
-        parts = [report.findings, report.table]
+        parts: list[Any] = [report.findings, report.table]
+        if comparison.factorial:
+            parts.append(report.effects_table)
         if comparison.trained:
             parts.append(report.cost_table)
         for part in parts:

@@ -51,6 +51,13 @@ def run(
             " strategies alone."
         ),
     ] = None,
+    factorial: Annotated[
+        bool,
+        option(
+            "Train all combinations of the arms (of six to eight a fraction): main effects, interactions.",
+            "--factorial",
+        ),
+    ] = False,
     base: Annotated[
         str | None,
         option(
@@ -61,7 +68,7 @@ def run(
         list[str] | None,
         option(
             "Another learner to show beside the arms, such as 'svm(cost=1.0|10.0)'. May be repeated."
-            " Always there: guess, linear and boosting."
+            " Always there: guess; linear and boosting, but for large images."
         ),
     ] = None,
     no_baselines: Annotated[bool, option("Show no baselines.", "--no-baselines")] = False,
@@ -111,6 +118,7 @@ def run(
         "size": size,
         "group": group,
         "arm": arm,
+        "factorial": factorial or None,
         "base": base,
         "baseline": baseline,
         "no_baselines": no_baselines or None,
@@ -156,7 +164,7 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
     from trainwright import strategies
     from trainwright.data import DataSpec
     from trainwright.studies import defaults, record
-    from trainwright.studies.arms import read_arms, read_baselines
+    from trainwright.studies.arms import read_baselines
     from trainwright.studies.study import Study
 
     spec = DataSpec(source, **{name: given.get(name) for name in ("target", "task", "size", "group")})
@@ -175,14 +183,16 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
     tuning = defaults.tuning(data, budget)
     if "epochs" in given:
         tuning = replace(tuning, longest=1)  # the length is the user's
-    baselines = [] if "no_baselines" in given else [*defaults.BASELINES]
+    baselines = [] if "no_baselines" in given else [*defaults.baselines(data)]
+    arms, factors = _arms(recipe, given.get("arm") or [], defaults.arms(data, recipe), "factorial" in given)
     study = Study(
         spec,
-        read_arms(recipe, given.get("arm") or defaults.arms(data, recipe)),
+        arms,
         rates=_rates(given["rates"]) if "rates" in given else (),
         metric=given.get("metric"),
         tuning=tuning,
         baselines=read_baselines([*baselines, *given.get("baseline", [])]),
+        factors=factors,
         loaded=data,
     )
     folder = given.get("out") or Path(f"study-{data.name}")
@@ -190,6 +200,18 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
     if (folder / record.NAME).is_file():
         planned = planned.after(record.Record.load(folder))
     return folder, planned
+
+
+def _arms(recipe: Any, named: list[str], usual: list[str], factorial: bool) -> tuple[Any, Any]:
+    """The arms of a new study; of a factorial one, also what each combines."""
+    from trainwright.studies.arms import read_arms
+    from trainwright.studies.factorial import combined
+
+    if not factorial:
+        return read_arms(recipe, named or usual), {}
+    if not named:
+        raise SettingError("--factorial combines the arms that you name: give --arm two to eight times")
+    return combined(recipe, named)
 
 
 def _compare(record: Record, folder: Path, workers: int | None, quiet: bool) -> Comparison:

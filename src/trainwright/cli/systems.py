@@ -135,26 +135,34 @@ def _run_table(
     from trainwright.report.quantities import duration
     from trainwright.runs.store import Store
     from trainwright.system import Rerun
-    from trainwright.system.cost import measure
+    from trainwright.system.cost import measure, total
+    from trainwright.system.memory import TooLarge
     from trainwright.system.training import missing
 
     keep_compiled()
     folder = _ready(store, results)
     reruns = [Rerun(system, budget) for system in table.systems]
     costs: dict[Rerun, Cost] = {}
-    total = 0.0
-    for rerun in reruns:
-        if wanted := missing(rerun, Store(folder), seeds):
-            costs[rerun] = measure(rerun)
-            total += len(wanted) * costs[rerun].seconds
-            _say(f"{rerun.system.name}: {len(wanted)} × {_cost(costs[rerun])}", quiet)
-        else:  # its record is written where it is not there
-            _train(rerun, folder, results, seeds, quiet)
-    if costs:
-        _say(f"about {duration(total)} in all, cheapest first", quiet)
+    trainings: dict[Rerun, int] = {}
     failed = 0
+    for rerun in reruns:
+        if not (
+            wanted := missing(rerun, Store(folder), seeds)
+        ):  # its record is written where it is not there
+            _train(rerun, folder, results, seeds, quiet)
+            continue
+        try:
+            costs[rerun], trainings[rerun] = measure(rerun), len(wanted)
+        except TooLarge as error:  # the others go on
+            print(f"{rerun.system.name}: {error}", file=sys.stderr, flush=True)
+            failed = failed or error.exit_code
+        else:
+            _say(f"{rerun.system.name}: {len(wanted)} × {_cost(costs[rerun])}", quiet)
+    if costs:
+        seconds = total([(costs[rerun], trainings[rerun]) for rerun in costs])
+        _say(f"about {duration(seconds)} in all, cheapest first", quiet)
     for so_many in range(1, seeds + 1):  # one training of every system comes before a second of any
-        for rerun in sorted(costs, key=lambda rerun: costs[rerun].seconds):
+        for rerun in sorted(costs, key=lambda rerun: costs[rerun].seconds + costs[rerun].pretraining_seconds):
             if not missing(rerun, Store(folder), so_many):
                 continue
             try:
@@ -163,7 +171,7 @@ def _run_table(
             except TrainwrightError as error:
                 print(f"{rerun.system.name}: {error}", file=sys.stderr, flush=True)
                 failed = failed or error.exit_code
-            except Exception:  # such as too little memory for one: the others go on
+            except Exception:  # a bug in one: the others go on
                 traceback.print_exc()
                 failed = failed or 1
     return failed
@@ -194,7 +202,9 @@ def _cost(cost: Cost) -> str:
 
     if not cost.steps:
         return f"about {duration(cost.seconds)}"
-    return f"about {duration(cost.seconds)} ({cost.steps:,} updates of {1000 * cost.step_seconds:.3g} ms)"
+    updates = f"{cost.steps:,} updates of {1000 * cost.step_seconds:.3g} ms"
+    before = f", after about {duration(cost.pretraining_seconds)} of pretraining" if cost.pretraining else ""
+    return f"about {duration(cost.seconds)} ({updates}){before}"
 
 
 def _train(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) -> Record:
@@ -205,7 +215,15 @@ def _train(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) ->
     try:
         shown = "validation" if rerun.apart else "validation (trained on)"
         with training_progress(rerun.data.task, quiet, shown) as watch:
-            return train(rerun, Store(store), results, seeds=seeds, command=command(), watch=watch)
+            return train(
+                rerun,
+                Store(store),
+                results,
+                seeds=seeds,
+                command=command(),
+                watch=watch.training,
+                watch_pretraining=watch.pretraining,
+            )
     except Interrupted:
         raise Interrupted(
             f"interrupted; finished runs and the training under way are kept in {store}. "

@@ -8,9 +8,11 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console, Group
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from trainwright.diagnosis.symptoms import Diagnosis
     from trainwright.exhibit import ExhibitResult
     from trainwright.report.catalogue import Card
+    from trainwright.search.progress import SearchProgress
     from trainwright.studies.progress import StudyProgress
+    from trainwright.training.pretraining import PretrainingProgress
     from trainwright.training.progress import Progress as TrainingProgress
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -68,19 +72,55 @@ def study_progress(runs: int, quiet: bool) -> Iterator[Callable[[StudyProgress],
 
 
 @contextmanager
-def training_progress(
-    task: str, quiet: bool, validation: str = "validation"
-) -> Iterator[Callable[[TrainingProgress], None]]:
-    """Show one training's progress: steps, losses and the validation error.
+def search_progress(quiet: bool) -> Iterator[Callable[[SearchProgress], None]]:
+    """Show how far a search is: what it is at, the best recipe so far, and the time left."""
+    if quiet:
+        yield lambda progress: None
+        return
+
+    def describe(progress: SearchProgress) -> str:
+        text = f"{progress.stage}, {progress.trainings} trainings"
+        if progress.error == progress.error:
+            shown = 100 if progress.metric.unit == "fraction" else 1
+            unit = " %" if shown == 100 else ""
+            best, plain = (f"{shown * value:.4g}{unit}" for value in (progress.error, progress.plain))
+            text += f"; best so far {progress.best}: {best} on validation (plain {plain})"
+        return text
+
+    def left(progress: SearchProgress) -> str:
+        return "" if progress.seconds_left == inf else f", {progress.seconds_left / 60:.1f} min left"
+
+    if not sys.stderr.isatty():
+        lines = _Lines()
+        # The budget says how much time is left: no estimate by the share that is done.
+        yield lambda progress: lines.say(describe(progress) + left(progress), 0.0, last=False)
+        return
+    with Bar(
+        BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda progress: bar.update(
+            task, completed=progress.fraction, description=describe(progress) + left(progress)
+        )
+
+
+class Watch(NamedTuple):
+    """What shows a training's progress, and before it a pretraining's."""
+
+    training: Callable[[TrainingProgress], None]
+    pretraining: Callable[[PretrainingProgress], None]
+
+
+@contextmanager
+def training_progress(task: str, quiet: bool, validation: str = "validation") -> Iterator[Watch]:
+    """Show one training's progress: a pretraining's epochs, then steps, losses and the validation error.
 
     `validation`: what to call that split, where it is trained on too.
     """
     if quiet:
-        yield lambda slot: None
+        yield Watch(lambda slot: None, lambda epoch: None)
         return
     from trainwright.report.quantities import single
-
-    lines = _Lines()
 
     def describe(slot: TrainingProgress) -> str:
         train, loss, error = (slot.history[name][-1] for name in list(slot.history)[1:])
@@ -91,12 +131,29 @@ def training_progress(
             f"{validation} loss {loss:.4f}{shown}"
         )
 
+    def describe_pretraining(now: PretrainingProgress) -> str:
+        return (
+            f"pretraining {now.part}, epoch {now.epoch} of {now.epochs}: reconstruction error "
+            f"{now.reconstruction_error:.2f}, free energy gap {now.free_energy_gap:.2f} nats"
+        )
+
     if not sys.stderr.isatty():
-        yield lambda slot: lines.say(describe(slot), slot.step / slot.length, last=slot.ended)
+        lines: dict[str, _Lines] = defaultdict(_Lines)  # each with its own time left
+        yield Watch(
+            lambda slot: lines[""].say(describe(slot), slot.step / slot.length, last=slot.ended),
+            lambda now: lines[now.part].say(
+                describe_pretraining(now), now.epoch / now.epochs, last=now.epoch == now.epochs
+            ),
+        )
         return
     with Bar(BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
         running = bar.add_task("compiling", total=1.0)
-        yield lambda slot: bar.update(running, completed=slot.step / slot.length, description=describe(slot))
+        yield Watch(
+            lambda slot: bar.update(running, completed=slot.step / slot.length, description=describe(slot)),
+            lambda now: bar.update(
+                running, completed=now.epoch / now.epochs, description=describe_pretraining(now)
+            ),
+        )
 
 
 def card_table(cards: Sequence[Card]) -> Table:

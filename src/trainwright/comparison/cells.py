@@ -123,6 +123,16 @@ class Cells:
         return [mine - theirs for mine, theirs in zip(self.values, other.values, strict=True)]
 
 
+def contrast(weighted: Sequence[tuple[float, Cells]]) -> list[Array]:
+    """The weighted sum of several arms, cell by cell."""
+    columns = zip(*(arm.values for _, arm in weighted), strict=True)
+    weights = [weight for weight, _ in weighted]
+    return [
+        np.sum([weight * values for weight, values in zip(weights, column, strict=True)], axis=0)
+        for column in columns
+    ]
+
+
 def of_arms(arms: Sequence[Sequence[Run]], layout: Layout, metric: Metric) -> list[Cells]:
     """Each arm's cells. Those of a guess are raised to the worst training's that finished, of any arm, where
     they are better: among rare classes, or noise, a constant guess may beat an honest network."""

@@ -132,6 +132,31 @@ class BaselineResult:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """What a factor, or two together, do on the average of a factorial study's arms."""
+
+    factors: tuple[str, ...]
+    """One for a main effect, two for an interaction."""
+    interval: Interval
+    """The metric with the factor minus that without; of a pair, what both add beyond the sum of each."""
+    p_holm: float
+    """Of "no effect", after Holm's correction over all effects."""
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Factorial:
+    """Strategies in all combinations, or a regular fraction of them."""
+
+    factors: tuple[str, ...]
+    arms: int
+    share: int
+    """1 where all combinations were trained, 2 for a half of them, 4 for a quarter."""
+    effects: tuple[Effect, ...]
+    """The main effects, then the pairs'."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A study's arms side by side."""
 
@@ -160,6 +185,8 @@ class Comparison:
     environment: dict[str, Any]
     command: str
     cautions: tuple[str, ...]
+    factorial: Factorial | None = None
+    """Main effects and interactions, where the arms are combinations of strategies."""
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name. Raises `SettingError` if there is none."""

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
-from trainwright.data.standardization import measure
+from trainwright.data.standardization import Standardization, measure
 from trainwright.data.values import as_codes, as_numbers, as_text, centre_and_unit, found, row_name, some
 
 MOST_CATEGORIES = 50
@@ -160,10 +160,13 @@ class Columns:
     def used(self) -> list[Number | Category]:
         return [column for column in self.columns if not isinstance(column, LeftOut)]
 
-    def measure(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """Shift and scale (features,) of training rows (rows, features); None where no column is a number."""
+    def measure(self, inputs: NDArray[Any], rows: NDArray[np.int64]) -> Standardization:
+        """Shift and scale (features,) of the training rows, `rows` of `inputs`; none where no column is a
+        number."""
         numbers = [isinstance(column, Number) and i == 0 for column in self.used for i in range(column.width)]
-        return measure(inputs, np.array(numbers)) if any(numbers) else None
+        return (
+            Standardization(*measure(inputs[rows], np.array(numbers))) if any(numbers) else Standardization()
+        )
 
     def in_fold(self, shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Columns:
         """The columns with a fold's shift and scale in their own numbers."""

@@ -11,13 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainwright.base.arrays import ArrayCache
+from trainwright.base.errors import DataError, SettingError
 from trainwright.data import splits as splitting
 from trainwright.data.preparation import Preparation
 from trainwright.data.splits import Splits
 from trainwright.data.standardization import Standardization, standardize, standardize_targets
+from trainwright.data.streamed import Streamed
 from trainwright.data.targets import Quantity, TaskName
 
 __all__ = ["Dataset", "Splits"]
+
+FEWEST_TO_SET_ASIDE = 25  # examples or groups: a test split of five, and validation splits of four
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +30,10 @@ class Dataset:
 
     name: str
     task: TaskName
-    inputs: NDArray[np.float32]
-    """(examples, *shape): (examples, features) or (examples, height, width[, channels]). Prepared from all
-    rows, in units that do not depend on the split; a missing number is NaN. See `standardized`."""
+    inputs: NDArray[Any] | Streamed
+    """float32 (examples, features) or (examples, height, width[, channels]). Prepared from all rows, in units
+    that do not depend on the split; a missing number is NaN. Images with channels stay bytes (uint8), in
+    memory or, if they are too many, in their files. What a network sees, `standardized` gives."""
     targets: NDArray[np.int32] | NDArray[np.float32]
     """int32 (examples,), the class's number; or float32 (examples,), a quantity in a unit of its own."""
     splits: Splits
@@ -45,6 +50,8 @@ class Dataset:
     """Each example's group, (examples,); the examples of one group stay on one side of every split."""
     own_test: bool = False
     """Whether the test split is the source's own, which no fold changes."""
+    rotating: bool = False
+    """Whether folds change which examples validate, and leave the test split alone; see `set_aside`."""
     subset: int | None = None
     """So many of the training split's examples are used only; None for all."""
     seed: int | None = None
@@ -81,6 +88,9 @@ class Dataset:
         >>> len(np.unique(np.concatenate(tests))) == len(data.inputs)
         True
         """
+        if self.rotating:
+            splits = splitting.rotation(self.strata, self.groups, self.splits.test, seed)
+            return replace(self, splits=splits, seed=seed)
         if self.own_test and self.subset is None:
             return self
         splits = self.splits if self.own_test else splitting.fold(self.strata, self.groups, seed)
@@ -88,6 +98,34 @@ class Dataset:
             whole = replace(splits, train=self._trainable) if self.own_test else splits
             splits = splitting.subset(whole, self.strata, self.subset, seed)
         return replace(self, splits=splits, seed=seed)
+
+    def set_aside(self, seed: int = 0) -> Dataset:
+        """The data with a test split that no fold changes, so that a search can leave it unread.
+
+        The test split is the data's own; without one, it is the test split of `fold(seed)`, so seeds 0 to 4
+        set aside five parts that do not overlap. Folds of what is returned take turns in validating among
+        all other examples: fold `n mod 5` of repetition `n div 5`.
+
+        Raises `SettingError` where only a subset trains, and `DataError` for fewer than 25 examples (or
+        groups), of which nothing could be set aside.
+
+        >>> from trainwright.data import load
+        >>> data = load("digits").set_aside()
+        >>> len(data.splits.test), len(data.fold(3).splits.validation)
+        (360, 287)
+        """
+        if self.subset is not None:
+            raise SettingError(f"{self.name}: a search needs all training examples: leave `examples` out")
+        pieces = len(self.targets) if self.groups is None else len(np.unique(self.groups))
+        if pieces < FEWEST_TO_SET_ASIDE:
+            what = "examples" if self.groups is None else "groups"
+            raise DataError(
+                f"{self.name}: {pieces} {what} are too few to set a fifth aside and cross-validate the rest; "
+                f"add some ({FEWEST_TO_SET_ASIDE} at least), or compare strategies with a study"
+            )
+        test = self.splits.test if self.own_test else self.fold(seed).splits.test
+        splits = splitting.rotation(self.strata, self.groups, test, 0)
+        return replace(self, splits=splits, own_test=True, rotating=True, seed=None)
 
     @property
     def strata(self) -> NDArray[np.int32]:
@@ -101,8 +139,7 @@ class Dataset:
         """What the training rows say about shift and scale; nothing for arrays that came prepared."""
         if self.encoding is None:
             return Standardization()
-        train = self.splits.train
-        return self.encoding.measure(self.inputs[train], self.targets[train])
+        return self.encoding.measure(self.inputs, self.targets, self.splits.train)
 
     @cached_property
     def preparation(self) -> Preparation | None:
@@ -113,19 +150,38 @@ class Dataset:
     def standardized(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Inputs (rows, *shape) and targets (rows,) of these examples as the network sees them.
 
-        Numbers have mean 0 and standard deviation 1 over the training split, and gaps are 0.
+        Numbers have mean 0 and standard deviation 1 over the training split, and gaps are 0. Images are
+        fractions of white.
         """
-        fold = self.standardization
-        return standardize(self.inputs[rows], fold), standardize_targets(self.targets[rows], fold)
+        return standardize(self.inputs[rows], self.standardization), self.standardized_targets(rows)
+
+    def standardized_targets(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """The targets of these examples as the network is to predict them."""
+        targets: NDArray[Any] = standardize_targets(self.targets[rows], self.standardization)
+        return targets
+
+    def in_memory(self, what: str) -> NDArray[Any]:
+        """All inputs as one array. Raises `DataError` if they are streamed: `what` needs them at once."""
+        if isinstance(self.inputs, Streamed):
+            raise DataError(
+                f"{self.name}: {what} needs all images in memory, and they are more than may be kept there: "
+                "read them smaller (--size), use fewer, or set TRAINWRIGHT_MEMORY to more gigabytes"
+            )
+        return self.inputs
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over task, classes, a quantity's unit, inputs, targets and splits."""
+        """SHA-256 over task, classes, a quantity's unit, inputs, targets and splits.
+
+        Of images that are streamed, over their names and files' lengths instead of their pixels: the same
+        images in memory have another fingerprint.
+        """
         quantity = self.encoding.target if self.encoding else None
         unit = (quantity.mean, quantity.deviation) if isinstance(quantity, Quantity) else ()
         digest = hashlib.sha256(repr((self.task, self.classes, unit, self.splits.examples)).encode())
-        parts = (self.inputs, self.targets, self.splits.train, self.splits.validation, self.splits.test)
-        for array in parts:
+        inputs = self.inputs
+        digest.update(inputs.files.digest() if isinstance(inputs, Streamed) else _digest(inputs))
+        for array in (self.targets, self.splits.train, self.splits.validation, self.splits.test):
             digest.update(_digest(array))
         return digest.hexdigest()
 

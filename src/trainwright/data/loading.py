@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError, SettingError
 from trainwright.data.columns import Columns, read_columns
@@ -23,6 +24,7 @@ from trainwright.data.preparation import Preparation
 from trainwright.data.raw import Inputs, Raw, as_inputs, from_arrays, from_table, near
 from trainwright.data.readers.opening import open_images
 from trainwright.data.splits import fold, split, subset
+from trainwright.data.streamed import Streamed
 from trainwright.data.tables import read_csv, read_parquet
 from trainwright.data.targets import Classes, Target, choose_task, find_classes, read_quantity
 
@@ -198,20 +200,23 @@ def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
     notes = [*raw.notes, *([guess] if guess else [])]
     target: Target
     if chosen == "classification":
-        target = find_classes(raw.targets, raw.own_test)
+        target = find_classes(raw.targets, raw.own_test, raw.own_validation)
         strata = target.encode(raw.targets)
     else:
         target = read_quantity(raw.targets)
         strata = np.zeros(len(raw.targets), np.int32)
     reading: Columns | Pixels
+    inputs: NDArray[Any] | Streamed
     if isinstance(raw.inputs, pd.DataFrame):
         reading = read_columns(raw.inputs)
         inputs = reading.transform(raw.inputs, gap=np.nan)
         notes += [f"column {out.name!r} is left out: {out.treatment()}" for out in reading.left_out]
     else:
         reading = read_pixels(raw.inputs, raw.highest)
-        inputs = reading.transform(raw.inputs)
-    splits = split(strata, raw.own_test) if raw.groups is None else fold(strata, raw.groups, 0)
+        inputs = reading.keep(raw.inputs)
+    splits = (
+        split(strata, raw.own_test, raw.own_validation) if raw.groups is None else fold(strata, raw.groups, 0)
+    )
     data = Dataset(
         raw.name,
         chosen,

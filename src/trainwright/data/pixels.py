@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
-from trainwright.data.standardization import measure
+from trainwright.data.standardization import Standardization, measure
+from trainwright.data.streamed import Streamed
 from trainwright.data.values import LARGEST
+
+WHITE = 255.0  # the highest value of a byte
 
 
 @dataclass(frozen=True)
@@ -24,21 +27,30 @@ class Pixels:
     high: float
     kind: Literal["pixels"] = "pixels"
 
-    def measure(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """One shift and one scale, each (), of training images; None where the unit is known beforehand."""
+    def measure(self, inputs: NDArray[Any] | Streamed, rows: NDArray[np.int64]) -> Standardization:
+        """One shift and one scale of the training images, `rows` of `inputs`; none where the unit is known
+        beforehand."""
+        if isinstance(inputs, Streamed) or inputs.dtype == np.uint8:
+            return Standardization(unit=np.asarray(self.scale, np.float32))
         if not self.shift:
-            return None
-        shift, scale = measure(inputs.reshape(-1, 1))
-        return shift[0], scale[0]
+            return Standardization()
+        shift, scale = measure(inputs[rows].reshape(-1, 1))
+        return Standardization(shift[0], scale[0])
 
     def in_fold(self, shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Pixels:
         """The pixels with a fold's shift and scale in their own numbers."""
         moved = self.shift + float(shift) / self.scale
         return replace(self, shift=moved, scale=self.scale * float(scale))
 
+    def keep(self, images: NDArray[Any] | Streamed) -> NDArray[Any] | Streamed:
+        """Raw images as a data set keeps them: bytes with channels as they are, a quarter of what numbers
+        take, which the training step makes numbers of; others as `transform` makes them."""
+        if isinstance(images, Streamed) or (images.dtype == np.uint8 and images.ndim == 4 and not self.shift):
+            return images
+        return self.transform(images)
+
     def transform(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Raw images (examples, *shape) as float32 inputs. Raises DataError for another shape or NaN."""
-        images = np.asarray(images)
         if images.shape[1:] != self.shape:
             raise DataError(f"images of shape {images.shape[1:]}, but training had {self.shape}")
         check_numbers(images)
@@ -71,12 +83,15 @@ class Pixels:
         return [{"column": f"pixels {size}", "kind": "pixels", "treatment": done}]
 
 
-def read_pixels(images: NDArray[Any], highest: float | None) -> Pixels:
+def read_pixels(images: NDArray[Any] | Streamed, highest: float | None) -> Pixels:
     """How to scale images: by their highest possible value if it is known (`highest`, or bytes' 255).
+    Images that are streamed are not looked at.
 
     Fractions within -1...1 stay as they are; other numbers are standardised together, here by all images and
     in each fold by its training rows. Raises DataError if a value is not finite.
     """
+    if isinstance(images, Streamed):
+        return Pixels(images.shape[1:], 0.0, 1 / WHITE, 0.0, WHITE)
     if not images.size:
         raise DataError(f"inputs of shape {images.shape} hold no values")
     check_numbers(images)
@@ -84,7 +99,7 @@ def read_pixels(images: NDArray[Any], highest: float | None) -> Pixels:
     if low == high:
         raise DataError(f"the inputs have only one value, {low:g}; there is nothing to learn")
     if highest is None and images.dtype.kind in "iu" and low >= 0 and 1 < high <= 255:
-        highest = 255.0
+        highest = WHITE
     shift, scale = 0.0, 1.0
     if highest is not None:
         scale = 1 / highest

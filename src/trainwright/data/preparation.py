@@ -14,6 +14,7 @@ from trainwright.base.errors import DataError
 from trainwright.data.columns import Columns, Unseen
 from trainwright.data.pixels import Pixels
 from trainwright.data.standardization import Standardization, measure
+from trainwright.data.streamed import Streamed
 from trainwright.data.targets import Classes, Quantity, TaskName
 from trainwright.data.values import some
 
@@ -35,17 +36,18 @@ class Preparation:
     inputs: Annotated[Columns | Pixels, Field(discriminator="kind")]
     target: Annotated[Classes | Quantity, Field(discriminator="kind")]
 
-    def measure(self, inputs: NDArray[np.float32], targets: NDArray[Any]) -> Standardization:
-        """What training rows that this preparation made say: inputs (rows, *shape), targets (rows,)."""
-        shift, scale = self.inputs.measure(inputs) or (None, None)
+    def measure(self, inputs: Any, targets: NDArray[Any], rows: NDArray[np.int64]) -> Standardization:
+        """What the training rows say of inputs (examples, *shape) and targets (examples,) that this
+        preparation made."""
+        fold = self.inputs.measure(inputs, rows)
         if isinstance(self.target, Classes):
-            return Standardization(shift, scale)
-        target_shift, target_scale = (part[0] for part in measure(targets[:, None]))
+            return fold
+        target_shift, target_scale = (part[0] for part in measure(targets[rows, None]))
         if not target_scale:
             raise DataError(
                 f"column {self.target.name!r}: only one value in the training split; add other examples"
             )
-        return Standardization(shift, scale, target_shift, target_scale)
+        return fold._replace(target_shift=target_shift, target_scale=target_scale)
 
     def in_fold(self, fold: Standardization) -> Preparation:
         """This preparation and a fold's standardization in one."""
@@ -75,7 +77,7 @@ class Preparation:
                 raise DataError(
                     f"this is a table, but the model was trained on arrays of shape {self.inputs.shape}"
                 )
-            return self.inputs.transform(raw)
+            return self.inputs.transform(np.asarray(raw))
         table, columns = as_table(raw), self.inputs.columns
         if not isinstance(raw, pd.DataFrame) and table.shape[1] != len(columns):
             # Without names, an extra column could be any of them.
@@ -84,8 +86,11 @@ class Preparation:
             )
         return self.inputs.transform(table, unseen)
 
-    def notes(self, raw: pd.DataFrame | NDArray[Any]) -> tuple[str, ...]:
-        """What is worth saying about new raw inputs that `transform` takes, such as columns not used."""
+    def notes(self, raw: pd.DataFrame | NDArray[Any] | Streamed) -> tuple[str, ...]:
+        """What is worth saying about new raw inputs that `transform` takes, such as columns not used. Of
+        images that are streamed, the first hundred are looked at."""
+        if isinstance(raw, Streamed):
+            raw = raw[:100]
         if isinstance(self.inputs, Pixels):
             return self.inputs.notes(np.asarray(raw))
         return self.inputs.notes(as_table(raw))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
 from trainwright.data.preparation import as_table
+from trainwright.data.streamed import Streamed
 from trainwright.data.values import place, some
 
-Inputs = pd.DataFrame | NDArray[Any]
+Inputs = pd.DataFrame | NDArray[Any] | Streamed
 
 FEWEST = 10  # examples; with fewer, splits say nothing
 
@@ -24,9 +25,10 @@ FEWEST = 10  # examples; with fewer, splits say nothing
 class Raw:
     """Inputs and targets as given, example by example.
 
-    `inputs`: a table, or an array (examples, *shape) of pixels. The table's and the targets' index says
-    where an example came from, in its source's terms ("line 7").
-    `own_test`: so many examples at the end are the source's own test set.
+    `inputs`: a table, or an array (examples, *shape) of pixels, which may be streamed. The table's and the
+    targets' index says where an example came from, in its source's terms ("line 7").
+    `own_test`: so many examples at the end are the source's own test set; `own_validation`: so many before
+    these are its own validation set.
     `groups`: (examples,), each example's group number, where examples belong together.
     `highest`: the pixels' highest possible value, where it is known.
     `notes`: what was decided in reading and is worth saying.
@@ -36,16 +38,18 @@ class Raw:
     inputs: Inputs
     targets: pd.Series[Any]
     own_test: int = 0
+    own_validation: int = 0
     highest: float | None = None
     groups: NDArray[np.int64] | None = None
     source: str = ""
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        own = len(self.targets) - self.own_test
+        own = len(self.targets) - self.own_test - self.own_validation
         if own < FEWEST:
             raise DataError(
-                f"{own} example{'s' * (own != 1)} to train and validate on, too few to split; "
+                f"{own} example{'s' * (own != 1)} to train "
+                f"{'on' if self.own_validation else 'and validate on, too few to split'}; "
                 f"at least {FEWEST} are needed"
             )
 

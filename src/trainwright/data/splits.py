@@ -36,12 +36,13 @@ class Splits:
         return self.nominal or len(self.train)
 
 
-def split(strata: NDArray[np.integer[Any]], own_test: int = 0) -> Splits:
+def split(strata: NDArray[np.integer[Any]], own_test: int = 0, own_validation: int = 0) -> Splits:
     """Split examples 60/20/20, every stratum (class) in the same proportions and present in each part.
 
     `strata`: (examples,), each example's class number; all zeros where there are no classes.
     `own_test`: so many examples at the end are the data's own test set and stay it; then the validation
     split is as large as the test split, but a quarter of the remaining examples at most.
+    `own_validation`: so many before these are the data's own validation set and stay it.
 
     The order comes from the raw bits of a Philox generator, which NumPy promises never to change, so a
     split stays the same in every version. Every stratum needs three examples, two with an own test set.
@@ -53,6 +54,9 @@ def split(strata: NDArray[np.integer[Any]], own_test: int = 0) -> Splits:
     4
     """
     own = len(strata) - own_test
+    if own_validation:
+        train, validation, test = np.split(np.arange(len(strata)), [own - own_validation, own])
+        return Splits(train, validation, test)
     order = _shuffled(own, 0, 0)
     if own_test:
         test = np.arange(own, len(strata))
@@ -99,6 +103,26 @@ def fold(strata: NDArray[np.integer[Any]], groups: NDArray[np.integer[Any]] | No
     part = _parts(strata[others], group, FOLDS - 1, _shuffled(len(others), 2, seed))
     room = -(-examples // FOLDS) if groups is None else min(examples, -(-examples // (FOLDS - 1)) + largest)
     return Splits(others[part != 0], others[part == 0], test, round((1 - 2 * SHARE) * examples), room)
+
+
+def rotation(
+    strata: NDArray[np.integer[Any]], groups: NDArray[np.integer[Any]] | None, test: Indices, number: int
+) -> Splits:
+    """A split of this test split's rest: fold `number mod 5` of repetition `number div 5` of it validates.
+
+    All other examples train, so that in each repetition every example outside the test split validates once.
+    Strata and groups are treated, and errors raised, as by `fold`.
+
+    >>> parts = [rotation(np.zeros(40, int), None, np.arange(8), number) for number in range(5)]
+    >>> sorted(np.concatenate([part.validation for part in parts])) == list(range(8, 40))
+    True
+    """
+    rest = np.setdiff1d(np.arange(len(strata)), test)
+    part = fold(strata[rest], None if groups is None else groups[rest], number)
+    train = np.sort(np.concatenate([part.train, part.validation]))
+    return Splits(
+        rest[train], rest[part.test], test, round((1 - SHARE) * len(rest)), max(len(test), part.room)
+    )
 
 
 def subset(splits: Splits, strata: NDArray[np.integer[Any]], examples: int, seed: int | None) -> Splits:

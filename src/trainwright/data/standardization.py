@@ -29,13 +29,19 @@ class Standardization(NamedTuple):
     target_shift: NDArray[np.float32] | None = None
     """The same for a quantity to predict, (); None: targets stay as they are."""
     target_scale: NDArray[np.float32] | None = None
+    unit: NDArray[np.float32] | None = None
+    """What a step of 1 is worth where inputs are bytes, (), such as 1/255; None: inputs are numbers as they
+    stand. The same in all folds."""
 
 
 def standardize(x: Any, fold: Standardization, xp: Any = np) -> Any:
-    """Inputs (examples, *shape) as the network sees them: shifted and scaled, a gap (NaN) at the mean, 0.
+    """Inputs (examples, *shape) as the network sees them, float32: bytes as fractions; numbers shifted and
+    scaled, a gap (NaN) at the mean, 0.
 
     `xp` is NumPy, or `jax.numpy` in a compiled program.
     """
+    if fold.unit is not None:
+        return x.astype(np.float32) * fold.unit
     if fold.shift is None:
         return x
     standardized = (x - fold.shift) * fold.scale

@@ -102,9 +102,9 @@ def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[TaskName, st
     )
 
 
-def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
+def find_classes(values: pd.Series[Any], own_test: int, own_validation: int = 0) -> Classes:
     """The classes of a target, in their own order if they have one, else numbers ascending and text
-    alphabetically.
+    alphabetically. The last examples are the source's own validation and test sets.
 
     Raises DataError for one class only, or a class too rare to be in each split.
     """
@@ -127,9 +127,9 @@ def find_classes(values: pd.Series[Any], own_test: int) -> Classes:
             "add examples of another class"
         )
     classes = Classes(str(values.name), names)
-    trainable = classes.encode(values.iloc[: len(values) - own_test])
+    trainable = classes.encode(values.iloc[: len(values) - own_test - own_validation])
     counts = np.bincount(trainable, minlength=len(names))
-    needed = 2 if own_test else 3
+    needed = 1 + (not own_validation) + (not own_test)  # one for each split that is drawn
     if counts.min() < needed:
         rarest = int(np.argmin(counts))
         many = f" ({int((counts < needed).sum())} of {len(names)} classes are this rare)"

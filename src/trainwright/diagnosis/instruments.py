@@ -201,7 +201,7 @@ def guess(data: Dataset) -> float:
     >>> round(guess(load("digits")), 2), round(float(np.log(10)), 2)
     (2.3, 2.3)
     """
-    targets = data.standardized(data.splits.train)[1]
+    targets = data.standardized_targets(data.splits.train)
     if data.task == "regression":
         return float(np.var(targets) / 2)
     shares = np.bincount(targets) / len(targets)

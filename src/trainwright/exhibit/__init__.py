@@ -1,72 +1,101 @@
 """What an exhibit is, and the words that exhibits are written in.
 
-An exhibit is an essay in a file: its question and its source (the docstring), its scales, its studies, its
-claims and its figure. `exhibits/regularization.py` is one to copy from. The words:
+An exhibit is an essay in a file: its question and its source (the docstring), its scales, what it measures,
+its claims and its figure. `exhibits/costs.py` is one to copy from. It begins with `from trainwright import
+exhibit as ex` and needs few other imports. The words:
 
-- `SCALES = {"quick": ..., "full": ...}`: how large everything is, as data.
-- `images("mnist", train=1000)`: pictures to train on, drawn anew for each seed; `whole(x, y)`: any arrays.
-- `Recipe.adding(strategy)`, `compare_all(studies, store)`, `runs_of(study, arm, store)`: train and compare;
-  `scores(study.run(store))`: a row for each run, and `change(scores, "test loss", arm, other)` between arms.
+- `ex.scales(data=("digits", "mnist"), seeds=(15, 10))`: how large everything is, quick and full side by side.
+- `ex.images("mnist", train=1000)`: pictures to train on, drawn anew for each seed; `ex.whole(x, y)`: any
+  arrays.
+- `ex.network(100, 100, strategies="momentum(0.9)", steps=500)`: a recipe; `ex.adding(recipe, "l2")`: the
+  same with more strategies. `ex.watched` trains one and looks at its weights along the way.
+- `ex.compare_all(studies, store)`, `ex.runs_of(study, arm, store)`: train and compare;
+  `ex.scores(study.run(store))`: a row for each run.
+- `ex.grid(measure, rule=..., seed=range(8))`: rows of what a function measures at each combination;
+  `ex.change(rows, "test loss", arm, other)` between arms; `ex.series(rows, column, place)` and `ex.samples`
+  are what is drawn of rows, and `ex.curve(arm, column)` of a training.
 - `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
   n = 10)", and knows whether it is `.positive`; `Measured.of(values, "nats")` for any other quantity.
-- `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list;
-  `series(rows, column, place)` makes them of rows, `samples` the points, `curve(arm, column)` of a training.
-- Names with their `Measurements`: drawn by `panels.along` or `panels.curves`, listed by `tabulated`.
-- `Claim(says, source, seen, holds)`: made by a pure public function of numbers, so that a test can feed it
-  made-up ones both ways; `Claim.judged(says, source, comparison, arm)` by a comparison's verdict.
-- `described(study)`: the note on how it trains; `overview(comparison, "network")`: the table of its arms.
-- `panels`: a call each, with title, labels and scales in it; legends and colours come by themselves.
+- `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list.
+- `@ex.claim(says, source)`: makes a claim of a pure public function of numbers, which returns what was seen
+  and whether it holds, so that a test can feed it made-up ones both ways; `Claim.judged(says, source,
+  comparison, arm)` makes one of a comparison's verdict.
+- `ex.described(study)`: the note on how it trains; `ex.overview(comparison, "network")`: the table of its
+  arms; `ex.tabulated`: of any series.
+- `figure, panels = ex.sheet(9.2, "left right", "wide wide")`; then a call for each panel, `ex.along`,
+  `ex.curves`, `ex.points` or `ex.shares`, with its title, labels and scales; legends and colours come by
+  themselves.
 """
 
+from trainwright.base.config import config
+from trainwright.comparison.compare import ArmRuns, compare
 from trainwright.comparison.measured import Measured, Measurements, enumerated, named, tabulated
+from trainwright.comparison.results import ArmResult, Comparison
 from trainwright.comparison.sweep import Sweep
+from trainwright.data import Dataset, DataSpec, load
+from trainwright.diagnosis.instruments import LayerStats, measure_layers
 from trainwright.exhibit.contract import (
     Claim,
     Exhibit,
     ExhibitResult,
+    Judged,
+    Scale,
     cautions,
+    claim,
     flat,
     intervals_cover,
+    scales,
     sign,
     spelled,
 )
 from trainwright.exhibit.data import images, whole
+from trainwright.exhibit.panels import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    MARKERS,
+    ORANGE,
+    PALETTE,
+    PINK,
+    SKY,
+    VERMILLION,
+    along,
+    curves,
+    framed,
+    level,
+    pictures,
+    points,
+    shares,
+    sheet,
+)
+from trainwright.exhibit.tables import change, grid, samples, series
 from trainwright.exhibit.trainings import (
-    change,
+    Weights,
+    adding,
     compare_all,
     curve,
     described,
+    network,
     overview,
     runs_of,
-    samples,
     scores,
-    series,
+    watched,
 )
+from trainwright.networks.mlp import Mlp
+from trainwright.recipe import Recipe
+from trainwright.runs.run import Run
+from trainwright.studies.defaults import Budget
+from trainwright.studies.study import Study
+from trainwright.training.fit import fit
 
 __all__ = [
-    "Claim",
-    "Exhibit",
-    "ExhibitResult",
-    "Measured",
-    "Measurements",
-    "Sweep",
-    "cautions",
-    "change",
-    "compare_all",
-    "curve",
-    "described",
-    "enumerated",
-    "flat",
-    "images",
-    "intervals_cover",
-    "named",
-    "overview",
-    "runs_of",
-    "samples",
-    "scores",
-    "series",
-    "sign",
-    "spelled",
-    "tabulated",
-    "whole",
-]
+    "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION",
+    "ArmResult", "ArmRuns", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
+    "ExhibitResult", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Recipe", "Run", "Scale",
+    "Study", "Sweep", "Weights", "adding", "along", "cautions", "change", "claim", "compare",
+    "compare_all", "config", "curve", "curves", "described", "enumerated", "fit", "flat", "framed",
+    "grid", "images", "intervals_cover", "level", "load", "measure_layers", "named", "network",
+    "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series", "shares",
+    "sheet", "sign", "spelled", "tabulated", "watched", "whole",
+]  # fmt: skip

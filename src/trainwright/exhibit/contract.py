@@ -6,11 +6,14 @@ what the lecture or its source says, claim by claim.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from types import SimpleNamespace
+from typing import Any, ClassVar, ParamSpec, Self
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -23,6 +26,29 @@ from trainwright.studies.defaults import Budget
 ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the training data."
 EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which examples are trained on."
 EXAMPLES = "Those of errors and of gains also cover which examples are tested."
+Numbers = ParamSpec("Numbers")
+Judged = tuple[str, bool | np.bool_]  # what was seen, as a sentence with its numbers, and whether it holds
+
+
+class Scale(SimpleNamespace):
+    """How large everything is, at one budget: an attribute for each setting."""
+
+    def replace(self, **changes: Any) -> Scale:
+        """The same but for these settings. Raises `TypeError` for one that is not there."""
+        if unknown := changes.keys() - vars(self).keys():
+            raise TypeError(f"no setting {', '.join(unknown)}; there are {', '.join(vars(self))}")
+        return Scale(**vars(self) | changes)
+
+
+def scales(**settings: tuple[Any, Any]) -> dict[Budget, Scale]:
+    """An exhibit's settings at both budgets, side by side: each is a pair, quick and full.
+
+    >>> sizes = scales(data=("digits", "mnist"), seeds=(15, 10))
+    >>> sizes["full"], sizes["quick"].seeds
+    (Scale(data='mnist', seeds=10), 15)
+    """
+    quick, full = ({name: pair[place] for name, pair in settings.items()} for place in (0, 1))
+    return {"quick": Scale(**quick), "full": Scale(**full)}
 
 
 @dataclass(frozen=True)
@@ -57,6 +83,27 @@ class Claim:
             f"{reached}; verdict: {comparison.verdict(arm)}. {more}"
         )
         return cls(says, source, seen.rstrip(), comparison.verdict(arm) == expected)
+
+
+def claim(says: str, source: str) -> Callable[[Callable[Numbers, Judged]], Callable[Numbers, Claim]]:
+    """Make a claim of a function that judges it: numbers in, what was seen and whether it holds out.
+
+    >>> @claim("The mean is above zero.", "Nobody 1900")
+    ... def above(mean: float):
+    ...     return f"it is {mean:g}.", mean > 0
+    >>> above(2.5)
+    Claim(says='The mean is above zero.', source='Nobody 1900', seen='it is 2.5.', holds=True)
+    """
+
+    def of(judge: Callable[Numbers, Judged]) -> Callable[Numbers, Claim]:
+        @wraps(judge)
+        def judged(*numbers: Numbers.args, **named: Numbers.kwargs) -> Claim:
+            seen, holds = judge(*numbers, **named)
+            return Claim(says, source, seen, bool(holds))
+
+        return judged
+
+    return of
 
 
 def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 A panel takes what it draws as a mapping from names to values. The names become its legend (where there are
 several), with colours and markers in the palette's order, or as `looks` says: Matplotlib's words for a line,
-by name. `Words` are what any panel may be told besides: title, labels, logarithmic axes, limits.
+by name. Then come its title and the labels of its axes; `Scales` are what any panel may be told besides.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
     "PINK",
     "SKY",
     "VERMILLION",
-    "Words",
+    "Scales",
     "along",
     "curves",
     "framed",
@@ -55,12 +55,9 @@ Values = Mapping[Any, Measured]
 PLAIN: Looks = MappingProxyType({})
 
 
-class Words(TypedDict, total=False):
-    """What a panel says, and how its axes run."""
+class Scales(TypedDict, total=False):
+    """How a panel's axes run, and where its legend is."""
 
-    title: str
-    xlabel: str
-    ylabel: str
     log: str
     """Which axes are logarithmic: "x", "y" or "xy"; with plain numbers over less than two powers of ten."""
     xlim: tuple[float | None, float | None]
@@ -69,7 +66,31 @@ class Words(TypedDict, total=False):
     """Where the legend is, in Matplotlib's words; None for none. Default: "best", with two names or more."""
 
 
-def along(axes: Axes, series: Mapping[str, Values], *, looks: Looks = PLAIN, **words: Unpack[Words]) -> None:
+def sheet(height: float, *rows: str, **options: Any) -> tuple[Figure, dict[str, Axes]]:
+    """A figure of a page's width and a height in inches, and its panels by name.
+
+    Each row names its panels, from left to right; one that is named twice is twice as wide. `options` are for
+    Matplotlib's `subplot_mosaic`: ratios of heights and widths, shared axes.
+
+    >>> figure, panels = sheet(4.2, "left right", "wide wide")
+    >>> list(panels)
+    ['left', 'right', 'wide']
+    """
+    figure, layout = Figure(figsize=(7.6, height)), [row.split() for row in rows]
+    panels: dict[str, Axes] = figure.subplot_mosaic(layout, **options)  # type: ignore[arg-type]
+    return figure, panels
+
+
+def along(
+    axes: Axes,
+    series: Mapping[str, Values],
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    *,
+    looks: Looks = PLAIN,
+    **scales: Unpack[Scales],
+) -> None:
     """Values along a range, each with its interval as an error bar.
 
     Places are numbers, or words, which stand side by side in their order.
@@ -82,15 +103,18 @@ def along(axes: Axes, series: Mapping[str, Values], *, looks: Looks = PLAIN, **w
         if _worded(values):
             look["ls"] = ""  # there is nothing between words
         axes.errorbar(x, mean, bars, label=name, **(look | _look(name, number, looks)))
-    framed(axes, **words)
+    framed(axes, title, xlabel, ylabel, **scales)
 
 
 def curves(
     axes: Axes,
     series: Mapping[str, Values | pd.Series[Any]] | pd.DataFrame,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
     *,
     looks: Looks = PLAIN,
-    **words: Unpack[Words],
+    **scales: Unpack[Scales],
 ) -> None:
     """Curves along a range, with a band for the interval.
 
@@ -102,19 +126,22 @@ def curves(
             axes.plot(values.index, values, label=str(name), **look)
             continue
         mean, low, high = _bounds(values)
-        if "y" in words.get("log", ""):
+        if "y" in scales.get("log", ""):
             low = np.where(low > 0, low, mean / 4)  # a logarithmic axis has no place for zero
         axes.plot(list(values), mean, label=str(name), **look)
         axes.fill_between(list(values), low, high, color=look["color"], alpha=0.2, lw=0)
-    framed(axes, **words)
+    framed(axes, title, xlabel, ylabel, **scales)
 
 
 def points(
     axes: Axes,
     series: Mapping[str, Mapping[Hashable, ArrayLike]],
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
     *,
     looks: Looks = PLAIN,
-    **words: Unpack[Words],
+    **scales: Unpack[Scales],
 ) -> None:
     """Every single value at its place, beside each other, and a bar at their mean."""
     for number, (name, groups) in enumerate(series.items()):
@@ -127,16 +154,19 @@ def points(
             label = name if place == 0 else None
             axes.plot(at, values, ls="", ms=4, mfc="none", label=label, **look)
             axes.plot([x - room, x + room], [values.mean()] * 2, color=BLACK, lw=2, zorder=3)
-    framed(axes, **words)
+    framed(axes, title, xlabel, ylabel, **scales)
 
 
 def shares(
     axes: Axes,
     series: Mapping[str, NDArray[Any]],
     bins: NDArray[Any],
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
     *,
     looks: Looks = PLAIN,
-    **words: Unpack[Words],
+    **scales: Unpack[Scales],
 ) -> None:
     """Histograms over each other: the share of each one's values in every bin, in %.
 
@@ -145,7 +175,7 @@ def shares(
     for number, (name, values) in enumerate(series.items()):
         heights = 100 * np.histogram(values, bins)[0] / values.size
         axes.stairs(heights, bins, label=name, **({"lw": 1.5} | _look(name, number, looks)))
-    framed(axes, **({"ylabel": "share per bin (%)", "log": "y"} | words))
+    framed(axes, title, xlabel, ylabel or "share per bin (%)", **({"log": "y"} | scales))
 
 
 def level(axes: Axes, value: float, label: str = "", *, color: str = GREY, ls: str = "--") -> None:
@@ -166,10 +196,11 @@ def pictures(figure: Figure | SubFigure, images: Mapping[str, NDArray[Any]], **l
         axes.spines[:].set_visible(True)
 
 
-def framed(axes: Axes, **words: Unpack[Words]) -> None:
-    """What every panel ends with: its words, its scales and its legend."""
-    log, place = words.pop("log", ""), words.pop("legend", "best")
-    axes.set(**words)
+def framed(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", **scales: Unpack[Scales]) -> None:
+    """What every panel ends with: its words (those that are given), its scales and its legend."""
+    log, place = scales.pop("log", ""), scales.pop("legend", "best")
+    words = {"title": title, "xlabel": xlabel, "ylabel": ylabel}
+    axes.set(**{name: text for name, text in words.items() if text}, **scales)
     for letter in log:
         axis: Axis = getattr(axes, f"{letter}axis")
         axes.set(**{f"{letter}scale": "log"})

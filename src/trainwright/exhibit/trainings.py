@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.comparison.measured import Measured, Measurements, tabulated
 from trainwright.comparison.results import ArmResult
+from trainwright.data import Dataset
+from trainwright.networks.mlp import Mlp
+from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
+from trainwright.strategies import read
 from trainwright.studies.study import Study, run_all
+from trainwright.training.fit import fit
+from trainwright.training.progress import Progress
 
 Place = TypeVar("Place", bound=Hashable)
+Look = TypeVar("Look")
+Weights = Mapping[str, NDArray[Any]]
 SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
+
+
+def network(*hidden: int, strategies: str = "", **settings: Any) -> Recipe:
+    """A recipe: a fully connected network of these hidden layers, with strategies as on the command line.
+
+    `settings` are the recipe's: its learning rate, batch size and length.
+
+    >>> network(100, 100, strategies="dropout(0.5), momentum(0.9)", steps=500).network
+    Mlp(hidden=(100, 100))
+    """
+    return Recipe(Mlp(hidden), read(strategies), **settings)
+
+
+def adding(recipe: Recipe, strategies: str) -> Recipe:
+    """The recipe with strategies added, as on the command line; see `Recipe.adding`."""
+    return recipe.adding(*read(strategies))
+
+
+def watched(
+    recipe: Recipe, data: Dataset, seed: int, look: Callable[[Weights], Look]
+) -> tuple[Run, dict[int, Look]]:
+    """Train, and look at the weights after each evaluation: the run, and what was seen, by step.
+
+    >>> from trainwright.data import load
+    >>> run, seen = watched(network(8, epochs=2), load("digits"), 0, lambda weights: len(weights))
+    >>> seen
+    {34: 4, 68: 4}
+    """
+    seen = {}
+
+    def watch(progress: Progress) -> None:
+        seen[progress.step] = look(progress.weights())
+
+    return fit(recipe, data, seed, watch=watch), seen
 
 
 def compare_all(studies: Mapping[Place, Study], store: Path) -> dict[Place, Comparison]:
@@ -59,31 +102,6 @@ def scores(arms: Iterable[ArmRuns]) -> pd.DataFrame:
                 row |= {f"{split} error": 100 * reached.error, f"{split} loss": reached.loss}
             rows.append(row | {"training loss": run.history["train_loss"][-1]})
     return pd.DataFrame(rows)
-
-
-def change(
-    table: pd.DataFrame, column: str, arm: Hashable, other: Hashable, unit: str = "nats", *, by: str = "arm"
-) -> Measured:
-    """What a column of per-seed rows is more in one arm than in another, paired by seed.
-
-    `by`: the column that holds the arms' names.
-    """
-    values = table.pivot(index="seed", columns=by, values=column)
-    return Measured.of(values[arm] - values[other], unit)
-
-
-def series(table: pd.DataFrame, column: str, place: str, *, by: str = "arm") -> dict[str, Measurements]:
-    """Per-seed rows as what is drawn and tabulated: for each arm a column's means by place.
-
-    `by`: the column that holds the arms' names.
-    """
-    groups = table.groupby(by, sort=False)
-    return {str(name): Measurements.grouped(group[column], group[place]) for name, group in groups}
-
-
-def samples(table: pd.DataFrame, column: str, place: str) -> dict[Any, pd.Series[Any]]:
-    """Per-seed rows as `panels.points` draws them: a column's values at each place."""
-    return dict(iter(table.groupby(place, sort=False)[column]))
 
 
 def curve(arm: ArmResult, column: str) -> Measurements:

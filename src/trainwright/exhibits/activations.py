@@ -28,32 +28,12 @@ from flax import nnx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainwright.base.config import config
-from trainwright.comparison.results import Comparison
-from trainwright.data import DataSpec
+from trainwright import exhibit as ex
 from trainwright.diagnosis.symptoms import diagnose
-from trainwright.exhibit import (
-    Claim,
-    Exhibit,
-    ExhibitResult,
-    Measurements,
-    cautions,
-    described,
-    enumerated,
-    overview,
-    runs_of,
-    series,
-    tabulated,
-)
-from trainwright.exhibit.panels import BLUE, VERMILLION, along, level
 from trainwright.layers.convolution import Maxout
 from trainwright.network import NetworkBuilder
-from trainwright.networks.mlp import Mlp
-from trainwright.recipe import Recipe
 from trainwright.strategies import Activation
 from trainwright.strategies.activation import RadialBasis
-from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Study
 
 BOOK = "Goodfellow, Bengio & Courville 2016, section 6.3"
 UNITS = {
@@ -70,54 +50,46 @@ KINKS = {"ReLU": (0.0,), "leaky ReLU": (0.0,), "hard tanh": (-1.0, 1.0), "maxout
 PIECES = jnp.array([[-1.0, 0.0, 1.0]]), jnp.array([-2.0, 0.0, -1.0])  # of the maxout unit drawn
 ABOUT = 5.0  # points: within that of 50 % is about a half
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+SCALES = ex.scales(data=("digits", "mnist"), batch=(32, 128), epochs=(10, 20), seeds=(10, 10))
 
 
-SCALES: dict[Budget, tuple[str, int, int, int]] = {  # data, batch size, epochs, seeds
-    "quick": ("digits", 32, 10, 10),
-    "full": ("mnist", 128, 20, 10),
-}
-
-
-def study(data: str, batch: int, epochs: int, seeds: int) -> Study:
+def study(s: ex.Scale) -> ex.Study:
     """All functions in the same network, over the same seeds and learning rates."""
-    recipe = Recipe(Mlp((64, 64)), batch_size=batch, epochs=epochs)
+    recipe = ex.network(64, 64, batch_size=s.batch, epochs=s.epochs)
     arms = {name: recipe.adding(unit) for name, unit in UNITS.items()}
-    return Study(DataSpec(data), arms, seeds, RATES)
+    return ex.Study(ex.DataSpec(s.data), arms, s.seeds, RATES)
 
 
-@config
-class Activations(Exhibit):
+@ex.config
+class Activations(ex.Exhibit):
     """Each activation function with its slope, sparsity, and a paired comparison in training."""
 
     title = "Activation functions: shapes, slopes, sparsity, and what they are worth"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        trained, kinks = study(*SCALES[budget]), measure_kinks()
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
+        trained, kinks = study(SCALES[budget]), measure_kinks()
         comparison = trained.compare(store)
         relu, radial = (look_into(trained, comparison, name, store) for name in ("ReLU", "radial basis"))
         responses = radial.groupby(["moment", "layer"], sort=False)[["p15", "p50", "p85"]].mean()
+        tanh, rectified = (
+            f"{unit} units do better than sigmoid units." for unit in ("Tanh", "Rectified linear")
+        )
         return self.result(
             draw(kinks, relu, comparison),
             {
                 "Slopes at the kinks": kinks,
-                "Active rectified linear units (%)": tabulated("layer", shares_of(relu)),
+                "Active rectified linear units (%)": ex.tabulated("layer", shares_of(relu)),
                 "Percentiles of radial basis units' responses, mean of the seeds": responses.reset_index(),
-                f"In training on {SCALES[budget][0]}": overview(comparison, "function"),
+                f"In training on {SCALES[budget].data}": ex.overview(comparison, "function"),
             },
             (
                 one_sided(kinks),
                 half_silent(relu),
-                Claim.judged(
-                    "Tanh units do better than sigmoid units.", f"{BOOK}.2: typically", comparison, "tanh"
-                ),
-                Claim.judged(
-                    "Rectified linear units do better than sigmoid units.",
-                    f"{BOOK}.1: an excellent default",
-                    comparison, "ReLU",
-                ),
+                ex.Claim.judged(tanh, f"{BOOK}.2: typically", comparison, "tanh"),
+                ex.Claim.judged(rectified, f"{BOOK}.1: an excellent default", comparison, "ReLU"),
                 hard_to_optimise(comparison, radial),
             ),
-            (f"Two hidden layers of 64 units; {described(trained)}", *cautions(comparison)),
+            (f"Two hidden layers of 64 units; {ex.described(trained)}", *ex.cautions(comparison)),
         )  # fmt: skip
 
 
@@ -153,10 +125,10 @@ def measure_kinks() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["function", "kink at", "slope left", "taken", "slope right"])
 
 
-def look_into(trained: Study, comparison: Comparison, arm: str, store: Path) -> pd.DataFrame:
+def look_into(trained: ex.Study, comparison: ex.Comparison, arm: str, store: Path) -> pd.DataFrame:
     """`LayerStats.layers` of an arm's hidden layers at its chosen rate; active in %, by moment and seed."""
     frames = []
-    for run in runs_of(trained, arm, store, learning_rate=comparison.arm(arm).learning_rate):
+    for run in ex.runs_of(trained, arm, store, learning_rate=comparison.arm(arm).learning_rate):
         diagnosis = diagnose(run, trained.dataset(run.seed))
         for moment, stats in (("before training", diagnosis.start), ("after training", diagnosis.end)):
             frames.append(stats.layers.iloc[:-1].assign(moment=moment, seed=run.seed))
@@ -164,49 +136,48 @@ def look_into(trained: Study, comparison: Comparison, arm: str, store: Path) -> 
     return table.assign(active=100 * table["active"])
 
 
-def shares_of(relu: pd.DataFrame) -> dict[str, Measurements]:
+def shares_of(relu: pd.DataFrame) -> dict[str, ex.Measurements]:
     """How many of a layer's responses are active, before and after training."""
-    return series(relu, "active", "layer", by="moment")
+    return ex.series(relu, "active", "layer", by="moment")
 
 
-def one_sided(kinks: pd.DataFrame) -> Claim:
+@ex.claim("At a kink, software returns one of the two one-sided derivatives.", f"{BOOK}: usually")
+def one_sided(kinks: pd.DataFrame) -> ex.Judged:
     """At all kinks that are here."""
     sides = kinks[["slope left", "slope right"]].eq(kinks["taken"], axis=0).any(axis=1)
-    return Claim(
-        "At a kink, software returns one of the two one-sided derivatives.",
-        f"{BOOK}: usually",
-        f"of {len(kinks)} kinks {sides.sum()} take a side's slope; {(~sides).sum()}, of "
-        f"{enumerated(kinks['function'][~sides].unique())}, one between them.",
-        bool(sides.all()),
-    )
+    between = ex.enumerated(kinks["function"][~sides].unique())
+    seen = f"of {len(kinks)} kinks {sides.sum()} take a side's slope; {(~sides).sum()}, of {between}, one"
+    return f"{seen} between them.", sides.all()
 
 
-def half_silent(relu: pd.DataFrame) -> Claim:
+@ex.claim(
+    "About half of the rectified linear units are silent before training.",
+    "Glorot, Bordes & Bengio 2011, section 3",
+)
+def half_silent(relu: pd.DataFrame) -> ex.Judged:
     """Within ABOUT points of a half, by the whole interval."""
     by_seed = relu.groupby(["moment", "seed"], sort=False)["active"].mean().reset_index()
-    shares = Measurements.grouped(by_seed["active"], by_seed["moment"], "%")
+    shares = ex.Measurements.grouped(by_seed["active"], by_seed["moment"], "%")
     before = shares["before training"]
-    return Claim(
-        "About half of the rectified linear units are silent before training.",
-        "Glorot, Bordes & Bengio 2011, section 3",
+    seen = (
         f"active are {before}; after training {shares['after training'].mean:.1f} %. About: within "
-        f"{ABOUT:g} points of a half.",
-        before.low > 50 - ABOUT and before.high < 50 + ABOUT,
+        f"{ABOUT:g} points of a half."
     )
+    return seen, before.low > 50 - ABOUT and before.high < 50 + ABOUT
 
 
-def hard_to_optimise(comparison: Comparison, radial: pd.DataFrame) -> Claim:
+def hard_to_optimise(comparison: ex.Comparison, radial: pd.DataFrame) -> ex.Claim:
     """By the comparison's verdict: worse than the sigmoid, each at its best rate."""
     start = radial[radial["moment"] == "before training"].groupby("layer", sort=False)["p50"].mean()
-    medians = enumerated(f"{p50:.2f}" for p50 in start)
-    return Claim.judged(
+    medians = ex.enumerated(f"{p50:.2f}" for p50 in start)
+    return ex.Claim.judged(
         "Radial basis units can be difficult to optimise, because they are zero for most inputs.",
         f"{BOOK}.3", comparison, "radial basis", expected="hurts",
         more=f"Before training, half of their responses are above {medians} layer by layer, of at most 1.",
     )  # fmt: skip
 
 
-def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: Comparison) -> Figure:
+def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: ex.Comparison) -> Figure:
     """Every function with its slope; gains over sigmoid; active rectified linear units."""
     figure = Figure(figsize=(7.6, 8.4))
     top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(5, 3.4))[:, 0]
@@ -215,21 +186,21 @@ def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: Comparison) -> Fig
         draw_shape(axes, name, kinks[kinks["function"] == name])
     top.legend(*shapes[0, 2].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     left, right = bottom.subplots(1, 2, width_ratios=(1.4, 1))
-    gains = Measurements({arm.name: comparison.gain(arm.name) for arm in comparison.arms if arm.difference})
-    along(left, {"gain": gains}, title="What each takes off sigmoid's test error", ylabel="points")
-    level(left, 0, ls="-")
-    along(right, shares_of(relu), title="Active ReLU units", ylabel="of all responses (%)", ylim=(0, 100))
+    ex.along(left, {"gain": comparison.gains}, "What each takes off sigmoid's test error", ylabel="points")
+    ex.level(left, 0, ls="-")
+    share = "of all responses (%)"
+    ex.along(right, shares_of(relu), "Active ReLU units", ylabel=share, ylim=(0, 100))
     return figure
 
 
 def draw_shape(axes: Axes, name: str, kinks: pd.DataFrame) -> None:
     """A function and its slope, without a line across a jump."""
     shape = measure_shape(name)
-    axes.plot(shape["z"], shape["value"], color=BLUE, lw=2, label="function")
+    axes.plot(shape["z"], shape["value"], color=ex.BLUE, lw=2, label="function")
     slopes = shape["slope"].where(~shape["z"].isin(kinks["kink at"]))
-    axes.plot(shape["z"], slopes, "--", color=VERMILLION, lw=1.5, label="slope")
+    axes.plot(shape["z"], slopes, "--", color=ex.VERMILLION, lw=1.5, label="slope")
     at, left, right = kinks["kink at"], kinks["slope left"], kinks["slope right"]
-    axes.vlines(at, left, right, color=VERMILLION, lw=1, alpha=0.5)
-    axes.plot(at, kinks["taken"], "o", color=VERMILLION, ms=4, label="slope taken at a kink")
+    axes.vlines(at, left, right, color=ex.VERMILLION, lw=1, alpha=0.5)
+    axes.plot(at, kinks["taken"], "o", color=ex.VERMILLION, ms=4, label="slope taken at a kink")
     axes.set(title=name, ylim=(-1.6, 3.2), xlim=(-4, 4), xticks=(-3, 0, 3))
     axes.grid(visible=True)

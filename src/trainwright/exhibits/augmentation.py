@@ -17,7 +17,6 @@ free in their frame; clothes fill it, and a shift moves them against its edge.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,47 +25,25 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import config
-from trainwright.data import load
-from trainwright.exhibit import (
-    Claim,
-    Exhibit,
-    ExhibitResult,
-    Measured,
-    Measurements,
-    Sweep,
-    cautions,
-    compare_all,
-    described,
-    enumerated,
-    images,
-    named,
-)
-from trainwright.exhibit.panels import BLUE, GREEN, GREY, VERMILLION, along, level, pictures
-from trainwright.networks.mlp import Mlp
-from trainwright.recipe import Recipe
-from trainwright.strategies.mirror import Mirror, mirrored
-from trainwright.strategies.momentum import Momentum
-from trainwright.strategies.noise import Noise, NoiseLayer
-from trainwright.strategies.rate_schedule import RateSchedule
+from trainwright import exhibit as ex
+from trainwright.strategies.mirror import mirrored
+from trainwright.strategies.noise import NoiseLayer
 from trainwright.strategies.shift import Shift
-from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Study
 
 BOOK = "Goodfellow et al. 2016, section 7."
 STD = 0.1  # of the noise, where white is 1
-WAYS = {"mirror": Mirror(), "shift": Shift(1), "noise": Noise(STD)}
+WAYS = {"mirror": "mirror", "shift": "shift(1)", "noise": f"noise({STD})"}
 LOOKS = {
-    "plain": {"color": GREY, "marker": "^"},
-    "mirror": {"color": BLUE, "marker": "o"},
-    "shift": {"color": GREEN, "marker": "D"},
-    "noise": {"color": VERMILLION, "marker": "s"},
+    "plain": {"color": ex.GREY, "marker": "^"},
+    "mirror": {"color": ex.BLUE, "marker": "o"},
+    "shift": {"color": ex.GREEN, "marker": "D"},
+    "noise": {"color": ex.VERMILLION, "marker": "s"},
 }
 NO_SHOES, CLOTHES, DIGITS = "clothes without shoes", "clothes and shoes", "digits"
-SETS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {  # images, and the ways tried on them
-    NO_SHOES: ({"name": "fashion_mnist", "without": (5, 7, 9)}, ("mirror",)),
-    CLOTHES: ({"name": "fashion_mnist"}, tuple(WAYS)),
-    DIGITS: ({"name": "mnist"}, tuple(WAYS)),
+SETS = {  # images, which of their classes are left out, and the ways tried on them
+    NO_SHOES: ("fashion_mnist", (5, 7, 9), ("mirror",)),
+    CLOTHES: ("fashion_mnist", (), tuple(WAYS)),
+    DIGITS: ("mnist", (), tuple(WAYS)),
 }
 CLAIMS = (  # says, section, way, outcome, data
     ("Mirror images of clothes (without shoes) help.", "4", "mirror", "helps", NO_SHOES),
@@ -77,72 +54,61 @@ CLAIMS = (  # says, section, way, outcome, data
     ("Noise on the inputs helps (clothes).", "5", "noise", "helps", CLOTHES),
     ("Noise on the inputs helps (digits).", "5", "noise", "helps", DIGITS),
 )
-Sweeps = dict[str, Sweep]  # along the training examples, by data set
+Sweeps = dict[str, ex.Sweep]  # along the training examples, by data set
+SCALES = ex.scales(
+    images=({"pool": 4000, "test": 2500, "halved": True}, {}),
+    hidden=((160,), (256, 256)),
+    steps=(1500, 6000),
+    sizes=((100, 500, 3000), (100, 300, 1000, 3000, 10_000, 30_000)),  # training examples
+    seeds=(5, 5),
+)
 
 
-class Scale(NamedTuple):
-    """How large everything is."""
-
-    images: dict[str, Any]
-    """Which of a set's images: see `images`."""
-    hidden: tuple[int, ...]
-    steps: int
-    sizes: tuple[int, ...]
-    """Training examples."""
-    seeds: int
-
-
-SCALES: dict[Budget, Scale] = {
-    "quick": Scale(
-        {"pool": 4000, "test": 2500, "halved": True}, (160,), steps=1500, sizes=(100, 500, 3000), seeds=5
-    ),
-    "full": Scale({}, (256, 256), steps=6000, sizes=(100, 300, 1000, 3000, 10_000, 30_000), seeds=5),
-}
-
-
-def studies(s: Scale) -> dict[tuple[str, int], Study]:
+def studies(s: ex.Scale) -> dict[tuple[str, int], ex.Study]:
     """A study for each data set and number of training examples, which are drawn anew for each seed."""
-    plain = Recipe(Mlp(s.hidden), (Momentum(0.9), RateSchedule("cosine")), learning_rate=0.05, batch_size=50)
-    plain = plain.replace(steps=s.steps, evaluate_every=s.steps // 2)
-    arms = {"plain": plain} | {way: plain.adding(strategy) for way, strategy in WAYS.items()}
+    plain = ex.network(
+        *s.hidden, strategies="momentum(0.9), rate_schedule('cosine')",
+        learning_rate=0.05, batch_size=50, steps=s.steps, evaluate_every=s.steps // 2,
+    )  # fmt: skip
+    arms = {"plain": plain} | {way: ex.adding(plain, strategy) for way, strategy in WAYS.items()}
     return {
-        (title, size): Study(
-            images(train=size, **chosen, **s.images),
+        (title, size): ex.Study(
+            ex.images(name, train=size, without=without, **s.images),
             {arm: arms[arm] for arm in ("plain", *ways)},
             s.seeds,
         )
-        for title, (chosen, ways) in SETS.items()
+        for title, (name, without, ways) in SETS.items()
         for size in s.sizes
     }
 
 
-@config
-class Augmentation(Exhibit):
+@ex.config
+class Augmentation(ex.Exhibit):
     """Mirror images, shifts and noise on clothes and on digits, along the number of examples."""
 
     title = "Augmentation: what mirror images, shifts and noise are worth"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
         trained = studies(s)
-        compared = compare_all(trained, store)
-        sweeps = {title: Sweep({size: compared[title, size] for size in s.sizes}) for title in SETS}
+        compared = ex.compare_all(trained, store)
+        sweeps = {title: ex.Sweep({size: compared[title, size] for size in s.sizes}) for title in SETS}
         return self.result(
             draw(sweeps),
             {f"Errors (%) and gains on {title}": table(sweeps[title]) for title in SETS},
             (*(as_said(sweeps[data], *claim) for *claim, data in CLAIMS), fades(sweeps)),
             (
-                f"Hidden layers of {s.hidden}; {described(trained[DIGITS, s.sizes[-1]])} "
+                f"Hidden layers of {s.hidden}; {ex.described(trained[DIGITS, s.sizes[-1]])} "
                 f"Noise of standard deviation {STD:g}, where white is 1.",
                 "Scaled down: 14×14 pixels, so that a shift by one is one by two of the original's; 2,500 "
                 "test images."
                 if s.images else "",
-                *cautions(*compared.values(), redrawn=True),
+                *ex.cautions(*compared.values(), redrawn=True),
             ),
         )  # fmt: skip
 
 
-def table(sweep: Sweep) -> pd.DataFrame:
+def table(sweep: ex.Sweep) -> pd.DataFrame:
     """Every way's errors and gains, by number of examples."""
     rows = [
         (size, way, sweep.errors(way)[size].mean, gain.mean, gain.low, gain.high)
@@ -153,19 +119,19 @@ def table(sweep: Sweep) -> pd.DataFrame:
     return pd.DataFrame(plain + rows, columns=["examples", "way", "error", "gain", "low", "high"])
 
 
-def outcome(sweep: Sweep, way: str) -> str:
+def outcome(sweep: ex.Sweep, way: str) -> str:
     """Along the whole range: "helps" or "hurts", if it does so at some size and the contrary at none."""
     effects = {verdict for verdict in sweep.verdicts(way).values() if verdict in ("helps", "hurts")}
     return "both" if len(effects) > 1 else next(iter(effects), "neither")
 
 
-def as_said(sweep: Sweep, says: str, section: str, way: str, expected: str) -> Claim:
+def as_said(sweep: ex.Sweep, says: str, section: str, way: str, expected: str) -> ex.Claim:
     """By the verdicts along the range, after Holm's correction over the sizes: see `outcome`."""
     helped, hurt = (
-        enumerated(named(size) for size, verdict in sweep.verdicts(way).items() if verdict == word)
+        ex.enumerated(ex.named(size) for size, verdict in sweep.verdicts(way).items() if verdict == word)
         for word in ("helps", "hurts")
     )
-    return Claim(
+    return ex.Claim(
         says,
         BOOK + section,
         f"gain over plain by number of examples {sweep.gains(way)}; after Holm's correction over the sizes "
@@ -174,36 +140,36 @@ def as_said(sweep: Sweep, says: str, section: str, way: str, expected: str) -> C
     )
 
 
-def slope(sweep: Sweep, arm: str) -> Measured:
+def slope(sweep: ex.Sweep, arm: str) -> ex.Measured:
     """By how many points the gain changes for ten times the examples: a line fitted for each seed."""
     compared = sweep.comparisons
     gains = [np.subtract(c.arm(c.reference).errors, c.arm(arm).errors) for c in compared.values()]
-    return Measured.of(np.polyfit(np.log10(list(compared)), gains, 1)[0]).times(100, "points")
+    return ex.Measured.of(np.polyfit(np.log10(list(compared)), gains, 1)[0]).times(100, "points")
 
 
-def fades(sweeps: Sweeps) -> Claim:
+@ex.claim(
+    "Where augmentation helps, it adds the less, the more examples there are.", "our expectation; no source"
+)
+def fades(sweeps: Sweeps) -> ex.Judged:
     """The slope of everything that helps is negative, by its whole interval."""
-    slopes = Measurements(
+    slopes = ex.Measurements(
         {
             f"{arm}, {title}": slope(sweep, arm)
             for title, sweep in sweeps.items()
-            for arm in SETS[title][1]
+            for arm in SETS[title][2]
             if outcome(sweep, arm) == "helps"
         }
     )
-    return Claim(
-        "Where augmentation helps, it adds the less, the more examples there are.",
-        "our expectation; no source",
-        f"change of the gain for ten times the examples: {slopes}." if slopes else "nothing helps.",
-        bool(slopes) and slopes.all_negative,
-    )
+    if not slopes:
+        return "nothing helps.", False
+    return f"change of the gain for ten times the examples: {slopes}.", slopes.all_negative
 
 
 def samples() -> dict[str, NDArray[np.float32]]:
     """An ankle boot and a 2 as they are, mirrored, shifted and with noise."""
     shown: dict[str, NDArray[np.float32]] = {}
     for name, number in (("fashion_mnist", 9), ("mnist", 2)):
-        data, key = load(name), jax.random.key(0)
+        data, key = ex.load(name), jax.random.key(0)
         image = jnp.asarray(data.inputs[np.flatnonzero(data.targets == number)[:1]])
         versions = {
             "as it is": image,
@@ -221,13 +187,13 @@ def draw(sweeps: Sweeps) -> Figure:
     """Samples on top; below, for each data set, errors and gains along the number of examples."""
     figure = Figure(figsize=(7.6, 7.6))
     strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 4.6))[:, 0]
-    pictures(strip, samples())
+    ex.pictures(strip, samples())
     grid = panels.subplots(2, len(sweeps), sharex=True, sharey="row")
     for (errors, gains), (title, sweep) in zip(grid.T, sweeps.items(), strict=True):
-        along(errors, sweep.series, looks=LOOKS, title=title, log="xy")
-        ways = {way: sweep.gains(way) for way in SETS[title][1]}
-        along(gains, ways, looks=LOOKS, xlabel="training examples", log="x", legend=None)
-        level(gains, 0, ls="-")
+        ex.along(errors, sweep.series, looks=LOOKS, title=title, log="xy")
+        ways = {way: sweep.gains(way) for way in SETS[title][2]}
+        ex.along(gains, ways, looks=LOOKS, xlabel="training examples", log="x", legend=None)
+        ex.level(gains, 0, ls="-")
     grid[0, 0].set_ylabel("test error (%)")
     grid[1, 0].set_ylabel("gain over plain (points)")
     return figure

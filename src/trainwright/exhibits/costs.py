@@ -23,72 +23,49 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import config
-from trainwright.comparison.results import Comparison
-from trainwright.data import DataSpec
-from trainwright.diagnosis.instruments import measure_layers
-from trainwright.exhibit import (
-    Claim,
-    Exhibit,
-    ExhibitResult,
-    Measured,
-    cautions,
-    compare_all,
-    curve,
-    described,
-    overview,
-)
-from trainwright.exhibit.panels import BLUE, GREEN, VERMILLION, curves
-from trainwright.networks.mlp import Mlp
-from trainwright.recipe import Recipe
-from trainwright.strategies import Cost, Initialization
-from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Study
+from trainwright import exhibit as ex
 
 NIELSEN = "Nielsen 2015, chapter 3"
 NEURON_STARTS = {"good start": (0.6, 0.9), "saturated start": (2.0, 2.0)}
 RATE, STEPS = 0.15, 300  # Nielsen's for the quadratic cost
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 NEURON_COSTS = ("quadratic", "cross-entropy")
-STARTS = {"usual start": (), "sure start": (Initialization("normal", std=1.0),)}
+STARTS = {"usual start": "", "sure start": "initialization('normal', std=1.0),"}
 SURE = " when the first outputs are sure of wrong answers"
 COSTS = {"quadratic": "quadratic", "cross-entropy": "cross_entropy", "J(θ)": "sigmoid_cross_entropy"}
-LOOKS = dict(zip(COSTS, ({"color": VERMILLION}, {"color": BLUE}, {"color": GREEN, "ls": "--"}), strict=True))
+COLOURS = ({"color": ex.VERMILLION}, {"color": ex.BLUE}, {"color": ex.GREEN, "ls": "--"})
+LOOKS = dict(zip(COSTS, COLOURS, strict=True))
 Floats = NDArray[np.float64]
 Neurons = Mapping[tuple[str, str], Floats]  # outputs along the steps, by start and cost
+SCALES = ex.scales(data=("digits", "mnist"), batch=(32, 128), epochs=(12, 30), seeds=(15, 10))
 
 
-SCALES: dict[Budget, tuple[str, int, int, int]] = {  # data, batch size, epochs, seeds
-    "quick": ("digits", 32, 12, 15),
-    "full": ("mnist", 128, 30, 10),
-}
-
-
-@config
-class Costs(Exhibit):
+@ex.config
+class Costs(ex.Exhibit):
     """A saturated sigmoid learns slowly under the quadratic cost and not under cross-entropy."""
 
     title = "Quadratic cost or cross-entropy: how fast a network learns from being wrong"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         neurons = {(start, cost): learn(cost, start) for start in NEURON_STARTS for cost in NEURON_COSTS}
-        trained = studies(*SCALES[budget])
-        compared = compare_all(trained, store)
+        trained = studies(SCALES[budget])
+        compared = ex.compare_all(trained, store)
+        networks = {f"Networks, {start}": ex.overview(compared[start], "cost") for start in compared}
+        usual, sure = trained
         return self.result(
             draw(neurons, compared),
-            {"One neuron: steps until its error is halved": halving(neurons)}
-            | {f"Networks, {start}": overview(comparison, "cost") for start, comparison in compared.items()},
+            {"One neuron: steps until its error is halved": halving(neurons)} | networks,
             (
                 slowed(neurons),
-                *better(compared["usual start"], first_loss(trained["usual start"])),
-                *better(compared["sure start"], first_loss(trained["sure start"]), SURE),
+                *better(compared[usual], first_loss(trained[usual])),
+                *better(compared[sure], first_loss(trained[sure]), SURE),
             ),
             (
-                f"Networks of 64 rectified linear units; {described(trained['usual start'])} "
+                f"Networks of 64 rectified linear units; {ex.described(trained[usual])} "
                 "Sure start: weights from N(0, 1).",
                 "The quadratic cost of the networks is over softmax outputs. Where they are not saturated, a "
                 "larger learning rate makes up for its smaller gradient.",
-                *cautions(*compared.values()),
+                *ex.cautions(*compared.values()),
             ),
         )
 
@@ -119,34 +96,40 @@ def steps_to_halve(outputs: Floats) -> int:
     return int(np.argmax(outputs < outputs[0] / 2)) or len(outputs)
 
 
-def studies(data: str, batch: int, epochs: int, seeds: int) -> dict[str, Study]:
+def studies(s: ex.Scale) -> dict[str, ex.Study]:
     """The costs side by side from each start."""
-    plain = Recipe(Mlp((64,)), batch_size=batch, epochs=epochs)
 
-    def arms(*start: Initialization) -> dict[str, Recipe]:
-        return {name: plain.adding(*start, Cost(cost)) for name, cost in COSTS.items()}
+    def recipe(start: str, cost: str) -> ex.Recipe:
+        return ex.network(64, strategies=f"{start} cost('{cost}')", batch_size=s.batch, epochs=s.epochs)
 
-    return {start: Study(DataSpec(data), arms(*given), seeds, RATES) for start, given in STARTS.items()}
+    arms = {
+        start: {name: recipe(given, cost) for name, cost in COSTS.items()} for start, given in STARTS.items()
+    }
+    return {
+        start: ex.Study(ex.DataSpec(s.data), of_start, s.seeds, RATES) for start, of_start in arms.items()
+    }
 
 
-def first_loss(study: Study) -> Measured:
+def first_loss(study: ex.Study) -> ex.Measured:
     """The mean negative log-probability that untrained networks give to the right class, over the seeds."""
     recipe = study.arms["cross-entropy"]
-    losses = [measure_layers(recipe, study.dataset(seed), seed).log_loss for seed in range(study.seeds)]
-    return Measured.of(losses, "nats", signed=False)
+    losses = [ex.measure_layers(recipe, study.dataset(seed), seed).log_loss for seed in range(study.seeds)]
+    return ex.Measured.of(losses, "nats", signed=False)
 
 
 def halving(neurons: Neurons) -> pd.DataFrame:
     """The neuron's learning in numbers."""
-    rows = [
-        (start, cost, outputs[0], steps_to_halve(outputs), outputs[-1])
-        for (start, cost), outputs in neurons.items()
-    ]
+    rows = [(*key, outputs[0], steps_to_halve(outputs), outputs[-1]) for key, outputs in neurons.items()]
     columns = ["start", "cost", "first output", "steps until halved", f"output after {STEPS} steps"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def slowed(neurons: Neurons) -> Claim:
+@ex.claim(
+    "A sigmoid that is saturated and wrong starts to learn slowly under the quadratic cost; under "
+    "cross-entropy its gradient grows with the error.",
+    NIELSEN,
+)
+def slowed(neurons: Neurons) -> ex.Judged:
     """A worse start lowers the quadratic cost's gradient and slows it down, and raises cross-entropy's."""
     good, bad = NEURON_STARTS
     halved = {key: steps_to_halve(outputs) for key, outputs in neurons.items()}
@@ -160,56 +143,52 @@ def slowed(neurons: Neurons) -> Claim:
         f"{halved[bad, cost]}"
         for cost in NEURON_COSTS
     ]
-    return Claim(
-        "A sigmoid that is saturated and wrong starts to learn slowly under the quadratic cost; under "
-        "cross-entropy its gradient grows with the error.",
-        NIELSEN,
-        f"{'; '.join(listed)}.",
-        first[bad, "quadratic"] < first[good, "quadratic"]
-        and halved[bad, "quadratic"] > halved[good, "quadratic"]
-        and first[bad, "cross-entropy"] > first[good, "cross-entropy"],
+    quadratic, entropy = NEURON_COSTS
+    slower = (
+        first[bad, quadratic] < first[good, quadratic] and halved[bad, quadratic] > halved[good, quadratic]
     )
+    return f"{'; '.join(listed)}.", slower and first[bad, entropy] > first[good, entropy]
 
 
-def better(comparison: Comparison, first: Measured, when: str = "") -> tuple[Claim, Claim]:
+def better(comparison: ex.Comparison, first: ex.Measured, when: str = "") -> tuple[ex.Claim, ex.Claim]:
     """Both cross-entropies by the verdicts over the quadratic cost; `first`: the networks' first loss."""
     more = f"Before training, the loss is {first}; guessing among ten classes has 2.30."
     return (
-        Claim.judged(
+        ex.Claim.judged(
             f"Softmax outputs learn better with cross-entropy than with the quadratic cost{when}.",
             "Goodfellow, Bengio & Courville 2016, section 6.2.2", comparison, "cross-entropy", more=more,
         ),
-        Claim.judged(
+        ex.Claim.judged(
             f"Sigmoid outputs with J(θ) learn better than softmax outputs with the quadratic cost{when}.",
             f"the lecture; {NIELSEN}", comparison, "J(θ)", more=more,
         ),
     )  # fmt: skip
 
 
-def draw(neurons: Neurons, compared: Mapping[str, Comparison]) -> Figure:
+def draw(neurons: Neurons, compared: Mapping[str, ex.Comparison]) -> Figure:
     """Slopes and one neuron; below, networks from both starts."""
-    figure = Figure(figsize=(7.6, 8.2))
-    (left, right), below = figure.subplots(2, 2)
+    figure, panels = ex.sheet(8.2, "slopes neuron", "usual sure")
     z = np.linspace(-6, 6, 241)
-    curves(
-        left, pd.DataFrame({cost: slope(cost, z, 0.0) for cost in NEURON_COSTS}, z), looks=LOOKS,
-        title="Gradient on a neuron's input, target 0", xlabel="input z", ylabel="∂C/∂z", legend="upper left",
+    ex.curves(
+        panels["slopes"], pd.DataFrame({cost: slope(cost, z, 0.0) for cost in NEURON_COSTS}, z),
+        "Gradient on a neuron's input, target 0", "input z", "∂C/∂z", looks=LOOKS, legend="upper left",
     )  # fmt: skip
-    left.axvspan(2.2, 6, color="black", alpha=0.07, lw=0)
-    left.text(4.1, 0.45, "saturated,\nand wrong", ha="center")
+    panels["slopes"].axvspan(2.2, 6, color="black", alpha=0.07, lw=0)
+    panels["slopes"].text(4.1, 0.45, "saturated,\nand wrong", ha="center")
     dashes = dict(zip(NEURON_STARTS, (":", "-"), strict=True))
-    curves(
-        right, {f"{cost}, {start}": pd.Series(outputs) for (start, cost), outputs in neurons.items()},
+    ex.curves(
+        panels["neuron"], {f"{cost}, {start}": pd.Series(seen) for (start, cost), seen in neurons.items()},
+        "One neuron that should say 0", "steps", "output", ylim=(0, 1.4),
         looks={f"{cost}, {start}": {**LOOKS[cost], "ls": dashes[start]} for start, cost in neurons},
-        title="One neuron that should say 0", xlabel="steps", ylabel="output", ylim=(0, 1.4),
     )  # fmt: skip
-    for axes, (start, comparison) in zip(below, compared.items(), strict=True):
-        series = {
-            f"{arm.name}, rate {arm.learning_rate:g}": curve(arm, "validation_error")
-            for arm in comparison.arms
+    for name, (start, comparison) in zip(("usual", "sure"), compared.items(), strict=True):
+        looks = {f"{arm.name}, rate {arm.learning_rate:g}": LOOKS[arm.name] for arm in comparison.arms}
+        errors = {
+            label: ex.curve(arm, "validation_error")
+            for label, arm in zip(looks, comparison.arms, strict=True)
         }
-        curves(
-            axes, series, looks=dict(zip(series, LOOKS.values(), strict=True)),
-            title=f"Networks, {start}", xlabel="steps", ylabel="validation error (%)", ylim=(0, None),
+        ex.curves(
+            panels[name], errors, f"Networks, {start}", "steps", "validation error (%)",
+            looks=looks, ylim=(0, None),
         )  # fmt: skip
     return figure

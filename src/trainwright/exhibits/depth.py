@@ -26,59 +26,23 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import config
-from trainwright.comparison.compare import Comparison, compare
-from trainwright.data import DataSpec
-from trainwright.exhibit import (
-    Claim,
-    Exhibit,
-    ExhibitResult,
-    Measurements,
-    cautions,
-    described,
-    images,
-    overview,
-)
-from trainwright.exhibit.panels import BLUE, VERMILLION, along, pictures
-from trainwright.networks.mlp import Mlp
-from trainwright.recipe import Recipe
-from trainwright.strategies.adam import Adam
-from trainwright.strategies.rate_schedule import RateSchedule
-from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Study
+from trainwright import exhibit as ex
 
-LOOKS = {"more layers": {"color": VERMILLION}, "one layer, more units": {"color": BLUE, "marker": "s"}}
+LOOKS = {"more layers": {"color": ex.VERMILLION}, "one layer, more units": {"color": ex.BLUE, "marker": "s"}}
 Images = NDArray[np.float32]
 
 
-class Scale(NamedTuple):
-    """How large everything is."""
-
-    halved: bool
-    """Whether digits have 14×14 pixels."""
-    numbers: tuple[int, int]
-    """Training (with validation) and test numbers."""
-    width: int
-    depths: tuple[int, ...]
-    controlled: tuple[int, ...]
-    """The depths that have a single layer of as many weights beside them."""
-    rates: tuple[float, ...]
-    steps: int
-    seeds: int
-    chosen: str = ""
-    """What each claim begins with where this size was chosen to show them."""
-
-
-SCALES: dict[Budget, Scale] = {
-    "quick": Scale(
-        halved=True, numbers=(8000, 4000), width=128, depths=(1, 2, 3, 4), controlled=(4,),
-        rates=(0.001, 0.003, 0.01, 0.03), steps=1500, seeds=3, chosen="at the size chosen for it: ",
-    ),
-    "full": Scale(
-        halved=False, numbers=(30_000, 5000), width=256, depths=(1, 2, 3, 4, 6), controlled=(2, 3, 4, 6),
-        rates=(0.0003, 0.001, 0.003, 0.01), steps=8000, seeds=5,
-    ),
-}  # fmt: skip
+SCALES = ex.scales(
+    halved=(True, False),  # digits of 14×14 pixels
+    numbers=((8000, 4000), (30_000, 5000)),  # training (with validation) and test numbers
+    width=(128, 256),
+    depths=((1, 2, 3, 4), (1, 2, 3, 4, 6)),
+    controlled=((4,), (2, 3, 4, 6)),  # the depths that have a single layer of as many weights beside them
+    rates=((0.001, 0.003, 0.01, 0.03), (0.0003, 0.001, 0.003, 0.01)),
+    steps=(1500, 8000),
+    seeds=(3, 5),
+    chosen=("at the size chosen for it: ", ""),  # what each claim begins with where this size was chosen
+)
 
 
 def numbers(
@@ -101,14 +65,14 @@ def numbers(
     return canvases, (digits[pairs] * [10, 1]).sum(axis=1)
 
 
-def same_size(network: Mlp, inputs: int, outputs: int) -> Mlp:
+def same_size(network: ex.Mlp, inputs: int, outputs: int) -> ex.Mlp:
     """A single hidden layer with as many weights and biases as this network has, to the nearest unit."""
     widths = [inputs, *network.hidden, outputs]
     parameters = sum((m + 1) * n for m, n in pairwise(widths))
-    return Mlp((round((parameters - outputs) / (inputs + 1 + outputs)),))
+    return ex.Mlp((round((parameters - outputs) / (inputs + 1 + outputs)),))
 
 
-def name(network: Mlp) -> str:
+def name(network: ex.Mlp) -> str:
     """Such as `2×256`."""
     return f"{len(network.hidden)}×{network.hidden[0]}"
 
@@ -122,53 +86,49 @@ class Networks(NamedTuple):
     """For each that is deeper, a single layer of about as many weights."""
 
 
-def plan(s: Scale) -> tuple[Study, Networks]:
+def plan(s: ex.Scale) -> tuple[ex.Study, Networks]:
     """Growing depth at one width, and single layers of the same numbers of weights."""
-    mnist, rng, arrays = (
-        images("mnist", halved=s.halved).load(),
-        np.random.default_rng(0),
-        list[NDArray[Any]](),
-    )
-    old = np.concatenate([mnist.splits.train, mnist.splits.validation])
+    mnist, rng = ex.images("mnist", halved=s.halved).load(), np.random.default_rng(0)
+    old, arrays = np.concatenate([mnist.splits.train, mnist.splits.validation]), list[NDArray[Any]]()
     for rows, count in zip((old, mnist.splits.test), s.numbers, strict=True):
         arrays += numbers(mnist.inputs[rows], mnist.targets[rows], count, rng)
-    deep = [Mlp((s.width,) * depth) for depth in s.depths]
-    wide = {depth: same_size(Mlp((s.width,) * depth), arrays[0][0].size, 100) for depth in s.controlled}
-    base = Recipe(strategies=(Adam(), RateSchedule()), batch_size=64, steps=s.steps, evaluate_every=500)
+    deep = [ex.Mlp((s.width,) * depth) for depth in s.depths]
+    wide = {depth: same_size(ex.Mlp((s.width,) * depth), arrays[0][0].size, 100) for depth in s.controlled}
+    base = ex.network(strategies="adam, rate_schedule", batch_size=64, steps=s.steps, evaluate_every=500)
     arms = {name(network): base.replace(network=network) for network in (*deep, *wide.values())}
     control = {name(n): name(wide.get(len(n.hidden), wide[s.controlled[-1]])) for n in deep[1:]}
-    study = Study(DataSpec(arrays, task="classification"), arms, s.seeds, s.rates)
+    study = ex.Study(ex.DataSpec(arrays, task="classification"), arms, s.seeds, s.rates)
     return study, Networks(list(map(name, deep)), control)
 
 
-@config
-class Depth(Exhibit):
+@ex.config
+class Depth(ex.Exhibit):
     """Test error on two-digit numbers along depth, and along the number of weights."""
 
     title = "Depth: what more layers do that more weights do not"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
         study, networks = plan(s)
         runs, data = study.run(store), study.dataset(0)
-        over = {name: compare(runs, reference=name) for name in study.arms}
+        over = {name: ex.compare(runs, reference=name) for name in study.arms}
         whole = over[networks.deep[0]]
         return self.result(
             draw(whole, networks, data.inputs[data.splits.test[:4]]),
-            {"Networks, layers × units": overview(whole, "network")},
+            {"Networks, layers × units": ex.overview(whole, "network")},
             (replace(claim, seen=s.chosen + claim.seen) for claim in claims(over, networks)),
             (
                 f"{s.numbers[1]:,} test numbers of {data.shape[0]}×{data.shape[1]} pixels; Adam; "
-                f"{described(study)}",
+                f"{ex.described(study)}",
                 "This size was chosen among others for showing the claims. The intervals leave that choice "
                 "out and are narrower than their name says: a demonstration, not a confirmation."
                 if s.chosen else "",
-                *cautions(whole),
+                *ex.cautions(whole),
             ),
         )  # fmt: skip
 
 
-def claims(over: Mapping[str, Comparison], networks: Networks) -> tuple[Claim, ...]:
+def claims(over: Mapping[str, ex.Comparison], networks: Networks) -> tuple[ex.Claim, ...]:
     """The book's statements; `over`: all networks compared, by the one that they are compared with."""
     one, *deeper = networks.deep
     losses = [over[one].arm(name).curves["train_loss"].mean[-1] for name in networks.deep]
@@ -192,22 +152,22 @@ def claims(over: Mapping[str, Comparison], networks: Networks) -> tuple[Claim, .
 
 
 def better(
-    over: Mapping[str, Comparison], pairs: list[tuple[str, str]], says: str, where: str, more: str = ""
-) -> Claim:
+    over: Mapping[str, ex.Comparison], pairs: list[tuple[str, str]], says: str, where: str, more: str = ""
+) -> ex.Claim:
     """Each network is better than its rival, by the whole interval."""
-    gains = Measurements({f"{name} over {rival}": over[rival].gain(name) for name, rival in pairs})
-    return Claim(says, f"Goodfellow et al. 2016, {where}", f"{gains}.{more}", gains.all_positive)
+    gains = ex.Measurements({f"{name} over {rival}": over[rival].gain(name) for name, rival in pairs})
+    return ex.Claim(says, f"Goodfellow et al. 2016, {where}", f"{gains}.{more}", gains.all_positive)
 
 
-def draw(comparison: Comparison, networks: Networks, samples: Images) -> Figure:
+def draw(comparison: ex.Comparison, networks: Networks, samples: Images) -> Figure:
     """Some numbers; errors along depth; errors along parameters for depth and for width."""
     figure = Figure(figsize=(7.6, 5))
     strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 3.6))[:, 0]
     strip.suptitle("Numbers to be read")
-    pictures(strip, {" " * place: sample for place, sample in enumerate(samples)})
+    ex.pictures(strip, {" " * place: sample for place, sample in enumerate(samples)})
     depth, size = panels.subplots(1, 2, sharey=True)
-    deep = Measurements({int(name.split("×")[0]): comparison.error_of(name) for name in networks.deep})
-    along(
+    deep = ex.Measurements({int(name.split("×")[0]): comparison.error_of(name) for name in networks.deep})
+    ex.along(
         depth, {"more layers": deep}, looks=LOOKS,
         title="Along depth", xlabel="hidden layers", ylabel="test error (%)",
     )  # fmt: skip
@@ -215,9 +175,9 @@ def draw(comparison: Comparison, networks: Networks, samples: Images) -> Figure:
     wide = [networks.deep[0], *dict.fromkeys(networks.control.values())]
     millions = {arm.name: arm.parameters / 1e6 for arm in comparison.arms}
     series = {
-        label: Measurements({millions[name]: comparison.error_of(name) for name in names})
+        label: ex.Measurements({millions[name]: comparison.error_of(name) for name in names})
         for label, names in zip(LOOKS, (networks.deep, wide), strict=True)
     }
     title = "Control: along the number of weights"
-    along(size, series, looks=LOOKS, title=title, xlabel="parameters (millions)")
+    ex.along(size, series, looks=LOOKS, title=title, xlabel="parameters (millions)")
     return figure

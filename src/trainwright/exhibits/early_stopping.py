@@ -16,38 +16,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainwright.base.config import config
-from trainwright.exhibit import (
-    Claim,
-    Exhibit,
-    ExhibitResult,
-    Measured,
-    Measurements,
-    change,
-    images,
-    intervals_cover,
-    runs_of,
-    samples,
-    scores,
-    series,
-    tabulated,
-)
-from trainwright.exhibit.panels import BLACK, BLUE, GREEN, ORANGE, along, curves, framed, level, points
-from trainwright.networks.mlp import Mlp
-from trainwright.recipe import Recipe
-from trainwright.runs.run import Run
-from trainwright.strategies import early_stopping
-from trainwright.strategies.activation import Activation
-from trainwright.strategies.initialization import Initialization
-from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Study, run_all
+from trainwright import exhibit as ex
+from trainwright.studies.study import run_all
 from trainwright.training.building import Training, build, named_arrays
 
 BOOK = "Goodfellow, Bengio & Courville 2016, "
@@ -57,78 +34,43 @@ STARTS = (0.03, 0.1, 0.3)  # standard deviations of the first weights
 ALL_DATA = "Training anew on all data for i* steps makes use of the validation data too."
 ONWARDS = "So does going on from θ* with all data."
 Rows = pd.DataFrame
-
-
-class Scale(NamedTuple):
-    """How large everything is."""
-
-    images: dict[str, Any]
-    units: int
-    rate: float
-    batch: int
-    steps: int
-    every: int
-    patience: int
-    seeds: int
-    note: str = ""
-
-
-SCALES: dict[Budget, Scale] = {
-    "quick": Scale(
-        {"train": 600, "pool": 1200, "test": 2000, "halved": True},
-        units=32, rate=0.5, batch=30, steps=1000, every=20, patience=10, seeds=30,
-        note="Scaled down: so few examples that a network overfits within seconds; full is all of MNIST.",
+SCALES = ex.scales(
+    images=({"train": 600, "pool": 1200, "test": 2000, "halved": True}, {}),
+    units=(32, 240),
+    rate=(0.5, 0.1),
+    batch=(30, 100),
+    steps=(1000, 60_000),
+    every=(20, 500),
+    patience=(10, 20),
+    seeds=(30, 10),
+    note=(
+        "Scaled down: so few examples that a network overfits within seconds; full is all of MNIST.",
+        "",
     ),
-    "full": Scale({}, units=240, rate=0.1, batch=100, steps=60_000, every=500, patience=20, seeds=10),
-}  # fmt: skip
+)
 
 
-def studies(s: Scale) -> tuple[Study, Study]:
+def studies(s: ex.Scale) -> tuple[ex.Study, ex.Study]:
     """The recipe in each way; and without stopping and with it, from smaller and larger weights."""
-    maxout, network = Activation("maxout", pieces=2), Mlp((s.units,))
-    plain = Recipe(network, (maxout,), s.rate, s.batch, steps=s.steps, evaluate_every=s.every)
-    once, anew, onward = (
-        early_stopping.EarlyStopping.from_json({"patience": s.patience, "retrain": retrain})
-        for retrain in ("no", "anew", "onward")
-    )
-    ways = {NONE: plain, ONCE: plain.adding(once), ANEW: plain.adding(anew), ONWARD: plain.adding(onward)}
+    plain = ex.network(
+        s.units, strategies="activation('maxout', pieces=2)",
+        learning_rate=s.rate, batch_size=s.batch, steps=s.steps, evaluate_every=s.every,
+    )  # fmt: skip
+    retrained = dict(zip(WAYS[1:], ("no", "anew", "onward"), strict=True))
+    ways = {NONE: plain} | {
+        way: ex.adding(plain, f"early_stopping(patience={s.patience}, retrain='{retrain}')")
+        for way, retrain in retrained.items()
+    }
     starts = {
-        f"{way} {std}": ways[way].adding(Initialization("normal", std=std))
+        f"{way} {std}": ex.adding(ways[way], f"initialization('normal', std={std})")
         for std in STARTS
         for way in (NONE, ONCE)
     }
-    data = images("mnist", **s.images)
-    return Study(data, ways, s.seeds), Study(data, starts, s.seeds)
+    data = ex.images("mnist", **s.images)
+    return ex.Study(data, ways, s.seeds), ex.Study(data, starts, s.seeds)
 
 
-class Seen(NamedTuple):
-    """What the trainings gave."""
-
-    rows: Rows
-    """The scores of each way and seed: see `scores`."""
-    runs: dict[str, list[Run]]
-    """Without stopping and by Algorithm 7.1, seed by seed."""
-    travel: Rows
-    """By start, way and seed: how far the weights are from their first, and these from another seed's."""
-    length: int
-    """Steps without stopping."""
-    patience: int
-
-    @property
-    def traces(self) -> list[pd.DataFrame]:
-        """Algorithm 7.1 by hand on each curve without stopping."""
-        return [transcribe(run, self.patience) for run in self.runs[NONE]]
-
-
-def see(s: Scale, store: Path) -> Seen:
-    """Train what the store has not, and measure."""
-    ways, starts = studies(s)
-    arms, _ = run_all([ways, starts], store)
-    runs = {way: runs_of(ways, way, store) for way in (NONE, ONCE)}
-    return Seen(scores(arms), runs, travelled(starts, store), s.steps, s.patience)
-
-
-def transcribe(run: Run, patience: int) -> pd.DataFrame:
+def transcribe(run: ex.Run, patience: int) -> Rows:
     """Algorithm 7.1 by hand, on the curve of a run that knows nothing of it; a row per evaluation."""
     rows: list[tuple[int, float, float, int, int]] = []
     j, v, best = 0, math.inf, 0
@@ -140,185 +82,178 @@ def transcribe(run: Run, patience: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["i", "v'", "v", "j", "i*"])
 
 
-def travelled(study: Study, store: Path) -> Rows:
+def travelled(study: ex.Study, store: Path) -> Rows:
     """Distances from the first weights to the last, and to another seed's first, over all weights."""
-    rows = []
-    for arm, recipe in study.arms.items():
-        runs, (way, start) = runs_of(study, arm, store), arm.rsplit(" ", 1)
-        firsts = [first_weights(recipe, study, run.seed) for run in runs]
-        for run, first, other in zip(runs, firsts, firsts[1:] + firsts[:1], strict=True):
-            last = np.concatenate([run.weights[name].ravel() for name in sorted(run.weights)])
-            distances = np.linalg.norm(last - first), np.linalg.norm(last - other)
-            rows.append((float(start), way, run.seed, *map(float, distances)))
-    return pd.DataFrame(rows, columns=["start", "arm", "seed", "travel", "to another's"])
+
+    def distances(arm: str) -> Rows:
+        runs, (way, start) = ex.runs_of(study, arm, store), arm.rsplit(" ", 1)
+        firsts = [first_weights(study.arms[arm], study, run.seed) for run in runs]
+        last = [np.concatenate([run.weights[name].ravel() for name in sorted(run.weights)]) for run in runs]
+        columns = {
+            "start": float(start),
+            "arm": way,
+            "seed": [run.seed for run in runs],
+            "travel": norms(last, firsts),
+            "to another's": norms(last, firsts[1:] + firsts[:1]),
+        }
+        return pd.DataFrame(columns)
+
+    def norms(some: list[Any], others: list[Any]) -> list[float]:
+        return [float(np.linalg.norm(one - other)) for one, other in zip(some, others, strict=True)]
+
+    return pd.concat(map(distances, study.arms), ignore_index=True)
 
 
-def first_weights(recipe: Recipe, study: Study, seed: int) -> np.ndarray[Any, Any]:
+def first_weights(recipe: ex.Recipe, study: ex.Study, seed: int) -> np.ndarray[Any, Any]:
     """All weights that a training begins with, in one row."""
     arrays = named_arrays(build(Training(recipe, study.dataset(seed), seed))[1])
     return np.concatenate([np.ravel(arrays[name]) for name in sorted(arrays)])
 
 
-@config
-class EarlyStopping(Exhibit):
+@ex.config
+class EarlyStopping(ex.Exhibit):
     """Algorithm 7.1's trace on a real curve, 7.2 and 7.3 beside it, and how far the weights travel."""
 
     title = "Early stopping keeps the weights at which the validation loss was lowest"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
-        seen = see(s, store)
-        reached = seen.rows.groupby("arm", sort=False)[
-            ["test loss", "test error", "steps", "best step"]
-        ].mean()
+        ways, starts = studies(s)
+        rows = ex.scores(run_all([ways, starts], store)[0])
+        full, stopped = (ex.runs_of(ways, way, store) for way in (NONE, ONCE))
+        traces, travel = [transcribe(run, s.patience) for run in full], travelled(starts, store)
+        kinds = ["test loss", "test error", "steps", "best step"]
+        reached = rows.groupby("arm", sort=False)[kinds].mean().reset_index()
+        distance = ex.tabulated("their deviation", by_start(travel))
         return self.result(
-            draw(seen),
+            draw(full[0], traces[0], rows, travel, s.patience),
             {
-                "Algorithm 7.1, step by step (seed 0)": seen.traces[0],
-                "Test loss (nats), test error (%) and updates, means over seeds": reached.reset_index(),
-                "Distance from the first weights": tabulated("their deviation", by_start(seen.travel)),
+                "Algorithm 7.1, step by step (seed 0)": traces[0],
+                "Test loss (nats), test error (%) and updates, means over seeds": reached,
+                "Distance from the first weights": distance,
             },
             (
-                returns_the_best(seen),
-                stopping_helps(seen.rows),
-                lower(seen.rows, "test loss", ANEW, ONCE, ALL_DATA, "Algorithm 7.2"),
-                lower(seen.rows, "test loss", ONWARD, ONCE, ONWARDS, "Algorithm 7.3"),
-                going_on_is_cheaper(seen),
-                prior(seen.travel),
+                returns_the_best(traces, stopped, rows),
+                stopping_helps(rows),
+                lower(rows, "test loss", ANEW, ONCE, ALL_DATA, "Algorithm 7.2"),
+                lower(rows, "test loss", ONWARD, ONCE, ONWARDS, "Algorithm 7.3"),
+                going_on_is_cheaper(rows, s.steps),
+                prior(travel),
             ),
             (
                 f"n = {s.every} steps of batch {s.batch} between evaluations, patience p = {s.patience}, "
                 f"{s.steps:,} steps at most, learning rate {s.rate}, {s.units} units, {s.seeds} seeds. The "
                 "recipe's length ends an Algorithm 7.3 that would not.",
                 s.note,
-                intervals_cover(redrawn=True),
+                ex.intervals_cover(redrawn=True),
             ),
-        )  # fmt: skip
+        )
 
 
-# The book's statements beside the numbers.
-
-
-def returns_the_best(seen: Seen) -> Claim:
+@ex.claim(
+    "Training ends p evaluations after the best, and returns the parameters and the step with the lowest"
+    " validation loss, rather than the latest.",
+    BOOK + "Algorithm 7.1",
+)
+def returns_the_best(traces: list[Rows], stopped: list[ex.Run], rows: Rows) -> ex.Judged:
     """Both steps are those of the transcription, and the weights' score the lowest loss but for rounding."""
-    ends = [(int(trace["i*"].iloc[-1]), int(trace["i"].iloc[-1])) for trace in seen.traces]
-    stopped = seen.runs[ONCE]
+    ends = [(int(trace["i*"].iloc[-1]), int(trace["i"].iloc[-1])) for trace in traces]
     agree = sum((run.best_step, run.steps) == end for run, end in zip(stopped, ends, strict=True))
     lowest = np.array([run.history["validation_loss"].min() for run in stopped])
-    returned = seen.rows.loc[seen.rows["arm"] == ONCE, "validation loss"].to_numpy()
+    returned = rows.loc[rows["arm"] == ONCE, "validation loss"].to_numpy()
     off = float(np.abs(returned / lowest - 1).max())
-    return Claim(
-        "Training ends p evaluations after the best, and returns the parameters and the step with the lowest"
-        " validation loss, rather than the latest.",
-        BOOK + "Algorithm 7.1",
+    seen = (
         f"In {agree} of {len(ends)} seeds i* and the last step are those of a transcription by hand on the"
-        f" curve without stopping; the weights handed over score within {off:.0e} of the lowest loss.",
-        agree == len(ends) and off < 1e-5,
+        f" curve without stopping; the weights handed over score within {off:.0e} of the lowest loss."
     )
+    return seen, agree == len(ends) and off < 1e-5
 
 
-def lower(rows: Rows, what: str, way: str, other: str, says: str, source: str, more: str = "") -> Claim:
+def lower(rows: Rows, what: str, way: str, other: str, says: str, source: str, more: str = "") -> ex.Claim:
     """The interval of the paired differences lies below zero."""
-    less = change(rows, what, way, other, "nats" if "loss" in what else "updates")
+    less = ex.change(rows, what, way, other, "nats" if "loss" in what else "updates")
     before, after = (rows.loc[rows["arm"] == arm, what].mean() for arm in (other, way))
     seen = f"{what} {after:,.4g} in {way}, {before:,.4g} in {other}: {less}.{more}"
-    return Claim(says, BOOK + source, seen, less.negative)
+    return ex.Claim(says, BOOK + source, seen, less.negative)
 
 
-def stopping_helps(rows: Rows) -> Claim:
+def stopping_helps(rows: Rows) -> ex.Claim:
     """Judged by the test loss; the error is told beside it."""
-    errors = change(rows, "test error", ONCE, NONE, "points")
-    return lower(
-        rows, "test loss", ONCE, NONE,
-        "The validation loss begins to rise; stopping at its lowest point gives a better test loss.",
-        "section 7.8 and figure 7.3", f" The test error changes by {errors}.",
-    )  # fmt: skip
+    says = "The validation loss begins to rise; stopping at its lowest point gives a better test loss."
+    more = f" The test error changes by {ex.change(rows, 'test error', ONCE, NONE, 'points')}."
+    return lower(rows, "test loss", ONCE, NONE, says, "section 7.8 and figure 7.3", more)
 
 
-def going_on_is_cheaper(seen: Seen) -> Claim:
-    """By updates; beside it in how many seeds the recipe's length had to end Algorithm 7.3."""
-    steps = seen.rows.pivot(index="seed", columns="arm", values="steps")
-    best = seen.rows[seen.rows["arm"] == ONWARD].set_index("seed")["best step"]
-    ended = int((best + steps[ONWARD] - steps[ONCE] >= seen.length).sum())
-    return lower(
-        seen.rows, "steps", ONWARD, ANEW, "Going on avoids the cost of training anew.", "section 7.8",
+def going_on_is_cheaper(rows: Rows, length: int) -> ex.Claim:
+    """By updates; beside it in how many seeds the recipe's `length` had to end Algorithm 7.3."""
+    steps = rows.pivot(index="seed", columns="arm", values="steps")
+    best = rows[rows["arm"] == ONWARD].set_index("seed")["best step"]
+    ended = int((best + steps[ONWARD] - steps[ONCE] >= length).sum())
+    more = (
         f" The book warns that it may never end: the recipe's length had to end it in {ended} of "
-        f"{len(steps)} seeds.",
-    )  # fmt: skip
-
-
-def prior(travel: Rows) -> Claim:
-    """From every start: less far than without stopping, and nearer to their own first weights in each run."""
-    ratios = Measurements()
-    for start, group in travel.groupby("start"):
-        by_way = group.pivot(index="seed", columns="arm", values="travel")
-        ratios[start] = Measured.ratio(by_way[ONCE], by_way[NONE])
-    kept = travel[travel["arm"] == ONCE]
-    own = int((kept["travel"] < kept["to another's"]).sum())
-    return Claim(
-        "With early stopping the first weights act as a prior: the weights stay near where they begin.",
-        f"the lecture; {BOOK}section 7.8 (a neighbourhood of the first weights)",
-        "the weights kept are at so many times the distance that they come to without stopping, by the "
-        f"standard deviation of the first: {ratios}; in {own} of {len(kept)} runs they are nearer to their "
-        "own first weights than to those of another seed.",
-        all(ratio.high < 1 for ratio in ratios.values()) and own == len(kept),
+        f"{len(steps)} seeds."
+    )
+    return lower(
+        rows, "steps", ONWARD, ANEW, "Going on avoids the cost of training anew.", "section 7.8", more
     )
 
 
-def draw(seen: Seen) -> Figure:
+@ex.claim(
+    "With early stopping the first weights act as a prior: the weights stay near where they begin.",
+    f"the lecture; {BOOK}section 7.8 (a neighbourhood of the first weights)",
+)
+def prior(travel: Rows) -> ex.Judged:
+    """From every start: less far than without stopping, and nearer to their own first weights in each run."""
+    by_way = travel.pivot(index=["start", "seed"], columns="arm", values="travel").groupby(level="start")
+    ratios = ex.Measurements({start: ex.Measured.ratio(of[ONCE], of[NONE]) for start, of in by_way})
+    kept = travel[travel["arm"] == ONCE]
+    own = int((kept["travel"] < kept["to another's"]).sum())
+    seen = (
+        "the weights kept are at so many times the distance that they come to without stopping, by the "
+        f"standard deviation of the first: {ratios}; in {own} of {len(kept)} runs they are nearer to their "
+        "own first weights than to those of another seed."
+    )
+    return seen, all(ratio.high < 1 for ratio in ratios.values()) and own == len(kept)
+
+
+def by_start(travel: Rows) -> dict[str, ex.Measurements]:
+    """How far the weights travel in each way, by the standard deviation of the first."""
+    return ex.series(travel, "travel", "start")
+
+
+def draw(run: ex.Run, trace: Rows, rows: Rows, travel: Rows, patience: int) -> Figure:
     """One training with its trace; the four ways; how far the weights travel."""
-    figure = Figure(figsize=(7.6, 8.4))
-    axes = figure.subplots(3, 2, gridspec_kw={"height_ratios": (3, 2, 3)})
-    draw_trace(axes[0, 0], axes[1, 0], seen.runs[NONE][0], seen.traces[0], seen.patience)
-    ways = seen.rows.replace({"arm": SHORT})
-    for place, what, ylabel in (
-        (axes[0, 1], "test loss", "test loss (nats)"),
-        (axes[1, 1], "steps", "updates made"),
-        (axes[2, 1], "test error", "test error (%)"),
+    figure, panels = ex.sheet(8.4, "trace loss", "j steps", "travel error", height_ratios=(3, 2, 3))
+    draw_trace(panels["trace"], panels["j"], run, trace, patience)
+    ways, algorithm = rows.replace({"arm": SHORT}), "stopping by Algorithm (○ a seed, – mean)"
+    for name, what, ylabel in (
+        ("loss", "test loss", "test loss (nats)"),
+        ("steps", "steps", "updates made"),
+        ("error", "test error", "test error (%)"),
     ):
-        points(
-            place,
-            {what: samples(ways, what, "arm")},
-            ylabel=ylabel,
-            xlabel="stopping by Algorithm (○ a seed, – mean)",
-        )
-    along(
-        axes[2, 0], by_start(seen.travel), title="Distance from the first weights",
-        xlabel="their standard deviation", ylabel="distance", log="x",
-    )  # fmt: skip
+        ex.points(panels[name], {what: ex.samples(ways, what, "arm")}, "", algorithm, ylabel)
+    title, deviation = "Distance from the first weights", "their standard deviation"
+    ex.along(panels["travel"], by_start(travel), title, deviation, "distance", log="x")
     return figure
 
 
-def by_start(travel: Rows) -> dict[str, Measurements]:
-    """How far the weights travel in each way, by the standard deviation of the first."""
-    return series(travel, "travel", "start")
-
-
-def draw_trace(top: Axes, bottom: Axes, run: Run, trace: pd.DataFrame, patience: int) -> None:
+def draw_trace(top: Axes, bottom: Axes, run: ex.Run, trace: Rows, patience: int) -> None:
     """The losses with v and θ*, and j below; what comes after the end is dotted."""
     end, best = int(trace["i"].iloc[-1]), int(trace["i*"].iloc[-1])
     losses = pd.DataFrame(
         {name: run.history[f"{name}_loss"] for name in ("train", "validation")}, index=run.history["step"]
     )
-    colours = {"train": {"color": GREEN}, "validation": {"color": BLUE}}
-    after = {name: look | {"ls": ":"} for name, look in colours.items()}
-    curves(top, losses[losses.index >= end].add_prefix("_"), looks={f"_{k}": v for k, v in after.items()})
-    curves(top, losses[losses.index <= end], looks=colours)
-    curves(
-        top,
-        {"v, the lowest so far": trace.set_index("i")["v"]},
-        looks={"v, the lowest so far": {"color": BLACK, "ls": "--", "lw": 1}},
-    )
-    top.plot(best, trace["v"].iloc[-1], "*", ms=13, color=ORANGE, label=f"θ*, at i* = {best:,}")
-    framed(top, title="One training (seed 0)", ylabel="loss (nats)", log="y")
-    bottom.step(trace["i"], trace["j"], where="post", color=BLUE)
-    level(bottom, patience)
-    framed(
-        bottom,
-        xlabel="step i",
-        ylabel=f"j, the end\nat p = {patience}",
-        xlim=top.get_xlim(),
-        ylim=(0, 1.15 * patience),
-    )
+    colours = {"train": {"color": ex.GREEN}, "validation": {"color": ex.BLUE}}
+    after = {f"_{name}": look | {"ls": ":"} for name, look in colours.items()}
+    ex.curves(top, losses[losses.index >= end].add_prefix("_"), looks=after)
+    ex.curves(top, losses[losses.index <= end], looks=colours)
+    lowest = trace.set_index("i")[["v"]].set_axis(["v, the lowest so far"], axis=1)
+    ex.curves(top, lowest, looks={"v, the lowest so far": {"color": ex.BLACK, "ls": "--", "lw": 1}})
+    top.plot(best, trace["v"].iloc[-1], "*", ms=13, color=ex.ORANGE, label=f"θ*, at i* = {best:,}")
+    ex.framed(top, "One training (seed 0)", ylabel="loss (nats)", log="y")
+    bottom.step(trace["i"], trace["j"], where="post", color=ex.BLUE)
+    ex.level(bottom, patience)
+    limits = {"xlim": top.get_xlim(), "ylim": (0, 1.15 * patience)}
+    bottom.set(xlabel="step i", ylabel=f"j, the end\nat p = {patience}", **limits)
     for axes in (top, bottom):
-        axes.axvspan(best, end, color=BLACK, alpha=0.08, lw=0)
+        axes.axvspan(best, end, color=ex.BLACK, alpha=0.08, lw=0)

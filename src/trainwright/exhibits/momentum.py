@@ -27,25 +27,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import config
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult
-from trainwright.exhibit.panels import BLACK, BLUE, GREEN, MARKERS, VERMILLION, curves, level
+from trainwright import exhibit as ex
 from trainwright.strategies import momentum
-from trainwright.studies.defaults import Budget
 
 BOOK = "Goodfellow, Bengio & Courville 2016"
+DESCENT, NESTEROV = "gradient descent", "Nesterov"
 TOLERANCE = 1e-6  # of the first distance to the minimum
 STEEPNESS, DRAWN_STEPS = 50.0, 25  # of the drawn valley
 RATE, DECAY = 1.9 / STEEPNESS, 0.6  # in it
 START = np.array([1.0, 4.0])  # across and along the valley
-COLOURS = {"gradient descent": VERMILLION, "momentum": BLUE, "Nesterov": GREEN}
+LOOKS = {DESCENT: (ex.VERMILLION, "o"), "momentum": (ex.BLUE, "s"), NESTEROV: (ex.GREEN, "D")}
 DASHES = {0.5: ":", 0.9: "-", 0.99: "--"}  # by α
 # The error P(t) ρᵗ meets the tolerance at t = (L + log P) / −log ρ with L = log(1/tolerance), and 1/−log ρ
 # grows as √κ. P is well above 1 and grows no faster than t, so it adds less than the factor 1 / (1 − 1/L).
 ROOT = (0.5, 0.5 / (1 - 1 / math.log(1 / TOLERANCE)))  # between what d log(steps) / d log(κ) lies
 Floats = NDArray[np.float64]
-
-SCALES: dict[Budget, Floats] = {"quick": np.logspace(1, 4, 7), "full": np.logspace(1, 6, 11)}  # of κ
+SCALES = ex.scales(conditions=(np.logspace(1, 4, 7), np.logspace(1, 6, 11)))  # κ
 
 
 class Rule(NamedTuple):
@@ -55,16 +52,16 @@ class Rule(NamedTuple):
     momentum: momentum.Momentum | None = None
 
 
-@config
-class Momentum(Exhibit):
+@ex.config
+class Momentum(ex.Exhibit):
     """Paths on an ill-conditioned quadratic, steps against the condition number, and terminal speeds."""
 
     title = "Momentum runs along a valley that gradient descent crosses to and fro"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        rules = {"gradient descent": Rule(RATE), "momentum": Rule(RATE, momentum.Momentum(DECAY))}
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
+        rules = {DESCENT: Rule(RATE), "momentum": Rule(RATE, momentum.Momentum(DECAY))}
         paths = {name: walk(rule, slope_of(STEEPNESS), START, DRAWN_STEPS) for name, rule in rules.items()}
-        steps, speeds = count_steps(SCALES[budget]), measure_speeds(tuple(DASHES))
+        steps, speeds = count_steps(SCALES[budget].conditions), measure_speeds(tuple(DASHES))
         final = pd.DataFrame({"α": speeds.columns, "speed / ε‖g‖": speeds.iloc[-1].to_numpy()})
         final["1 / (1 − α)"] = 1 / (1 - final["α"])
         return self.result(
@@ -109,24 +106,22 @@ def best_rules(condition: float) -> dict[str, Rule]:
     root, wide = math.sqrt(condition), math.sqrt(3 * condition + 1)
     decay, ahead = ((root - 1) / (root + 1)) ** 2, (wide - 2) / (wide + 2)
     return {
-        "gradient descent": Rule(2 / (condition + 1)),
+        DESCENT: Rule(2 / (condition + 1)),
         "momentum": Rule(4 / (root + 1) ** 2, momentum.Momentum(decay)),
-        "Nesterov": Rule(4 / (3 * condition + 1), momentum.Momentum(ahead, nesterov=True)),
+        NESTEROV: Rule(4 / (3 * condition + 1), momentum.Momentum(ahead, nesterov=True)),
     }
 
 
 def count_steps(conditions: Floats) -> pd.DataFrame:
     """Steps to the tolerance against the condition number, counted and by theory."""
-    rows = []
-    for condition in conditions:
-        valley, most = slope_of(condition), 100 * int(condition) + 100
-        paths = {
-            name: walk(rule, valley, np.ones(2), most, TOLERANCE)
-            for name, rule in best_rules(condition).items()
-        }
-        counted = {name: len(path) - 1 for name, path in paths.items()}
-        rows.append({"κ": condition, **counted, **theoretical_steps(condition)})
-    return pd.DataFrame(rows)
+
+    def counted(condition: float) -> dict[str, int]:
+        valley, most, start = slope_of(condition), 100 * int(condition) + 100, np.ones(2)
+        rules = best_rules(condition).items()
+        counts = {name: len(walk(rule, valley, start, most, TOLERANCE)) - 1 for name, rule in rules}
+        return counts | theoretical_steps(condition)
+
+    return ex.grid(counted, κ=conditions)
 
 
 def theoretical_steps(condition: float) -> dict[str, int]:
@@ -140,10 +135,7 @@ def theoretical_steps(condition: float) -> dict[str, int]:
     s = (math.sqrt(condition) - 1) / (math.sqrt(condition) + 1)
     t = np.arange(int(20 * log * math.sqrt(condition)))
     error = np.hypot(1 + (1 + s) * t, 1 + (1 - s) * t) / math.sqrt(2) * s**t
-    return {
-        "gradient descent, theory": descent,
-        "momentum, theory": int(np.argmax(error <= TOLERANCE)),
-    }
+    return {f"{DESCENT}, theory": descent, "momentum, theory": int(np.argmax(error <= TOLERANCE))}
 
 
 def measure_speeds(decays: tuple[float, ...], steps: int = 2000) -> pd.DataFrame:
@@ -154,10 +146,11 @@ def measure_speeds(decays: tuple[float, ...], steps: int = 2000) -> pd.DataFrame
     return pd.DataFrame(speeds, index=pd.RangeIndex(1, steps + 1, name="step"))
 
 
-# The sources' statements beside the numbers.
-
-
-def lengthwise(paths: dict[str, Floats]) -> Claim:
+@ex.claim(
+    "Gradient descent wastes time moving back and forth across the valley; momentum goes lengthwise.",
+    f"{BOOK}, figure 8.5",
+)
+def lengthwise(paths: dict[str, Floats]) -> ex.Judged:
     """Momentum crosses less often, goes less across, and comes further along; points (steps + 1, 2)."""
     crossed = {name: int((np.diff(np.sign(path[:, 0])) != 0).sum()) for name, path in paths.items()}
     travel = {name: np.abs(np.diff(path, axis=0)).sum(axis=0) for name, path in paths.items()}
@@ -168,62 +161,54 @@ def lengthwise(paths: dict[str, Floats]) -> Claim:
         f"{left[name]:.0%} of the way along was left"
         for name in paths
     ]
-    return Claim(
-        "Gradient descent wastes time moving back and forth across the valley; momentum goes lengthwise.",
-        f"{BOOK}, figure 8.5",
-        f"In {len(paths['momentum']) - 1} steps {'; '.join(said)}.",
-        all(measure["momentum"] < measure["gradient descent"] for measure in (crossed, across, left)),
-    )
+    less = all(measure["momentum"] < measure[DESCENT] for measure in (crossed, across, left))
+    return f"In {len(paths['momentum']) - 1} steps {'; '.join(said)}.", less
 
 
-def proportional(steps: pd.DataFrame) -> Claim:
+@ex.claim(
+    "Gradient descent's steps grow in proportion to the condition number κ.",
+    "Polyak 1964; theory of quadratics",
+)
+def proportional(steps: pd.DataFrame) -> ex.Judged:
     """The slope is 1 (a count rounded up, 692 for 691.2, moves it by less than 0.001), as the form says."""
-    slope, off = growth(steps, "gradient descent"), off_theory(steps, "gradient descent")
-    return Claim(
-        "Gradient descent's steps grow in proportion to the condition number κ.",
-        "Polyak 1964; theory of quadratics",
+    slope, off = growth(steps, DESCENT), off_theory(steps, DESCENT)
+    seen = (
         f"The slope of log(steps) against log(κ) is {slope:.3f} for κ from 100 to {steps['κ'].max():,.0f}; "
-        f"the exact form of (κ/2) ln(1/tolerance) is {off} off at most.",
-        abs(slope - 1) < 0.005 and off <= 1,
+        f"the exact form of (κ/2) ln(1/tolerance) is {off} off at most."
     )
+    return seen, abs(slope - 1) < 0.005 and off <= 1
 
 
-def square_root(steps: pd.DataFrame) -> Claim:
+@ex.claim("Momentum's steps grow only as √κ.", "Polyak 1964; theory of quadratics")
+def square_root(steps: pd.DataFrame) -> ex.Judged:
     """The slope lies within theory's bounds, and the counts are those of the closed form."""
     slope, off, last = growth(steps, "momentum"), off_theory(steps, "momentum"), steps.iloc[-1]
     simple = -math.sqrt(last["κ"]) / 2 * math.log(TOLERANCE)
-    return Claim(
-        "Momentum's steps grow only as √κ.",
-        "Polyak 1964; theory of quadratics",
+    seen = (
         f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}: more than ½ by the factor (1 + ct)); "
         f"the closed form is {off} off at most. At κ = {last['κ']:,.0f} it takes {last['momentum']:,.0f} "
-        f"steps, where (√κ/2) ln(1/tolerance) is {simple:,.0f} and descent takes "
-        f"{last['gradient descent']:,.0f}.",
-        ROOT[0] < slope < ROOT[1] and off <= 1,
+        f"steps, where (√κ/2) ln(1/tolerance) is {simple:,.0f} and descent takes {last[DESCENT]:,.0f}."
     )
+    return seen, ROOT[0] < slope < ROOT[1] and off <= 1
 
 
-def nesterov(steps: pd.DataFrame) -> Claim:
+@ex.claim("Nesterov's momentum has the same √κ.", "Lessard, Recht & Packard 2016, table 1")
+def nesterov(steps: pd.DataFrame) -> ex.Judged:
     """The slope lies within theory's bounds."""
-    slope = growth(steps, "Nesterov")
-    return Claim(
-        "Nesterov's momentum has the same √κ.",
-        "Lessard, Recht & Packard 2016, table 1",
-        f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}); {steps['Nesterov'].iloc[-1]:,} "
-        "steps at the largest κ.",
-        ROOT[0] < slope < ROOT[1],
-    )
+    slope, last = growth(steps, NESTEROV), steps[NESTEROV].iloc[-1]
+    seen = f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}); {last:,} steps at the largest κ."
+    return seen, ROOT[0] < slope < ROOT[1]
 
 
-def terminal(final: pd.DataFrame) -> Claim:
+@ex.claim(
+    "A gradient that stays the same is followed at the speed ε‖g‖/(1−α): 2, 10 and 100 times as fast.",
+    f"{BOOK}, section 8.3.2",
+)
+def terminal(final: pd.DataFrame) -> ex.Judged:
     """The speeds reached are the formula's, to six digits."""
     reached = [f"{speed:.3g} at α = {alpha:g}" for alpha, speed, _ in final.to_numpy()]
-    return Claim(
-        "A gradient that stays the same is followed at the speed ε‖g‖/(1−α): 2, 10 and 100 times as fast.",
-        f"{BOOK}, section 8.3.2",
-        f"Times ε‖g‖: {', '.join(reached)}.",
-        bool(np.allclose(final["speed / ε‖g‖"], final["1 / (1 − α)"], rtol=1e-6)),
-    )
+    same = np.allclose(final["speed / ε‖g‖"], final["1 / (1 − α)"], rtol=1e-6)
+    return f"Times ε‖g‖: {', '.join(reached)}.", same
 
 
 def growth(steps: pd.DataFrame, name: str) -> float:
@@ -239,31 +224,31 @@ def off_theory(steps: pd.DataFrame, name: str) -> int:
 
 def draw(paths: dict[str, Floats], steps: pd.DataFrame, speeds: pd.DataFrame) -> Figure:
     """Both paths; below them steps against κ, and speeds."""
-    figure = Figure(figsize=(7.6, 6.4))
-    (left, right), (counts, bodies) = figure.subplots(2, 2)
-    for axes, (name, path) in zip((left, right), paths.items(), strict=True):
-        draw_path(axes, path, name)
+    figure, panels = ex.sheet(6.4, "descent momentum", "counts speeds")
+    draw_path(panels["descent"], paths[DESCENT], DESCENT)
+    draw_path(panels["momentum"], paths["momentum"], "momentum")
     for point in paths["momentum"][:-1:2]:
-        move = on_page(-RATE * slope_of(STEEPNESS)(point))
+        at, move = on_page(point), on_page(-RATE * slope_of(STEEPNESS)(point))
         if math.hypot(*move) > 0.15:
-            right.arrow(
-                *on_page(point), *move, color=BLACK, lw=0.8, head_width=0.1, length_includes_head=True
-            )
+            arrow: dict[str, Any] = {
+                "color": ex.BLACK,
+                "lw": 0.8,
+                "head_width": 0.1,
+                "length_includes_head": True,
+            }
+            panels["momentum"].arrow(*at, *move, **arrow)
     looks: dict[str, dict[str, Any]] = {}
-    for name, colour in COLOURS.items():
-        looks[name] = {"color": colour, "ls": "", "marker": MARKERS[len(looks) // 2]}
+    for name, (colour, marker) in LOOKS.items():
+        looks[name] = {"color": colour, "ls": "", "marker": marker}
         looks[f"_{name}, theory"] = {"color": colour, "lw": 1.2}
-    unnamed = {f"{name}, theory": f"_{name}, theory" for name in COLOURS}
-    curves(
-        counts, steps.set_index("κ").rename(columns=unnamed), looks=looks,
-        title="Steps: ∝ κ, and ∝ √κ (lines: theory)", xlabel="condition number κ", ylabel="steps", log="xy",
-    )  # fmt: skip
-    curves(
-        bodies, speeds.add_prefix("α = "), looks={f"α = {a}": {"ls": dash} for a, dash in DASHES.items()},
-        title="Speed (lines: 1/(1 − α))", xlabel="step", ylabel="speed / ε‖g‖", log="xy",
-    )  # fmt: skip
+    unnamed = {f"{name}, theory": f"_{name}, theory" for name in LOOKS}
+    counts, title = steps.set_index("κ").rename(columns=unnamed), "Steps: ∝ κ, and ∝ √κ (lines: theory)"
+    ex.curves(panels["counts"], counts, title, "condition number κ", "steps", looks=looks, log="xy")
+    dashes, title = {f"α = {a}": {"ls": dash} for a, dash in DASHES.items()}, "Speed (lines: 1/(1 − α))"
+    named = speeds.add_prefix("α = ")
+    ex.curves(panels["speeds"], named, title, "step", "speed / ε‖g‖", looks=dashes, log="xy")
     for decay in DASHES:
-        level(bodies, 1 / (1 - decay), color=BLACK, ls="-")
+        ex.level(panels["speeds"], 1 / (1 - decay), color=ex.BLACK, ls="-")
     return figure
 
 
@@ -272,10 +257,10 @@ def draw_path(axes: Axes, path: Floats, name: str) -> None:
     x, y = np.meshgrid(np.linspace(-3.6, 1.2, 200), np.linspace(-1.2, 4.2, 200))
     heights = (STEEPNESS * (x + y) ** 2 + (y - x) ** 2) / 4
     axes.contour(x, y, heights, levels=np.geomspace(0.3, 300, 9), colors="0.75", linewidths=0.8)
-    points = on_page(path)
-    axes.plot(points[:, 0], points[:, 1], "o-", ms=3.5, lw=1.3, color=COLOURS[name])
-    axes.plot(*points[0], "s", ms=7, color=COLOURS[name])
-    axes.plot(0, 0, "*", ms=11, color=BLACK)
+    points, (colour, _) = on_page(path), LOOKS[name]
+    axes.plot(points[:, 0], points[:, 1], "o-", ms=3.5, lw=1.3, color=colour)
+    axes.plot(*points[0], "s", ms=7, color=colour)
+    axes.plot(0, 0, "*", ms=11, color=ex.BLACK)
     axes.set(xlabel="θ₁", ylabel="θ₂", aspect="equal", title=f"{DRAWN_STEPS} steps of {name}")
 
 

@@ -15,7 +15,6 @@ Source: Goodfellow, Bengio & Courville 2016, sections 7.1.1, 7.1.2 and 7.2; Sriv
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,73 +22,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import config
-from trainwright.comparison.compare import Comparison, compare
-from trainwright.exhibit import (
-    Claim,
-    Exhibit,
-    ExhibitResult,
-    Measurements,
-    cautions,
-    change,
-    curve,
-    enumerated,
-    images,
-    runs_of,
-    scores,
-)
-from trainwright.exhibit.panels import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    VERMILLION,
-    along,
-    curves,
-    framed,
-    level,
-    shares,
-)
-from trainwright.networks.mlp import Mlp
-from trainwright.recipe import Recipe
-from trainwright.strategies.l1 import L1
-from trainwright.strategies.l2 import L2
-from trainwright.strategies.max_norm import MaxNorm
-from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Study
+from trainwright import exhibit as ex
 
 BOOK = "Goodfellow et al. 2016, "
-PENALTIES = {"L1": L1, "L2": L2, "max-norm": MaxNorm}
+PENALTIES = {"L1": "l1", "L2": "l2", "max-norm": "max_norm"}
 STRENGTHS = {  # from weak to strong
     "L1": (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
     "L2": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
     "max-norm": (3.0, 2.0, 1.5, 1.0, 0.5, 0.25),
 }
 TOO_STRONG = {"L1": 10.0, "L2": 10.0, "max-norm": 0.5}  # times the best strength
-COLOURS = {"none": GREY, "L1": VERMILLION, "L2": BLUE, "max-norm": GREEN}
+COLOURS = {"none": ex.GREY, "L1": ex.VERMILLION, "L2": ex.BLUE, "max-norm": ex.GREEN}
 RATE = 0.1
 Weights = dict[str, NDArray[np.float32]]
-
-
-class Scale(NamedTuple):
-    """How large everything is."""
-
-    data: str
-    examples: int
-    hidden: tuple[int, ...]
-    batch: int
-    steps: int
-    seeds: int
-    note: str = ""
-
-
-SCALES: dict[Budget, Scale] = {
-    "quick": Scale(
-        "digits", 100, (64,), batch=25, steps=1500, seeds=16,
-        note="Scaled down: 8×8 digits and one hidden layer; full is MNIST and two layers of 256.",
-    ),
-    "full": Scale("mnist", 1000, (256, 256), batch=50, steps=8000, seeds=10),
-}  # fmt: skip
+SCALES = ex.scales(
+    data=("digits", "mnist"),
+    examples=(100, 1000),
+    hidden=((64,), (256, 256)),
+    batch=(25, 50),
+    steps=(1500, 8000),
+    seeds=(16, 10),
+    note=("Scaled down: 8×8 digits and one hidden layer; full is MNIST and two layers of 256.", ""),
+)
 
 
 def names(penalty: str) -> list[str]:
@@ -97,43 +51,43 @@ def names(penalty: str) -> list[str]:
     return [f"{penalty} {strength:g}" for strength in STRENGTHS[penalty]]
 
 
-def study(s: Scale) -> Study:
+def study(s: ex.Scale) -> ex.Study:
     """Every strength of every penalty, beside none: few examples, many weights."""
-    plain = Recipe(Mlp(s.hidden), (), RATE, s.batch, steps=s.steps, evaluate_every=s.steps // 12)
-    arms = {"none": plain}
-    for penalty, strategy in PENALTIES.items():
-        recipes = (plain.adding(strategy(strength)) for strength in STRENGTHS[penalty])
-        arms |= dict(zip(names(penalty), recipes, strict=True))
-    return Study(images(s.data, train=s.examples), arms, s.seeds)
+    plain = ex.network(
+        *s.hidden, learning_rate=RATE, batch_size=s.batch, steps=s.steps, evaluate_every=s.steps // 12
+    )
+    arms = {"none": plain} | {
+        name: ex.adding(plain, f"{PENALTIES[penalty]}({strength})")
+        for penalty in PENALTIES
+        for name, strength in zip(names(penalty), STRENGTHS[penalty], strict=True)
+    }
+    return ex.Study(ex.images(s.data, train=s.examples), arms, s.seeds)
 
 
-@config
-class Regularization(Exhibit):
+@ex.config
+class Regularization(ex.Exhibit):
     """Test error along the strength of L1, L2 and max-norm, and what each does to the weights."""
 
     title = "Penalties on the weights tame a network that overfits"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
         trained = study(s)
         runs = trained.run(store)
-        rows = scores(runs)
+        rows = ex.scores(runs)
         chosen = [best(rows, penalty, "validation error") for penalty in PENALTIES]
-        comparison = compare([arm for arm in runs if arm.name in ("none", *chosen)], reference="none")
+        comparison = ex.compare([arm for arm in runs if arm.name in ("none", *chosen)], reference="none")
         weights = first_layers(trained, rows, store)
         zeros = count_zeros(trained, weights, store)
         return self.result(
-            draw(rows, weights, compare(runs, reference="none")),
+            draw(rows, weights, ex.compare(runs, reference="none")),
             {
                 "Errors (%) and losses (nats, without penalty) at each strength": means(rows).reset_index(),
                 "Share of first-layer weights with |w| ≤ ε λ": zeros,
             },
             (
                 *(lowers(comparison, arm) for arm in chosen),
-                tames(rows),
-                underfits(rows),
-                trades(rows),
-                sparse(zeros, weights),
+                *(tames(rows), underfits(rows), trades(rows), sparse(zeros, weights)),
             ),
             (
                 f"{s.data}, {s.examples} training examples, {s.steps:,} steps of batch {s.batch} at learning "
@@ -144,7 +98,7 @@ class Regularization(Exhibit):
                 "L1's step is ε λ long and cannot come closer to zero: a weight counts as zero where |w| ≤ "
                 "ε λ, in every network alike. Weights of pixels that are blank in all training images are "
                 "left out.",
-                *cautions(comparison, redrawn=True),
+                *ex.cautions(comparison, redrawn=True),
             ),
         )
 
@@ -171,135 +125,133 @@ def strongest(rows: pd.DataFrame, penalty: str) -> str:
     return [arms[0], *(arm for arm in arms if errors[arm] <= 1.1 * errors["none"])][-1]
 
 
-def first_layers(trained: Study, rows: pd.DataFrame, store: Path) -> Weights:
+def first_layers(trained: ex.Study, rows: pd.DataFrame, store: Path) -> Weights:
     """First-layer weights of none and of each penalty at its `strongest`."""
     arms = ["none", *(strongest(rows, penalty) for penalty in PENALTIES)]
     return {arm: first_weights(trained, arm, store) for arm in arms}
 
 
-def first_weights(trained: Study, arm: str, store: Path) -> NDArray[np.float32]:
+def first_weights(trained: ex.Study, arm: str, store: Path) -> NDArray[np.float32]:
     """The first layer's weights from pixels that are not blank throughout, over all seeds."""
     kernels = []
-    for run in runs_of(trained, arm, store):
+    for run in ex.runs_of(trained, arm, store):
         data = trained.dataset(run.seed)
         inked = data.inputs[data.splits.train].any(axis=0).ravel()
         kernels.append(run.weights["hidden1/kernel"][inked].ravel())
     return np.concatenate(kernels)
 
 
-def count_zeros(trained: Study, weights: Weights, store: Path) -> pd.DataFrame:
+def count_zeros(trained: ex.Study, weights: Weights, store: Path) -> pd.DataFrame:
     """For each λ of L1 the share of first-layer weights within ε λ: under L1, and under none and L2."""
-    (_, _, l2, _), rows = weights, []
-    for strength, arm in zip(STRENGTHS["L1"], names("L1"), strict=True):
-        compared = {"L1": first_weights(trained, arm, store), "none": weights["none"], l2: weights[l2]}
-        small = {name: float(np.mean(np.abs(w) <= RATE * strength)) for name, w in compared.items()}
-        rows.append({"λ of L1": strength, "ε λ": RATE * strength, **small})
-    return pd.DataFrame(rows)
+    _, _, l2, _ = weights
+
+    def small(strength: float) -> dict[str, float]:
+        compared = {
+            "L1": first_weights(trained, f"L1 {strength:g}", store),
+            "none": weights["none"],
+            l2: weights[l2],
+        }
+        within = {name: float(np.mean(np.abs(w) <= RATE * strength)) for name, w in compared.items()}
+        return {"ε λ": RATE * strength, **within}
+
+    return ex.grid(small, **{"λ of L1": STRENGTHS["L1"]})
 
 
-# The book's statements beside the numbers.
-
-
-def lowers(comparison: Comparison, arm: str) -> Claim:
+def lowers(comparison: ex.Comparison, arm: str) -> ex.Claim:
     """The penalty at the strength with the lowest validation error, by the comparison's verdict."""
-    difference = comparison.arm(arm).difference
-    return Claim(
+    return ex.Claim(
         f"{arm.split()[0]} lowers the test error of a network that overfits.",
         BOOK + "sections 7.1 and 7.2",
         f"{arm}, the best in validation error, takes {comparison.gain(arm)} off a test error of "
         f"{comparison.error_of('none').mean:.2f} %.",
-        difference is not None and difference.verdict == "helps",
+        comparison.verdict(arm) == "helps",
     )
 
 
-def tames(rows: pd.DataFrame) -> Claim:
+@ex.claim(
+    "A penalty tames a network that overfits: its loss on new examples falls.",
+    BOOK + "chapter 7, introduction",
+)
+def tames(rows: pd.DataFrame) -> ex.Judged:
     """Each penalty at the strength with the lowest validation loss, judged by the test loss."""
-    changes = Measurements({arm: change(rows, "test loss", arm, "none") for arm in tamed(rows)})
-    return Claim(
-        "A penalty tames a network that overfits: its loss on new examples falls.",
-        BOOK + "chapter 7, introduction",
+    changes = ex.Measurements({arm: ex.change(rows, "test loss", arm, "none") for arm in tamed(rows)})
+    seen = (
         f"test loss without penalty {means(rows)['test loss']['none']:.3f} nats; at the strength that is "
-        f"best in validation loss it changes by {changes}.",
-        changes.all_negative,
+        f"best in validation loss it changes by {changes}."
     )
+    return seen, changes.all_negative
 
 
-def underfits(rows: pd.DataFrame) -> Claim:
+@ex.claim("Too strong a penalty makes the network underfit.", BOOK + "sections 5.2.2 and 7.1")
+def underfits(rows: pd.DataFrame) -> ex.Judged:
     """Not at the grid's end, where the statement would be trivial, but at `TOO_STRONG` times the best."""
-    fit, new = Measurements(), Measurements()
+    fit, new = ex.Measurements(), ex.Measurements()
     for at_best in tamed(rows):
         penalty, strength = at_best.split()
         ratios = np.array(STRENGTHS[penalty]) / (TOO_STRONG[penalty] * float(strength))
         arm = names(penalty)[int(np.abs(np.log(ratios)).argmin())]
-        fit[arm], new[arm] = (change(rows, f"{on} loss", arm, at_best) for on in ("training", "test"))
-    return Claim(
-        "Too strong a penalty makes the network underfit.",
-        BOOK + "sections 5.2.2 and 7.1",
+        fit[arm], new[arm] = (ex.change(rows, f"{on} loss", arm, at_best) for on in ("training", "test"))
+    seen = (
         "at ten times the strength that is best in validation loss (half the bound for max-norm), the "
-        f"training loss changes by {fit}, the test loss by {new}.",
-        fit.all_positive and new.all_positive,
+        f"training loss changes by {fit}, the test loss by {new}."
     )
+    return seen, fit.all_positive and new.all_positive
 
 
-def trades(rows: pd.DataFrame) -> Claim:
+@ex.claim(
+    "A penalty trades fit to the training examples for a smaller gap between training and new examples.",
+    BOOK + "chapter 7, introduction",
+)
+def trades(rows: pd.DataFrame) -> ex.Judged:
     """Along the strength the training loss never falls; at the best the gap to the test loss closes.
 
     A bound that is never met changes nothing, so neighbouring strengths may have the same loss.
     """
     gaps = rows.assign(**{"gap loss": rows["test loss"] - rows["training loss"]})
-    changes = Measurements({arm: change(gaps, "gap loss", arm, "none") for arm in tamed(rows)})
+    changes = ex.Measurements({arm: ex.change(gaps, "gap loss", arm, "none") for arm in tamed(rows)})
     fit = means(gaps)
     falls = [p for p in PENALTIES if np.any(np.diff(fit["training loss"][names(p)]) < 0)]
-    return Claim(
-        "A penalty trades fit to the training examples for a smaller gap between training and new examples.",
-        BOOK + "chapter 7, introduction",
-        f"along the strength the training loss falls for {enumerated(falls)} of the penalties; test minus "
+    seen = (
+        f"along the strength the training loss falls for {ex.enumerated(falls)} of the penalties; test minus "
         f"training loss without penalty {fit['gap loss']['none']:.3f} nats; at the strength that is best in "
-        f"validation loss it changes by {changes}.",
-        not falls and changes.all_negative,
+        f"validation loss it changes by {changes}."
     )
+    return seen, not falls and changes.all_negative
 
 
-def sparse(zeros: pd.DataFrame, weights: Weights) -> Claim:
+@ex.claim("L1 makes weights zero; L2 makes them small.", BOOK + "section 7.1.2")
+def sparse(zeros: pd.DataFrame, weights: Weights) -> ex.Judged:
     """Without penalty the weights are spread over about 1, so a bound of ε λ catches hardly any by chance."""
     _, l1_arm, l2_arm, _ = weights
     row = zeros.iloc[names("L1").index(l1_arm)]
     l1, none, l2 = row[["L1", "none", l2_arm]]
     size = {arm: float(np.sqrt(np.mean(np.square(w)))) for arm, w in weights.items()}
     falls = int((np.diff(zeros["L1"]) < 0).sum())
-    return Claim(
-        "L1 makes weights zero; L2 makes them small.",
-        BOOK + "section 7.1.2",
+    seen = (
         f"at the largest strengths that cost at most a tenth of the validation error, {l1_arm} holds "
         f"{l1:.0%} of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty "
         f"{none:.2%}, with {l2_arm} {l2:.2%} of them are so small. Sparse is taken to be more than a "
         f"tenth, and more than five times as many as in both others. With λ the share fell at {falls} of "
         f"{len(zeros) - 1} steps. Root mean square weight: {size['none']:.3f} without penalty, "
-        f"{size[l2_arm]:.3f} with {l2_arm}.",
-        bool(l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]),
+        f"{size[l2_arm]:.3f} with {l2_arm}."
     )
+    return seen, l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]
 
 
-def draw(rows: pd.DataFrame, weights: Weights, everything: Comparison) -> Figure:
+def draw(rows: pd.DataFrame, weights: Weights, everything: ex.Comparison) -> Figure:
     """Error along strength (two panels), the weights' histograms, and the curves of the best in loss."""
-    figure = Figure(figsize=(7.6, 7.4))
-    (penalties, norms), (histogram, losses) = figure.subplots(2, 2)
-    draw_strengths(penalties, rows, "L1", "L2", xlabel="strength λ")
-    draw_strengths(norms, rows, "max-norm", xlabel="largest norm c (weak to the right)")
+    figure, panels = ex.sheet(7.4, "penalties norms", "histogram losses")
+    draw_strengths(panels["penalties"], rows, "L1", "L2", xlabel="strength λ")
+    draw_strengths(panels["norms"], rows, "max-norm", xlabel="largest norm c (weak to the right)")
     reach = float(np.quantile(np.abs(weights["none"]), 0.999))
-    looks = {arm: {"color": COLOURS[arm.split()[0]]} for arm in weights}
+    colours = {arm: {"color": COLOURS[arm.split()[0]]} for arm in weights}
     bins = np.linspace(-reach, reach, 62)
-    shares(histogram, weights, bins, looks=looks, title="First-layer weights", xlabel="weight")
+    ex.shares(panels["histogram"], weights, bins, "First-layer weights", "weight", looks=colours)
     lowest = min(tamed(rows), key=means(rows)["validation loss"].__getitem__)
-    for arm, colour in (("none", ORANGE), (lowest, COLOURS[lowest.split()[0]])):
-        seen = {
-            f"{arm}, {split}": curve(everything.arm(arm), f"{split}_loss")
-            for split in ("validation", "train")
-        }
-        looks = dict(zip(seen, ({"color": colour}, {"color": colour, "ls": "--"}), strict=True))
-        curves(
-            losses, seen, looks=looks, title="Learning curves", xlabel="step", ylabel="loss (nats)", log="y"
-        )
+    for arm, colour in (("none", ex.ORANGE), (lowest, COLOURS[lowest.split()[0]])):
+        looks = {f"{arm}, validation": {"color": colour}, f"{arm}, train": {"color": colour, "ls": "--"}}
+        seen = {name: ex.curve(everything.arm(arm), f"{name.split()[-1]}_loss") for name in looks}
+        ex.curves(panels["losses"], seen, "Learning curves", "step", "loss (nats)", looks=looks, log="y")
     return figure
 
 
@@ -308,12 +260,9 @@ def draw_strengths(axes: Axes, rows: pd.DataFrame, *penalties: str, xlabel: str)
     for penalty in penalties:
         kept = rows[rows["arm"].isin(names(penalty))]
         strengths, colour = kept["arm"].str.split().str[1].astype(float), COLOURS[penalty]
-        test = {f"{penalty}, test": Measurements.grouped(kept["test error"], strengths, "%")}
-        along(axes, test, looks={f"{penalty}, test": {"color": colour}})
-        validation = {f"{penalty}, validation": kept["validation error"].groupby(strengths).mean()}
-        curves(
-            axes, validation, looks={f"{penalty}, validation": {"color": colour, "ls": ":", "marker": "."}}
-        )
-    level(axes, float(means(rows)["test error"]["none"]), "none, test")
-    title = f"Error along the strength of {enumerated(penalties)}"
-    framed(axes, title=title, xlabel=xlabel, ylabel="error (%)", log="xy")
+        test = {f"{penalty}, test": ex.Measurements.grouped(kept["test error"], strengths, "%")}
+        ex.along(axes, test, looks={f"{penalty}, test": {"color": colour}})
+        name, look = f"{penalty}, validation", {"color": colour, "ls": ":", "marker": "."}
+        ex.curves(axes, {name: kept["validation error"].groupby(strengths).mean()}, looks={name: look})
+    ex.level(axes, float(means(rows)["test error"]["none"]), "none, test")
+    ex.framed(axes, f"Error along the strength of {ex.enumerated(penalties)}", xlabel, "error (%)", log="xy")

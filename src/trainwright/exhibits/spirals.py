@@ -25,25 +25,15 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import config
-from trainwright.data import Dataset
+from trainwright import exhibit as ex
 from trainwright.data.dataset import Splits
-from trainwright.diagnosis.instruments import measure_layers
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, intervals_cover
-from trainwright.exhibit.panels import BLUE, ORANGE, PALETTE, PINK, curves, framed
-from trainwright.networks.mlp import Mlp
-from trainwright.recipe import Recipe
-from trainwright.strategies import L2, Activation, Initialization
-from trainwright.studies.defaults import Budget
-from trainwright.training.fit import fit
-from trainwright.training.progress import Progress
 
 NOTEBOOK = "CS224d 2016, notebook on vanishing gradients"
-SCALES: dict[Budget, tuple[int, int]] = {"quick": (10_000, 6), "full": (50_000, 10)}  # steps, seeds
+SCALES = ex.scales(steps=(10_000, 50_000), seeds=(6, 10))
 UNITS = {"sigmoid": "sigmoid", "ReLU": "relu"}
 SIDE = 80  # decision regions are drawn from so many points a side
 REACH = 1.1  # of the plane that is drawn, to each side
-ARMS = (BLUE, ORANGE, PINK)
+ARMS = (ex.BLUE, ex.ORANGE, ex.PINK)
 
 
 class Learned(NamedTuple):
@@ -65,23 +55,39 @@ class Learned(NamedTuple):
 Trained = dict[str, list[Learned]]  # by units, seed by seed
 
 
-@config
-class Spirals(Exhibit):
+@ex.config
+class Spirals(ex.Exhibit):
     """Gradient sizes and decision regions on three spirals, sigmoid and ReLU."""
 
     title = "Three spirals, learned by sigmoid units and by rectified linear ones"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        steps, seeds = SCALES[budget]
-        trained = {name: [learn(unit, steps, seed) for seed in range(seeds)] for name, unit in UNITS.items()}
-        note = f"{steps:,} steps (the notebook: 50,000), {seeds} seeds; the picture shows the first."
-        claims = (more_gets_back(trained), gets_further(trained))
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
+        s = SCALES[budget]
+        trained = {
+            units: [learn(unit, s.steps, seed) for seed in range(s.seeds)] for units, unit in UNITS.items()
+        }
+        rows = [
+            (units, seed, run.share, run.accuracy)
+            for units in UNITS
+            for seed, run in enumerate(trained[units])
+        ]
+        share = "first layer's gradient over the second's, median"
         return self.result(
-            draw(trained), {"Each seed at the end": table(trained)}, claims, (note, intervals_cover())
+            draw(trained),
+            {
+                "Each seed at the end": pd.DataFrame(
+                    rows, columns=["units", "seed", share, "training accuracy (%)"]
+                )
+            },
+            (more_gets_back(trained), gets_further(trained)),
+            (
+                f"{s.steps:,} steps (the notebook: 50,000), {s.seeds} seeds; the picture shows the first.",
+                ex.intervals_cover(),
+            ),
         )
 
 
-def spiral() -> Dataset:
+def spiral() -> ex.Dataset:
     """The notebook's 300 points on three arms; as test split, a grid of points of the plane."""
     rng = np.random.default_rng(0)
     r = np.linspace(0, 1, 100)
@@ -93,71 +99,58 @@ def spiral() -> Dataset:
     labels = np.concatenate([np.repeat([0, 1, 2], 100), np.zeros(len(plane))]).astype(np.int32)
     rows = np.arange(300)
     splits = Splits(rows, rows, np.arange(300, len(inputs)))
-    return Dataset("spiral", "classification", inputs, labels, splits, classes=("0", "1", "2"))
+    return ex.Dataset("spiral", "classification", inputs, labels, splits, classes=("0", "1", "2"))
 
 
 def learn(unit: str, steps: int, seed: int) -> Learned:
     """Train a network of such units and note its gradients' sizes at each fiftieth of the steps."""
-    data, sizes = spiral(), {}
-    strategies = (Activation(unit), Initialization("normal", std=0.1))
-    plain = Recipe(Mlp((50, 50)), strategies, batch_size=300, steps=steps, evaluate_every=steps // 50)
+    data, strategies = spiral(), f"activation('{unit}'), initialization('normal', std=0.1)"
+    plain = ex.network(50, 50, strategies=strategies, batch_size=300, steps=steps, evaluate_every=steps // 50)
 
-    def watch(progress: Progress) -> None:
-        gradients = measure_layers(plain, data, seed, weights=progress.weights()).gradients
-        first, second = gradients["hidden1"], gradients["hidden2"]
-        sizes[progress.step] = [np.abs(layer).sum() / sum(layer.shape) for layer in (first, second)]
+    def sizes(weights: ex.Weights) -> list[float]:
+        gradients = ex.measure_layers(plain, data, seed, weights=weights).gradients
+        return [np.abs(gradients[name]).sum() / sum(gradients[name].shape) for name in ("hidden1", "hidden2")]
 
-    run = fit(plain.adding(L2(1e-3)), data, seed, watch=watch)
+    run, seen = ex.watched(ex.adding(plain, "l2(1e-3)"), data, seed, sizes)
     classes = run.predictions["test"].argmax(axis=1).reshape(SIDE, SIDE)
     accuracy = 100 * (1 - float(run.history["validation_error"][-1]))
-    by_step = pd.DataFrame.from_dict(sizes, orient="index", columns=["layer 1", "layer 2"])
+    by_step = pd.DataFrame.from_dict(seen, orient="index", columns=["layer 1", "layer 2"])
     return Learned(by_step, classes, accuracy)
 
 
-def table(trained: Trained) -> pd.DataFrame:
-    """Every training's two numbers."""
-    rows = [
-        (units, seed, run.share, run.accuracy)
-        for units, runs in trained.items()
-        for seed, run in enumerate(runs)
-    ]
-    share = "first layer's gradient over the second's, median"
-    return pd.DataFrame(rows, columns=["units", "seed", share, "training accuracy (%)"])
-
-
-def more_gets_back(trained: Trained) -> Claim:
+@ex.claim(
+    "With sigmoid units, less of the gradient gets back to the first layer than with rectified ones.",
+    f"{NOTEBOOK}, which plots the sizes; the ratio is ours",
+)
+def more_gets_back(trained: Trained) -> ex.Judged:
     """The difference's whole interval lies above zero."""
     sigmoid, relu = (np.array([run.share for run in trained[units]]) for units in UNITS)
-    return Claim(
-        "With sigmoid units, less of the gradient gets back to the first layer than with rectified ones.",
-        f"{NOTEBOOK}, which plots the sizes; the ratio is ours",
+    more = ex.Measured.of(relu - sigmoid)
+    seen = (
         f"the first layer's gradient over the second's: {sigmoid.mean():.2f} with sigmoid and "
-        f"{relu.mean():.2f} with ReLU, {Measured.of(relu - sigmoid)}.",
-        Measured.of(relu - sigmoid).positive,
+        f"{relu.mean():.2f} with ReLU, {more}."
     )
+    return seen, more.positive
 
 
-def gets_further(trained: Trained) -> Claim:
+@ex.claim("Sigmoid units get less far in the same steps than rectified linear ones.", NOTEBOOK)
+def gets_further(trained: Trained) -> ex.Judged:
     """The difference's whole interval lies above zero."""
     sigmoid, relu = (np.array([run.accuracy for run in trained[units]]) for units in UNITS)
-    return Claim(
-        "Sigmoid units get less far in the same steps than rectified linear ones.",
-        NOTEBOOK,
-        f"training accuracy {sigmoid.mean():.1f} % with sigmoid and {relu.mean():.1f} % with ReLU: "
-        f"{Measured.of(relu - sigmoid, 'points')}.",
-        Measured.of(relu - sigmoid).positive,
-    )
+    more = ex.Measured.of(relu - sigmoid, "points")
+    seen = f"training accuracy {sigmoid.mean():.1f} % with sigmoid and {relu.mean():.1f} % with ReLU: {more}."
+    return seen, more.positive
 
 
 def draw(trained: Trained) -> Figure:
     """The first seed's gradients along the steps, and both networks' regions."""
-    figure = Figure(figsize=(7.6, 3.6))
-    sizes, *regions = figure.subplots(1, 3, width_ratios=(1.4, 1, 1))
-    for axes, color, (units, (first, *_)) in zip(regions, PALETTE, trained.items(), strict=False):
+    figure, panels = ex.sheet(3.6, "sizes sigmoid ReLU", width_ratios=(1.4, 1, 1))
+    sizes = panels["sizes"]
+    for color, (units, (first, *_)) in zip(ex.PALETTE, trained.items(), strict=False):
         looks = {f"{units}, layer 1": {"color": color}, f"{units}, layer 2": {"color": color, "ls": ":"}}
-        curves(sizes, first.sizes.set_axis(list(looks), axis=1), looks=looks)
-        draw_regions(axes, f"{units}: {first.accuracy:.0f} % right", first.classes)
-    framed(sizes, title="Gradient sizes", xlabel="steps", ylabel="Σ|∂C/∂W| / (rows + columns)", log="y")
+        ex.curves(sizes, first.sizes.set_axis(list(looks), axis=1), looks=looks)
+        draw_regions(panels[units], f"{units}: {first.accuracy:.0f} % right", first.classes)
+    ex.framed(sizes, "Gradient sizes", "steps", "Σ|∂C/∂W| / (rows + columns)", log="y")
     sizes.locator_params(axis="x", nbins=4)  # ten thousands need room
     sizes.set_ylim(top=10 * sizes.get_ylim()[1])  # for the legend
     return figure

@@ -25,23 +25,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainwright.base.config import config
-from trainwright.data import DataSpec
+from trainwright import exhibit as ex
 from trainwright.diagnosis.layers import layer_values
-from trainwright.exhibit import Claim, Exhibit, ExhibitResult, Measured, enumerated, intervals_cover, whole
-from trainwright.exhibit.panels import BLACK, BLUE, VERMILLION, curves, pictures
-from trainwright.networks.mlp import Mlp
-from trainwright.recipe import Recipe
-from trainwright.strategies import Activation, Adam, RateSchedule
 from trainwright.strategy import Kernel, Site, Strategy
-from trainwright.studies.defaults import Budget
-from trainwright.studies.study import Study
 
 NIELSEN = "Nielsen 2015, chapter 4"
-SCALES: dict[Budget, tuple[tuple[int, ...], int, int]] = {  # widths, steps, seeds
-    "quick": ((4, 8, 16, 32, 64), 12_000, 5),
-    "full": ((4, 8, 16, 32, 64, 128, 256), 100_000, 20),
-}
+SCALES = ex.scales(
+    widths=((4, 8, 16, 32, 64), (4, 8, 16, 32, 64, 128, 256)), steps=(12_000, 100_000), seeds=(5, 20)
+)
 SURFACE_WIDTHS = (8, 96)
 BUMPS = (4, 8, 16, 32, 64, 128)
 STEEPNESS = 50  # times the number of bumps: a step takes a tenth of a bump's width
@@ -66,7 +57,7 @@ def surface(points: Floats) -> Floats:
     return heights
 
 
-@config
+@ex.config
 class Spread(Strategy):
     """Start with the hidden units' steps spread over the inputs, the steeper the more units there are."""
 
@@ -84,17 +75,16 @@ class Spread(Strategy):
         return rng.uniform(-reach, reach, site.units).astype(np.float32)
 
 
-@config
-class Universality(Exhibit):
+@ex.config
+class Universality(ex.Exhibit):
     """One hidden layer approximates any continuous function: constructed, and trained."""
 
     title = "One hidden layer approximates any continuous function"
 
-    def make(self, budget: Budget, store: Path) -> ExhibitResult:
-        widths, steps, seeds = SCALES[budget]
-        built = measure_constructed(BUMPS)
-        lines = train(nielsen, LINE, 2000, widths, seeds, steps, store)
-        surfaces = train(surface, SQUARE, 4000, SURFACE_WIDTHS, seeds, steps // 2, store)
+    def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
+        s, built = SCALES[budget], measure_constructed(BUMPS)
+        lines = train(nielsen, LINE, 2000, s.widths, s.seeds, s.steps, store)
+        surfaces = train(surface, SQUARE, 4000, SURFACE_WIDTHS, s.seeds, s.steps // 2, store)
         errors, flat = largest_errors(lines, nielsen(LINE)), largest_errors(surfaces, surface(SQUARE))
         return self.result(
             draw(built, lines, errors, surfaces),
@@ -105,9 +95,9 @@ class Universality(Exhibit):
             },
             (can_be_built(built), falls_with_width(errors), holds_for_surfaces(flat)),
             (
-                f"{seeds} seeds of each width; {steps:,} steps in one dimension, {steps // 2:,} for the "
-                "surface, of batch 100, with Adam.",
-                intervals_cover(),
+                f"{s.seeds} seeds of each width; {s.steps:,} steps in one dimension, {s.steps // 2:,} for "
+                "the surface, of batch 100, with Adam.",
+                ex.intervals_cover(),
             ),
         )
 
@@ -125,9 +115,9 @@ def constructed(bumps: int, x: Floats) -> Floats:
         "output/kernel": np.concatenate([heights, -heights])[:, None],
         "output/bias": np.zeros(1),
     }
-    recipe, inputs = Recipe(Mlp((2 * bumps,)), (Activation("sigmoid"),)), x.astype(np.float32)
+    recipe, inputs = ex.network(2 * bumps, strategies="activation('sigmoid')"), x.astype(np.float32)
     single = {name: array.astype(np.float32) for name, array in weights.items()}
-    said = layer_values(recipe, whole(inputs, inputs[:, 0]), single, inputs, "output")
+    said = layer_values(recipe, ex.whole(inputs, inputs[:, 0]), single, inputs, "output")
     return said[:, 0].astype(np.float64)
 
 
@@ -135,15 +125,13 @@ def measure_constructed(bumps: Sequence[int]) -> pd.DataFrame:
     """The largest error on [0, 1] of the constructed networks, and its bound."""
     x = np.linspace(0, 1, 20_001)[:, None]
     steepest = np.abs(np.diff(nielsen(x))).max() / (x[1, 0] - x[0, 0])
-    rows = [
-        (
-            2 * n,
-            np.abs(constructed(n, x) - nielsen(x)).max(),
-            steepest * (1 / (2 * n) + 2 * np.log(2) / (STEEPNESS * n)),
-        )
-        for n in bumps
-    ]
-    return pd.DataFrame(rows, columns=["hidden units", "largest error", "bound"])
+
+    def errors(n: int) -> dict[str, float]:
+        bound = steepest * (1 / (2 * n) + 2 * np.log(2) / (STEEPNESS * n))
+        off = np.abs(constructed(n, x) - nielsen(x)).max()
+        return {"hidden units": 2 * n, "largest error": off, "bound": bound}
+
+    return pd.DataFrame(map(errors, bumps))
 
 
 def train(
@@ -153,10 +141,12 @@ def train(
     """What networks of each width say at the test points (points, inputs) after training."""
     x = np.random.default_rng(0).uniform(size=(examples, test.shape[1]))
     arrays = [part.astype(np.float32) for part in (x, function(x), test, function(test))]
-    strategies = (Activation("sigmoid"), Spread(), Adam(), RateSchedule())
-    recipe = Recipe(strategies=strategies, learning_rate=0.03, batch_size=100, steps=steps)
-    arms = {str(width): recipe.replace(network=Mlp((width,))) for width in widths}
-    runs = Study(DataSpec(arrays, task="regression"), arms, seeds).run(store)
+    base = ex.network(
+        strategies="activation('sigmoid'), spread, adam, rate_schedule",
+        learning_rate=0.03, batch_size=100, steps=steps,
+    )  # fmt: skip
+    arms = {str(width): base.replace(network=ex.Mlp((width,))) for width in widths}
+    runs = ex.Study(ex.DataSpec(arrays, task="regression"), arms, seeds).run(store)
     return {
         int(arm.name): np.stack([run.predictions["test"].ravel() for run in next(iter(arm.runs.values()))])
         for arm in runs
@@ -176,44 +166,44 @@ def spread(errors: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def can_be_built(built: pd.DataFrame) -> Claim:
+@ex.claim(
+    "A network with one hidden layer can be built that follows the function as closely as one likes.",
+    f"{NIELSEN}; the lecture's universality theorem",
+)
+def can_be_built(built: pd.DataFrame) -> ex.Judged:
     """Every width is within its bound."""
     below = built["largest error"] <= built["bound"]
     ends = built.iloc[[0, -1]].itertuples(index=False)
     listed = [f"{error:.2g} with {units:.0f} units" for units, error, _ in ends]
-    return Claim(
-        "A network with one hidden layer can be built that follows the function as closely as one likes.",
-        f"{NIELSEN}; the lecture's universality theorem",
-        f"the largest error is {enumerated(listed)}; {below.sum()} of {len(below)} widths are within the "
-        "bound, which falls as one over the number of units.",
-        bool(below.all()),
+    seen = (
+        f"the largest error is {ex.enumerated(listed)}; {below.sum()} of {len(below)} widths are within the "
+        "bound, which falls as one over the number of units."
     )
+    return seen, below.all()
 
 
-def falls_with_width(errors: pd.DataFrame) -> Claim:
+@ex.claim("The more hidden units, the better the approximation; training finds such networks too.", NIELSEN)
+def falls_with_width(errors: pd.DataFrame) -> ex.Judged:
     """The slope of log error over log width, fitted for each seed, is negative by its whole interval."""
     fitted = np.polyfit(np.log(errors.index.to_numpy(float)), np.log(errors.to_numpy()), 1)[0]
-    medians = errors.median(axis=1)
-    return Claim(
-        "The more hidden units, the better the approximation; training finds such networks too.",
-        NIELSEN,
-        f"the largest error of trained networks falls as width to the power {Measured.of(fitted)}; its "
-        f"median fell at {(np.diff(medians) < 0).sum()} of {len(medians) - 1} steps in width.",
-        Measured.of(fitted).negative,
+    power, medians = ex.Measured.of(fitted), errors.median(axis=1)
+    seen = (
+        f"the largest error of trained networks falls as width to the power {power}; its "
+        f"median fell at {(np.diff(medians) < 0).sum()} of {len(medians) - 1} steps in width."
     )
+    return seen, power.negative
 
 
-def holds_for_surfaces(errors: pd.DataFrame) -> Claim:
+@ex.claim("The same holds for functions of several inputs.", f"{NIELSEN}, many input variables")
+def holds_for_surfaces(errors: pd.DataFrame) -> ex.Judged:
     """Of the largest error a part is left, below 1 by its whole interval."""
     (few, first), *_, (many, last) = errors.iterrows()
-    left = Measured.ratio(last, first)
-    return Claim(
-        "The same holds for functions of several inputs.",
-        f"{NIELSEN}, many input variables",
+    left = ex.Measured.ratio(last, first)
+    seen = (
         f"of a surface's largest error {first.median():.3f} with {few} units, {last.median():.3f} is left "
-        f"with {many}: {left.times(100, '%')}.",
-        left.high < 1,
+        f"with {many}: {left.times(100, '%')}."
     )
+    return seen, left.high < 1
 
 
 def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Trained) -> Figure:
@@ -226,20 +216,20 @@ def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Tr
         "Trained": {f"{width} units": lines[width][0] for width in (min(lines), max(lines))},
     }
     for axes, (kind, said) in zip(top.subplots(1, 2, sharey=True), panels.items(), strict=True):
-        axes.plot(x, nielsen(LINE), color=BLACK, lw=3, alpha=0.25, label="function")
+        axes.plot(x, nielsen(LINE), color=ex.BLACK, lw=3, alpha=0.25, label="function")
         title = f"{kind} networks"
-        curves(axes, pd.DataFrame(said, x), title=title, xlabel="x", ylabel="f(x)", legend="upper left")
+        ex.curves(axes, pd.DataFrame(said, x), title=title, xlabel="x", ylabel="f(x)", legend="upper left")
 
     axes, units = middle.subplots(), built.set_index("hidden units")
-    axes.plot(errors.index, errors.to_numpy(), "o", color=VERMILLION, ms=4, alpha=0.5)
+    axes.plot(errors.index, errors.to_numpy(), "o", color=ex.VERMILLION, ms=4, alpha=0.5)
     medians = f"trained: median, and each of {errors.shape[1]} seeds"
-    curves(
+    ex.curves(
         axes,
         {"bound": units["bound"], "constructed": units["largest error"], medians: errors.median(axis=1)},
         looks={
-            "bound": {"color": BLUE, "ls": "--"},
-            "constructed": {"color": BLUE, "marker": "s", "ms": 5},
-            medians: {"color": VERMILLION, "marker": "o", "ms": 5},
+            "bound": {"color": ex.BLUE, "ls": "--"},
+            "constructed": {"color": ex.BLUE, "marker": "s", "ms": 5},
+            medians: {"color": ex.VERMILLION, "marker": "o", "ms": 5},
         },
         title="The error falls as the layer grows", xlabel="hidden units", ylabel="largest error", log="xy",
     )  # fmt: skip
@@ -252,6 +242,6 @@ def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Tr
         off = np.abs(first - surface(SQUARE)).max()
         shown[f"{width} units: error ≤ {off:.2g}"] = first
     squares = {title: heights.reshape(SIDE, SIDE).T for title, heights in shown.items()}
-    pictures(bottom, squares, cmap="viridis", origin="lower", vmin=0.15, vmax=1.05)
+    ex.pictures(bottom, squares, cmap="viridis", origin="lower", vmin=0.15, vmax=1.05)
     bottom.colorbar(bottom.axes[0].images[0], ax=bottom.axes, label="height", shrink=0.8)
     return figure

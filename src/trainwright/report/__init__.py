@@ -8,6 +8,18 @@ Nothing is computed here but the spelling of numbers: every number comes from
 from trainwright.report.figures import costs, curves, effects
 from trainwright.report.html import page, write
 from trainwright.report.markdown import markdown
-from trainwright.report.terminal import cost_table, findings, table
+from trainwright.report.terminal import cost_table, effects_table, findings, recommended, table
 
-__all__ = ["cost_table", "costs", "curves", "effects", "findings", "markdown", "page", "table", "write"]
+__all__ = [
+    "cost_table",
+    "costs",
+    "curves",
+    "effects",
+    "effects_table",
+    "findings",
+    "markdown",
+    "page",
+    "recommended",
+    "table",
+    "write",
+]

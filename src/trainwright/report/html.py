@@ -11,21 +11,38 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from trainwright.base import files
+from trainwright.base import files, strict_json
+from trainwright.comparison.recommendation import Recommendation
 from trainwright.comparison.results import Comparison
-from trainwright.report import figures, quantities, recipes, tables, verdicts
+from trainwright.report import (
+    contrasts,
+    figures,
+    path_figure,
+    quantities,
+    recipes,
+    recommendation,
+    tables,
+    verdicts,
+)
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 
 _SIZES = {"wide": figures.WIDE, "narrow": figures.NARROW}
 
 
-def page(comparison: Comparison) -> str:
-    """The whole report as HTML. Names from data are escaped; nothing in it refers to another file."""
+def page(comparison: Comparison, found: Recommendation | None = None) -> str:
+    """The whole report as HTML. Names from data are escaped; nothing in it refers to another file.
+
+    `found`: the search that the comparison confirms; then its answer comes first.
+    """
+    headline = recommendation.headline(found) if found else verdicts.headline(comparison)
+    summary = recommendation.summary(found) if found else verdicts.summary(comparison)
     return template(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8")).render(
         comparison=comparison,
-        headline=unbroken(verdicts.headline(comparison)),
-        summary=[unbroken(paragraph) for paragraph in verdicts.summary(comparison)],
+        headline=unbroken(headline),
+        summary=[unbroken(paragraph) for paragraph in summary],
+        found=_found(found) if found else None,
+        factorial=contrasts.effects(comparison) if comparison.factorial else None,
         sentences=[
             (
                 verdicts.word(arm),
@@ -39,7 +56,8 @@ def page(comparison: Comparison) -> str:
         figures={
             draw.__name__: [(size, Markup(draw(comparison, width))) for size, width in _SIZES.items()]
             for draw in (figures.effects, figures.curves, figures.costs)
-        },
+        }
+        | _path(found),
         results=tables.results(comparison),
         evidence=tables.evidence(comparison),
         settings=tables.settings(comparison),
@@ -50,6 +68,28 @@ def page(comparison: Comparison) -> str:
         margin=quantities.margin(comparison),
         compared=any(arm.difference for arm in comparison.arms),
     )
+
+
+def _found(found: Recommendation) -> dict[str, Any]:
+    """What a search's page shows besides the comparison that confirms it."""
+    return {
+        "cautions": found.cautions,
+        "path": recommendation.path(found, found.path) if found.path else None,
+        "remarks": [unbroken(remark) for remark in recommendation.remarks(found)],
+        "rivals": recommendation.rivals(found),
+        "tried": recommendation.tried(found),
+        "cost": recommendation.cost(found),
+        "fit": found.fit,
+        "python": found.python,
+        "json": strict_json.dumps(found.recipe),
+    }
+
+
+def _path(found: Recommendation | None) -> dict[str, list[tuple[str, Markup]]]:
+    if found is None or found.path is None:
+        return {}
+    drawn = [(size, path_figure.drawn(found.comparison, found.path, width)) for size, width in _SIZES.items()]
+    return {"path": [(size, Markup(svg)) for size, svg in drawn]}
 
 
 def template(text: str) -> Template:
@@ -65,12 +105,12 @@ def template(text: str) -> Template:
     return environment.from_string(text)
 
 
-def write(comparison: Comparison, path: Path) -> None:
+def write(comparison: Comparison, path: Path, found: Recommendation | None = None) -> None:
     """Write the report to `path`, whole or not at all; a report that is there is replaced.
 
     Raises `StoreError` when the disk is full or the folder cannot be written.
     """
-    content = page(comparison).encode()
+    content = page(comparison, found).encode()
     with files.explained(path):
         files.replace_file(path, content, path.parent)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from trainwright.comparison.results import Comparison
-from trainwright.report import tables, verdicts
+from trainwright.report import contrasts, tables, verdicts
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 
@@ -19,6 +19,8 @@ def markdown(comparison: Comparison) -> str:
         parts.append("\n".join(f"> **Caveat:** {prose(caution)}  " for caution in comparison.cautions))
     trained = (tables.settings, tables.costs) if comparison.trained else ()
     parts += [table_of(build(comparison)) for build in (tables.results, tables.evidence, *trained)]
+    if comparison.factorial:
+        parts.append(table_of(contrasts.effects(comparison)))
     if comparison.command:
         fence = _fence(comparison.command, 3)
         parts.append(f"{fence}sh\n{comparison.command}\n{fence}")

@@ -13,8 +13,9 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from trainwright.comparison.recommendation import Recommendation
 from trainwright.comparison.results import Comparison
-from trainwright.report import tables, verdicts
+from trainwright.report import contrasts, recommendation, tables, verdicts
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 
@@ -76,6 +77,45 @@ class Findings:
             yield _item(spell(sign), spell(sentence(arm, self.comparison)), STYLES[verdicts.word(arm)])
         for caution in self.comparison.cautions:
             yield _item("!", spell(f"Caveat: {caution}"), "yellow")
+
+
+class Recommended:
+    """A search's answer, what each part is worth, what it is better than, caveats, and how to use it."""
+
+    def __init__(self, found: Recommendation) -> None:
+        self.found = found
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        spell, found = _spelling(options), self.found
+        yield Text(spell(recommendation.headline(found)), style="bold")
+        for paragraph in recommendation.summary(found):
+            yield Text(spell(paragraph))
+        for caution in (*found.cautions, *found.comparison.cautions):
+            yield _item("!", spell(f"Caveat: {caution}"), "yellow")
+        yield Text()
+        yield Shown(recommendation.rivals(found))
+        if found.path:
+            yield Text()
+            yield Shown(recommendation.path(found, found.path))
+            for remark in recommendation.remarks(found):
+                yield _item("*", spell(remark), "")
+        yield Text()
+        yield Text(spell(f"Cost: {recommendation.cost(found)}"))
+        if found.fit:
+            yield Text(spell("One such network, on the command line:"), style="bold")
+            yield Text(found.fit)
+        yield Text(spell("In Python:"), style="bold")
+        yield Text(found.python)
+
+
+def effects_table(comparison: Comparison) -> Shown:
+    """A factorial study's main effects and interactions."""
+    return Shown(contrasts.effects(comparison))
+
+
+def recommended(found: Recommendation) -> Recommended:
+    """A search's result: the answer first."""
+    return Recommended(found)
 
 
 def table(comparison: Comparison) -> Shown:

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 
 from trainwright.base import keys
 from trainwright.base.config import config
-from trainwright.strategy import NothingToActOn, Strategy
+from trainwright.images import check_images
+from trainwright.strategy import Strategy
 
 
 @config
@@ -41,9 +42,5 @@ class Mirror(Strategy):
 
 def mirrored(x: jax.Array) -> jax.Array:
     """Images (examples, height, width[, channels]) flipped left to right."""
-    if x.ndim < 3:
-        raise NothingToActOn(
-            "mirror",
-            f"an example is {x.shape[1:]}, not an image (height, width[, channels]); leave mirror out",
-        )
+    check_images("mirror", x.shape[1:])
     return jnp.flip(x, axis=2)

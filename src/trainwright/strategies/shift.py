@@ -18,7 +18,8 @@ from pydantic import Field
 from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.strategy import NothingToActOn, Strategy
+from trainwright.images import check_images
+from trainwright.strategy import Strategy
 
 
 @config
@@ -35,9 +36,7 @@ class Shift(Strategy):
     example: ClassVar = {"pixels": 1}
 
     def augment(self, x: jax.Array, key: jax.Array) -> jax.Array:
-        if x.ndim < 3:
-            reason = f"an example is {x.shape[1:]}, not an image (height, width[, channels]); leave shift out"
-            raise NothingToActOn("shift", reason)
+        check_images("shift", x.shape[1:])
         if self.pixels >= (least := min(x.shape[1:3])):
             raise SettingError(
                 f"shift: pixels = {self.pixels} moves images of {x.shape[1]}×{x.shape[2]} out of sight: "

@@ -14,6 +14,7 @@ training loss settles, 200 epochs at most. Test results of fold 0, one training 
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from trainwright import strategies
@@ -46,7 +47,9 @@ IMAGE_ARMS = ("shift(1)",)
 """Those that act on images only."""
 
 BASELINES = ("guess", "linear(penalty=0.1|1.0|10.0)", "boosting(learning_rate=0.1|0.3)")
-"""What is shown beside the arms of every study."""
+"""What is shown beside a study's arms."""
+
+MOST_VALUES = 2**27  # of all examples' inputs: half a gigabyte of numbers, more than once in each process
 
 
 def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
@@ -69,6 +72,12 @@ def arms(data: Dataset, base: Recipe) -> list[str]:
     has |= {"momentum"} if "adam" in has else set()  # Adam has a momentum of its own
     named = [*ARMS, *(IMAGE_ARMS if len(data.shape) > 1 else ())]
     return [text for text in named if strategies.read(alternatives(text)[0])[0].name not in has]
+
+
+def baselines(data: Dataset) -> tuple[str, ...]:
+    """The baselines of a study; of large images, whose learning would take longer than the networks', only
+    guessing."""
+    return BASELINES if len(data.targets) * math.prod(data.shape) <= MOST_VALUES else BASELINES[:1]
 
 
 def tuning(data: Dataset, budget: Budget = "quick") -> Tuning:

@@ -90,6 +90,7 @@ class Record:
             "rates": list(study.rates),
             "reference": study.reference,
             "folds": study.folds,
+            "factors": {name: list(present) for name, present in study.factors.items()},
             "tuning": asdict(study.tuning) if study.tuning else None,
             "store": os.path.relpath(self.store, folder),
             "metric": study.metric,
@@ -130,6 +131,7 @@ class Record:
                 tuning=stored["tuning"] and TypeAdapter(Tuning).validate_python(stored["tuning"]),
                 baselines=_from_json(stored["baselines"]),
                 folds=stored["folds"],
+                factors={name: tuple(present) for name, present in stored.get("factors", {}).items()},
             )
             return cls(
                 study,

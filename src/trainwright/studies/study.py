@@ -28,6 +28,7 @@ from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms
 from trainwright.studies.executor import Rounds, carry_out, trained
+from trainwright.studies.factorial import effects
 from trainwright.studies.plan import Planned, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
@@ -71,6 +72,8 @@ class Study:
     """Whether each seed has its own fold of the data (see `Dataset.fold`), so that the verdict is about the
     data and not about one split. Seeds come in whole repetitions: 7 seeds become 10. Of a data set with a
     test set of its own, all seeds share the one split."""
+    factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By arm, the strategies that it combines, where the study is factorial; see `studies.factorial`."""
     loaded: Dataset | None = field(default=None, repr=False)
     """The data set, where it has been read already."""
 
@@ -217,7 +220,11 @@ class Study:
             command=command,
         )
         added = cautions(runs.tuned) if runs.tuned else ()
-        return replace(comparison, cautions=(*comparison.cautions, *added))
+        return replace(
+            comparison,
+            cautions=(*comparison.cautions, *added),
+            factorial=effects(self.factors, runs.arms, comparison) if self.factors else None,
+        )
 
     def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model:
         """The model of the arm, and of its seed, that did best on validation.

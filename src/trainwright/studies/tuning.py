@@ -245,13 +245,18 @@ def _trials(points: Sequence[Point], trainings: int) -> list[Trial]:
     return [Trial(point.candidate, number) for number in range(trainings) for point in points]
 
 
-def _rank(point: Point, numbers: Sequence[int], outcomes: Outcomes) -> tuple[float, float, float]:
-    """By mean error, then mean loss, then the smaller rate. A setting that diverged once comes last."""
-    found = [outcomes[Trial(point.candidate, number)] for number in numbers]
-    error = fmean(math.inf if one.diverged else one.error for one in found)
-    loss = fmean(math.inf if one.diverged else one.loss for one in found)
+def rank(candidate: Candidate, numbers: Sequence[int], outcomes: Outcomes) -> tuple[float, float]:
+    """By mean error, then mean loss. A candidate that diverged once comes last."""
+    trials = [outcomes[Trial(candidate, number)] for number in numbers]
+    error = fmean(math.inf if trial.diverged else trial.error for trial in trials)
+    loss = fmean(math.inf if trial.diverged else trial.loss for trial in trials)
     # Equal means must tie although they were summed from other numbers: 12 digits are the same.
-    return float(f"{error:.12g}"), float(f"{loss:.12g}"), point.rung
+    return float(f"{error:.12g}"), float(f"{loss:.12g}")
+
+
+def _rank(point: Point, numbers: Sequence[int], outcomes: Outcomes) -> tuple[float, float, float]:
+    """Equal candidates go by the smaller rate."""
+    return *rank(point.candidate, numbers, outcomes), point.rung
 
 
 def _choice(

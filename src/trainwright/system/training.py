@@ -16,10 +16,11 @@ from trainwright.runs.run import Run
 from trainwright.runs.store import DamagedRun, Store, digest
 from trainwright.system import record
 from trainwright.system.contract import Rerun
+from trainwright.system.memory import within_memory
 from trainwright.system.record import Record
 from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
-from trainwright.training.fit import fit
+from trainwright.training.fit import WatchPretraining, fit
 from trainwright.training.progress import Progress
 
 PARTIAL_SECONDS = 60.0  # between two records of a first training that is under way
@@ -35,13 +36,14 @@ def train(
     seeds: int = 1,
     command: str = "",
     watch: Watch = lambda progress: None,
+    watch_pretraining: WatchPretraining | None = None,
 ) -> Record:
     """Train with the seeds 0 to `seeds` - 1, what the store has not, and return the record.
 
     The record is written into `results` after every training, and every minute while the first one is under
     way. One of the same recipe that is there already stays until there are more trainings than it has. A
     baseline is deterministic and runs once. Raises `StoreError` for a training that another process is busy
-    with.
+    with, and `TooLarge` for a system that does not fit the machine's memory.
     """
     before = record.read(results, rerun.system.name, rerun.budget, held_out=rerun.hold_out)
     recorded = before.outcomes if before and before.recipe == rerun.learner.to_json() else ()
@@ -56,7 +58,8 @@ def train(
 
     runs: list[Run] = []
     for seed in _seeds(rerun, seeds):
-        runs.append(_train(rerun, seed, store, watch_and_record))
+        with within_memory():
+            runs.append(_train(rerun, seed, store, watch_and_record, watch_pretraining))
         made = record.of_runs(rerun, runs, command)
         if recorded[: len(runs)] != made.outcomes:
             made.write(results)
@@ -76,7 +79,9 @@ def _digest(rerun: Rerun, seed: int) -> str:
     return digest(rerun.learner.to_json(), rerun.data.fingerprint, seed)
 
 
-def _train(rerun: Rerun, seed: int, store: Store, watch: Watch) -> Run:
+def _train(
+    rerun: Rerun, seed: int, store: Store, watch: Watch, watch_pretraining: WatchPretraining | None
+) -> Run:
     """The run from the store, or trained now and put there."""
     name = _digest(rerun, seed)
     if name in store:
@@ -96,7 +101,14 @@ def _train(rerun: Rerun, seed: int, store: Store, watch: Watch) -> Run:
             store.write(run)
         else:
             checkpoints = StoredCheckpoints(store)
-            run = fit(rerun.learner, rerun.data, seed, watch=watch, checkpoints=checkpoints)
+            run = fit(
+                rerun.learner,
+                rerun.data,
+                seed,
+                watch=watch,
+                watch_pretraining=watch_pretraining,
+                checkpoints=checkpoints,
+            )
             store.write(run)
             checkpoints.drop(Training(rerun.learner, rerun.data, seed))
     return run

@@ -85,6 +85,7 @@ def pretrainings(training: Training) -> tuple[Pretraining, ...]:
     chosen = users(training.recipe.strategies, "pretraining")
     if not chosen:
         return ()
+    training.data.in_memory(chosen[0].name)
     graphdef, state = build(training)
     model = nnx.merge(graphdef, state.params, state.rest)
     x, _ = training.data.standardized(training.data.splits.train)
@@ -122,9 +123,11 @@ def dry_run(training: Training) -> Plan:
     for strategy in recipe.strategies:
         jax.eval_shape(strategy.augment, x, state.key)
         jax.eval_shape(strategy.targets, y)
+        jax.eval_shape(strategy.mix, x, y, state.key)
         jax.eval_shape(strategy.loss, y, y)
         jax.eval_shape(strategy.penalty, state.params)
         jax.eval_shape(strategy.project, state.params)
+        strategy.many_views(shape)
     return plan(training, graphdef, state)
 
 
@@ -148,8 +151,9 @@ def count(params: Any) -> int:
 
 
 def named_arrays(state: State) -> dict[str, NDArray[Any]]:
-    """Weights, statistics and layers' numbers by name, such as `hidden1/kernel`; keys as their data."""
-    leaves = jax.tree_util.tree_leaves_with_path((state.params, state.rest))
+    """The weights to predict with, statistics and layers' numbers by name, such as `hidden1/kernel`; keys as
+    their data."""
+    leaves = jax.tree_util.tree_leaves_with_path((state.weights, state.rest))
     return {array_name(path[1:]): to_host(leaf) for path, leaf in leaves}
 
 
@@ -164,7 +168,8 @@ def filled(state: State, weights: Mapping[str, NDArray[Any]]) -> State:
     paths, structure = jax.tree_util.tree_flatten_with_path((state.params, state.rest))
     leaves = [to_device(weights[array_name(path[1:])], leaf) for path, leaf in paths]
     params, rest = jax.tree.unflatten(structure, leaves)
-    return state._replace(params=params, rest=rest)
+    averaged = None if state.averaged is None else params
+    return state._replace(params=params, rest=rest, averaged=averaged)
 
 
 def to_host(leaf: jax.Array) -> NDArray[Any]:

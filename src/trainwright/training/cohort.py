@@ -24,11 +24,11 @@ from trainwright.recipe import Recipe
 from trainwright.runs.run import Pretrained
 from trainwright.strategy import users
 from trainwright.task import Scores, task_of
-from trainwright.training import step
 from trainwright.training.batches import order
 from trainwright.training.building import Training, build, named_arrays, plan, to_device, to_host
 from trainwright.training.progress import Progress, keeps_best
-from trainwright.training.resident import Fold, fold_of, pad, resident
+from trainwright.training.resident import Fold, fold_of, pad
+from trainwright.training.source import source_of
 from trainwright.training.step import Program, State
 
 POPULATION_BATCHES = 100  # at most so many batches for the pass with fixed weights before an evaluation
@@ -45,13 +45,14 @@ class Cohort:
         self.program = Program(graphdef, task, self.width > 1, planned.chunk)
         self.structure: Any = jax.tree.structure(first.recipe)
         self.inputs = first.data.inputs
-        self.data = resident(first.data)
+        self.source = source_of(first.data)
         self.running: list[Progress] = []
         self.state = self._fill(state)
         self.kept = self._fill(state) if keeps_best(first.recipe) else None
         self.recipe = self._fill(numbers(first.recipe))
         self.extension = extension_of(nnx.merge(graphdef, state.params, state.rest))
         self.fold = self._fill(self._fold(first, state))
+        self.no_population = jnp.zeros((self.width, 0, 0) if self.program.cohort else (0, 0), jnp.int32)
 
     @property
     def free(self) -> list[int]:
@@ -85,20 +86,21 @@ class Cohort:
         self.running.remove(progress)
         progress.weights = dict  # a progress that someone keeps should not keep the cohort's arrays
 
-    def train_interval(self) -> NDArray[np.float64]:
-        """Make every slot's steps up to the next evaluation; the mean training losses (slots,)."""
+    def train_interval(self) -> jax.Array:
+        """Make every slot's steps up to the next evaluation; the mean training losses (slots,), not yet
+        waited for: the evaluation is on its way to the device before they are there."""
         order = self._batches("order", lambda progress: (progress.step, progress.interval))
-        self.state, losses = step.train_interval(
-            self.program, self.recipe, self.state, order, self.data, self.fold
+        self.state, losses = self.source.train_interval(
+            self.program, self.recipe, self.state, order, self.fold
         )
-        return np.atleast_1d(np.asarray(losses, np.float64))
+        return losses
 
     def evaluate(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Every slot's validation loss and error, each (slots,)."""
-        self.state, scores = step.evaluate(
-            self.program, self.recipe, self.state, self._population(), self.data, self.fold
+        self.state, scores = self.source.evaluate(
+            self.program, self.recipe, self.state, self._population(), self.fold
         )
-        loss, error = (np.atleast_1d(np.asarray(part, np.float64)) for part in scores)
+        loss, error = (by_slot(part) for part in scores)
         return loss, error
 
     def keep(self, improved: Sequence[Progress]) -> None:
@@ -126,11 +128,10 @@ class Cohort:
         """One training's predictions (rows, outputs) for each of some sets of examples."""
         data = progress.training.data
         padded = [pad(part, data.splits.room) for part in rows]
-        predicted = step.predictions(
+        predicted = self.source.predictions(
             self.program._replace(cohort=False),
             numbers(progress.training.recipe),
             state,
-            self.data,
             self._get(self.fold, progress.slot),
             jnp.asarray(np.concatenate(padded)),
         )
@@ -141,7 +142,7 @@ class Cohort:
     def score(self, progress: Progress, state: State, rows: NDArray[np.int64]) -> Scores:
         """One training's scores on these examples, against the targets as the network is to predict them."""
         [predicted] = self.predict(progress, state, rows)
-        targets = progress.training.data.standardized(rows)[1]
+        targets = progress.training.data.standardized_targets(rows)
         return self.program.task.score(
             jnp.asarray(predicted), jnp.asarray(targets), jnp.ones(len(rows), jnp.float32)
         )
@@ -169,14 +170,14 @@ class Cohort:
         fold = fold_of(training.data)
         if self.extension is None:
             return fold
-        return fold._replace(added=step.added(self.program, state, self.data, fold))
+        return fold._replace(added=self.source.added(self.program, state, fold))
 
     def _population(self) -> jax.Array:
         """One pass over each slot's examples, in 100 batches at most; none where no strategy asks for it."""
         strategies = self.running[0].training.recipe.strategies
-        if not any(s.needs_population_pass() for s in users(strategies, "needs_population_pass")):
-            shape = (self.width, 0, 0) if self.program.cohort else (0, 0)
-            return jnp.zeros(shape, jnp.int32)
+        needed = any(s.needs_population_pass() for s in users(strategies, "needs_population_pass"))
+        if not needed or not users(strategies, "reset_statistics"):
+            return self.no_population
 
         def span(progress: Progress) -> tuple[int, int]:
             one_pass = -(-progress.training.data.splits.examples // progress.batch)
@@ -201,6 +202,11 @@ class Cohort:
 
     def _get(self, stacked: Any, slot: int) -> Any:
         return _get(stacked, slot, self.program.cohort)
+
+
+def by_slot(values: jax.Array) -> NDArray[np.float64]:
+    """A number of each slot, (slots,), on the host."""
+    return np.atleast_1d(np.asarray(values, np.float64))
 
 
 def numbers(recipe: Recipe) -> Recipe:

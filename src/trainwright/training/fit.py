@@ -2,8 +2,8 @@
 
 A training is a list of phases (`phases.py`), each trained in intervals of n steps between two evaluations
 (Algorithm 7.1's n). An interval is one compiled program (`step.py`) that scans over its steps with the data
-resident on the device: no Python and no host transfer inside. Small networks train side by side
-(`cohort.py`).
+resident on the device: no Python and no host transfer inside. Images that do not fit go through it block by
+block (`feed.py`). Small networks train side by side (`cohort.py`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
-from trainwright.runs.run import Run
+from trainwright.runs.run import Pretrained, Run
 from trainwright.strategy import Phase
 from trainwright.training import step
 from trainwright.training.building import Training, build
 from trainwright.training.checkpoints import Checkpoints
-from trainwright.training.cohort import Cohort
+from trainwright.training.cohort import Cohort, by_slot
 from trainwright.training.handover import hand_over
-from trainwright.training.pretraining import pretrain
+from trainwright.training.pretraining import PretrainingProgress, pretrain
 from trainwright.training.progress import Progress
+
+WatchPretraining = Callable[[PretrainingProgress], None]
 
 
 def fit(
@@ -30,9 +32,12 @@ def fit(
     seed: int = 0,
     *,
     watch: Callable[[Progress], None] | None = None,
+    watch_pretraining: WatchPretraining | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Run:
-    """Train one network on all cores and return its run. `watch` is called after each evaluation.
+    """Train one network on all cores and return its run.
+
+    `watch` is called after each evaluation, `watch_pretraining` after each epoch of what comes before.
 
     With `checkpoints` an interrupted training resumes where it was. Raises `SettingError` where the recipe
     does not suit the data, and what a strategy has to say against it.
@@ -43,7 +48,10 @@ def fit(
     ('finished', 68)
     """
     training = Training(recipe, data, seed)
-    return next(fit_all([training], width=1, watch=watch, checkpoints=checkpoints))[1]
+    runs = fit_all(
+        [training], width=1, watch=watch, watch_pretraining=watch_pretraining, checkpoints=checkpoints
+    )
+    return next(runs)[1]
 
 
 def fit_all(
@@ -51,6 +59,7 @@ def fit_all(
     *,
     width: int | None = None,
     watch: Callable[[Progress], None] | None = None,
+    watch_pretraining: WatchPretraining | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[tuple[Training, Run]]:
     """Train many networks of one structure on folds of one data set; each run is yielded as it ends.
@@ -62,7 +71,8 @@ def fit_all(
     cohort = Cohort(trainings[0], width)
     while waiting or cohort.running:
         while waiting and cohort.free:
-            _place(cohort, waiting.pop(), checkpoints)
+            training = waiting.pop()
+            _place(cohort, training, pretrain(training, checkpoints, watch_pretraining), checkpoints)
         _advance(cohort)
         _keep_best(cohort)
         _begin_next_phases(cohort)
@@ -75,9 +85,14 @@ def fit_all(
                 yield progress.training, hand_over(cohort, progress)
 
 
-def _place(cohort: Cohort, training: Training, checkpoints: Checkpoints | None) -> None:
+def _place(
+    cohort: Cohort,
+    training: Training,
+    pretrained: tuple[Pretrained, ...],
+    checkpoints: Checkpoints | None,
+) -> None:
     """Put a training into the cohort: at its start, pretrained, or where its checkpoint left it."""
-    progress = cohort.place(training, pretrain(training, checkpoints))
+    progress = cohort.place(training, pretrained)
     if checkpoints and (stored := checkpoints.read(training)):
         arrays, notes = stored
         cohort.resume(progress, arrays)
@@ -87,8 +102,9 @@ def _place(cohort: Cohort, training: Training, checkpoints: Checkpoints | None) 
 def _advance(cohort: Cohort) -> None:
     """Train an interval, evaluate, record."""
     start, traces = time.perf_counter(), step.traces
-    train_loss = cohort.train_interval()
+    train_losses = cohort.train_interval()
     loss, error = cohort.evaluate()
+    train_loss = by_slot(train_losses)
     seconds = (time.perf_counter() - start) / cohort.width  # an empty slot computes too
     for progress in cohort.running:
         slot = progress.slot

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from trainwright.strategy import Strategy
+from trainwright.strategy import Strategy, users
 from trainwright.task import Task
 
 CHUNK = 2048  # the most examples per forward pass: bounds the memory of activations
@@ -56,9 +56,30 @@ def random_passes(
 def views(
     model: nnx.Module, strategies: Sequence[Strategy], x: jax.Array, task: Task, key: jax.Array | None = None
 ) -> jax.Array:
-    """Predictions (examples, outputs) of one forward pass for each view, averaged."""
-    seen = [x, *(view for strategy in strategies for view in strategy.views(x))]
-    return task.average(jnp.stack([task.predict(model(view, key=key, training=False)) for view in seen]))
+    """Predictions (examples, outputs) of one forward pass for each view, averaged.
+
+    Where a strategy has many views, they are made and predicted one after the other: at a time there are one
+    view's activations, and the predictions (views, examples, outputs).
+    """
+
+    def averaged(x: jax.Array) -> jax.Array:
+        seen = [x, *(view for strategy in strategies for view in strategy.views(x))]
+        return task.average(jnp.stack([task.predict(model(view, key=key, training=False)) for view in seen]))
+
+    many = next((s.many_views(x.shape[1:]) for s in users(strategies, "many_views")), None)
+    if many is None:
+        return averaged(x)
+    return task.average(jax.lax.map(lambda index: averaged(many.view(x, index)), jnp.arange(many.number)))
+
+
+def chunks_of(count: int, chunk: int) -> tuple[int, int]:
+    """How many chunks so many items are taken in, of at most `chunk` items each, and of how many.
+
+    >>> chunks_of(1000, 300)
+    (4, 250)
+    """
+    chunks = -(-count // min(chunk, CHUNK))
+    return chunks, -(-count // max(chunks, 1))
 
 
 def in_chunks(
@@ -72,10 +93,9 @@ def in_chunks(
     Each chunk has a key of its own.
     """
     count = len(items)
-    chunks = -(-count // min(chunk, CHUNK))
+    chunks, size = chunks_of(count, chunk)
     if chunks <= 1:
         return function(items, key)
-    size = -(-count // chunks)
     padded = jnp.pad(items, [(0, chunks * size - count)] + [(0, 0)] * (items.ndim - 1))
     parts = padded.reshape(chunks, size, *items.shape[1:])
     if key is None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,11 +33,31 @@ from trainwright.training.resident import Fold, Resident, fold_of, pad, resident
 logger = logging.getLogger(__name__)
 
 
-def pretrain(training: Training, checkpoints: Checkpoints | None = None) -> tuple[Pretrained, ...]:
+class PretrainingProgress(NamedTuple):
+    """How far a pretraining has come, after each of its epochs."""
+
+    part: str
+    """What is trained, such as `rbm1`."""
+    epoch: int
+    """Epochs done."""
+    epochs: int
+    reconstruction_error: float
+    """The squared error summed over units, mean over the epoch's examples."""
+    free_energy_gap: float
+    """By how many nats validation examples fit worse than training ones."""
+
+
+Watch = Callable[[PretrainingProgress], None]
+
+
+def pretrain(
+    training: Training, checkpoints: Checkpoints | None = None, watch: Watch | None = None
+) -> tuple[Pretrained, ...]:
     """What the pretrainings of a training leave, one after the other; nothing if its recipe has none.
 
     With `checkpoints`, those that are kept are not done again, and one that was interrupted resumes where it
-    was. Raises what the strategy has to say against the network, and `DataError` for inputs outside [0, 1].
+    was. `watch` is called after each epoch. Raises what the strategy has to say against the network, and
+    `DataError` for inputs outside [0, 1].
 
     >>> from trainwright import Recipe, strategies
     >>> from trainwright.data import load
@@ -50,7 +71,7 @@ def pretrain(training: Training, checkpoints: Checkpoints | None = None) -> tupl
     for number, one in enumerate(all_of_them, start=1):
         before = [earlier.to_json() for earlier in all_of_them[:number]]
         name = pretraining_digest(before, training.data.fingerprint, training.seed)
-        make = partial(_train, one, name, arrays_of(done), training, checkpoints)
+        make = partial(_train, one, name, arrays_of(done), training, checkpoints, watch)
         done.append(checkpoints.pretrained(name, make) if checkpoints else make())
     return tuple(done)
 
@@ -61,6 +82,7 @@ def _train(
     arrays: Arrays,
     training: Training,
     checkpoints: Checkpoints | None,
+    watch: Watch | None,
 ) -> Pretrained:
     data, seed, purpose = training.data, training.seed, f"pretraining {pretraining.part}"
     examples = data.splits.examples
@@ -83,6 +105,10 @@ def _train(
             history[column].append(float(value))
         if step.traces == traces:  # compiling is not training
             seconds, timed = seconds + time.perf_counter() - start, timed + 1
+        if watch:
+            watch(
+                PretrainingProgress(pretraining.part, epoch + 1, pretraining.epochs, float(error), float(gap))
+            )
         if checkpoints and checkpoints.due():
             leaves = {str(number): to_host(leaf) for number, leaf in enumerate(jax.tree.leaves(state))}
             checkpoints.write(name, leaves, {"history": history, "seconds": seconds, "timed": timed})
@@ -96,6 +122,30 @@ def _train(
         history={column: np.asarray(values) for column, values in history.items()},
         arrays={name: np.asarray(array) for name, array in sorted(pretraining.result(state).items())},
     )
+
+
+def epoch_seconds(training: Training, steps: int) -> list[tuple[Pretraining, float]]:
+    """What an epoch of each of a training's pretrainings takes, from the time of so many steps.
+
+    The steps are those of a middle epoch, for contrastive divergence may make more sweeps as it goes on.
+    """
+    run = jax.jit(_steps)
+    data, seed = training.data, training.seed
+    arrays: dict[str, NDArray[Any]] = {}
+    measured = []
+    for pretraining in pretrainings(training):
+        batch = min(pretraining.batch_size, data.splits.examples)
+        rows = order(seed, "cost", data.splits.train, batch, 0, steps)
+        numbers = jax.tree.map(np.float32, pretraining)
+        state = pretraining.begin(arrays, keys.generator(seed, "cost"))
+        arrays |= {name: np.asarray(array) for name, array in pretraining.result(state).items()}
+        fixed = keys.step_key(seed), jnp.int32(pretraining.epochs // 2), rows, resident(data), fold_of(data)
+        for _ in range(2):
+            start = time.perf_counter()
+            jax.block_until_ready(run(numbers, state, *fixed))  # type: ignore[no-untyped-call]
+            seconds = time.perf_counter() - start  # of the second time, when it is compiled
+        measured.append((pretraining, seconds / steps * -(-data.splits.examples // batch)))
+    return measured
 
 
 @partial(jax.jit, donate_argnums=1)
@@ -112,19 +162,34 @@ def _train_epoch(
     """Make the steps whose batches `order` (steps, batch) lists: the new state, the mean reconstruction
     error, and the gap in free energy between the `watched` examples (2, examples)."""
     step.count_trace()
+    state, errors = _steps(pretraining, state, key, epoch, order, data, fold)
+    train, validation = (_inputs(data, fold, rows) for rows in jnp.asarray(watched))
+    return state, errors.mean(), pretraining.gap(state, train, validation)
 
-    def inputs(rows: jax.Array) -> jax.Array:
-        return step.gather(data, fold, rows).reshape(len(rows), -1)
+
+def _steps(
+    pretraining: Pretraining,
+    state: Any,
+    key: jax.Array,
+    epoch: jax.Array,
+    order: jax.Array,
+    data: Resident,
+    fold: Fold,
+) -> tuple[Any, jax.Array]:
+    """The state after the steps whose batches `order` lists, and each one's reconstruction error."""
 
     def make_step(carry: tuple[Any, jax.Array], rows: jax.Array) -> tuple[tuple[Any, jax.Array], jax.Array]:
         state, number = carry
         step_key = jax.random.fold_in(key, number)
-        state, error = pretraining.step(state, inputs(rows), step_key, number, epoch)
+        state, error = pretraining.step(state, _inputs(data, fold, rows), step_key, number, epoch)
         return (state, number + 1), error
 
     (state, _), errors = jax.lax.scan(make_step, (state, epoch * len(order)), order)
-    train, validation = (inputs(rows) for rows in jnp.asarray(watched))
-    return state, errors.mean(), pretraining.gap(state, train, validation)
+    return state, errors
+
+
+def _inputs(data: Resident, fold: Fold, rows: jax.Array) -> jax.Array:
+    return step.gather(data, fold, rows).reshape(len(rows), -1)
 
 
 def _watched(data: Dataset, seed: int) -> NDArray[np.int32]:

@@ -36,9 +36,10 @@ class Fold(NamedTuple):
 def resident(data: Dataset) -> Resident:
     """The arrays on the device, put there once for as long as the data set lives.
 
-    A worker's next cohort finds them there, and steps are faster on memory that is not new.
+    A worker's next cohort finds them there, and steps are faster on memory that is not new. Raises
+    `DataError` for data that are streamed.
     """
-    return Resident(_on_device(data.inputs), _on_device(data.targets))
+    return Resident(_on_device(data.in_memory("this training")), _on_device(data.targets))
 
 
 _on_device = ArrayCache(lambda array: jnp.array(array))  # a copy: a view would keep the array alive

@@ -17,6 +17,7 @@ from flax import nnx
 from trainwright.base import keys
 from trainwright.data.standardization import standardize, standardize_targets
 from trainwright.network import extension_of
+from trainwright.objective import Batch
 from trainwright.recipe import Recipe
 from trainwright.strategy import Params, users
 from trainwright.task import Scores, Task
@@ -49,12 +50,19 @@ class State(NamedTuple):
     """The states of the strategies' `gradient` transformations, in their order."""
     update_state: tuple[Any, ...]
     """The states of their `update` transformations."""
+    averaged: Params | None
+    """The weights to predict with where a strategy averages them; None where they are `params`."""
     step: jax.Array
     """Steps made, int32."""
     steps: jax.Array
     """The length of the training proper, int32."""
     key: jax.Array
     """The seed's key, from which each step's is folded."""
+
+    @property
+    def weights(self) -> Params:
+        """The weights to evaluate and predict with."""
+        return self.params if self.averaged is None else self.averaged
 
 
 def begin(recipe: Recipe, model: nnx.Module, steps: int, key: jax.Array) -> tuple[nnx.GraphDef[Any], State]:
@@ -63,7 +71,10 @@ def begin(recipe: Recipe, model: nnx.Module, steps: int, key: jax.Array) -> tupl
     gradient_state, update_state = (
         tuple(t.init(params) for t in _transforms(recipe, hook)) for hook in ("gradient", "update")
     )
-    return graphdef, State(params, rest, gradient_state, update_state, jnp.int32(0), jnp.int32(steps), key)
+    averaged = jax.tree.map(jnp.copy, params) if users(recipe.strategies, "averaged_weights") else None
+    return graphdef, State(
+        params, rest, gradient_state, update_state, averaged, jnp.int32(0), jnp.int32(steps), key
+    )
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -73,16 +84,25 @@ def train_interval(
     """Make the steps whose batches `order` (steps, batch) lists; the new state and the mean training loss."""
 
     def run(recipe: Recipe, state: State, order: jax.Array, fold: Fold) -> tuple[State, jax.Array]:
-        def make_step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
-            x = gather(data, fold, rows)
-            y = program.task.encode(standardize_targets(data.targets[rows], fold.standardization))
-            return step(program, recipe, state, x, y)
-
-        state, losses = jax.lax.scan(make_step, state, order)
+        state, losses = steps(program, recipe, state, order, data, fold)
         return state, losses.mean()
 
     count_trace()
     return (jax.vmap(run) if program.cohort else run)(recipe, state, order, fold)
+
+
+def steps(
+    program: Program, recipe: Recipe, state: State, order: jax.Array, data: Resident, fold: Fold
+) -> tuple[State, jax.Array]:
+    """One training's steps on the batches of `order` (steps, batch): the new state, the losses (steps,)."""
+
+    def make_step(state: State, rows: jax.Array) -> tuple[State, jax.Array]:
+        x = gather(data, fold, rows)
+        y = program.task.encode(standardize_targets(data.targets[rows], fold.standardization))
+        return step(program, recipe, state, x, y)
+
+    state, losses = jax.lax.scan(make_step, state, order)
+    return state, losses
 
 
 def step(
@@ -96,19 +116,36 @@ def step(
 def gradient(
     program: Program, recipe: Recipe, state: State, x: jax.Array, y: jax.Array
 ) -> tuple[Params, jax.Array, Params]:
-    """A batch's gradient of mean loss plus penalties, the mean loss, and the layers' new statistics."""
+    """A batch's gradient of all that is minimised, the mean loss, and the layers' new statistics."""
     key = jax.random.fold_in(state.key, state.step)
     for strategy in users(recipe.strategies, "augment"):
         x = strategy.augment(x, keys.fold(key, "augment", strategy.name))
     for strategy in users(recipe.strategies, "targets"):
         y = strategy.targets(y)
+    for strategy in users(recipe.strategies, "mix"):
+        x, y = strategy.mix(x, y, keys.fold(key, "mix", strategy.name))
+
+    def network(params: Params) -> nnx.Module:
+        return nnx.merge(program.graphdef, params, state.rest, copy=True)
 
     def objective(params: Params) -> tuple[jax.Array, tuple[jax.Array, Params]]:
-        model = nnx.merge(program.graphdef, params, state.rest, copy=True)
+        model = network(params)
         outputs = model(x, key=key, training=True)
         cost = _loss(program, recipe, outputs, y).mean()
-        penalty = sum(s.penalty(params) for s in users(recipe.strategies, "penalty"))
-        return cost + penalty, (cost, _split(model)[2])
+        added = sum(s.penalty(params) for s in users(recipe.strategies, "penalty"))
+        batch = Batch(
+            x,
+            y,
+            outputs,
+            key,
+            program.task,
+            loss=partial(_loss, program, recipe),
+            model=lambda: network(params),
+            frozen=lambda: network(jax.lax.stop_gradient(params)),
+        )
+        for strategy in users(recipe.strategies, "objective"):
+            added += strategy.objective(batch, keys.fold(key, "objective", strategy.name))
+        return cost + added, (cost, _split(model)[2])
 
     gradients, (cost, rest) = jax.grad(objective, has_aux=True)(state.params)
     return gradients, cost, rest
@@ -125,7 +162,10 @@ def descend(recipe: Recipe, state: State, gradient: Params, rest: Params) -> Sta
     params = optax.apply_updates(state.params, updates)
     for strategy in users(recipe.strategies, "project"):
         params = strategy.project(params)
-    return State(params, rest, gradient_state, update_state, state.step + 1, state.steps, state.key)
+    step, averaged = state.step + 1, state.averaged
+    for strategy in users(recipe.strategies, "averaged_weights"):
+        averaged = strategy.averaged_weights(state.weights, params, step, state.steps)
+    return State(params, rest, gradient_state, update_state, averaged, step, state.steps, state.key)
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=2)
@@ -140,7 +180,7 @@ def evaluate(
 
     def run(recipe: Recipe, state: State, population: jax.Array, fold: Fold) -> tuple[State, Scores]:
         if population.size:
-            state = _population_pass(program, recipe, state, population, data, fold)
+            state = see(program, forget(program, recipe, state), population, data, fold)
         rows, weights = jnp.asarray(fold.validation), jnp.asarray(fold.weights)
         predicted = _predict(program, recipe, state, data, fold, rows)
         targets = standardize_targets(data.targets[rows], fold.standardization)
@@ -154,8 +194,12 @@ def evaluate(
 def predictions(
     program: Program, recipe: Recipe, state: State, data: Resident, fold: Fold, rows: jax.Array
 ) -> jax.Array:
-    """One training's predictions (rows, outputs) for these examples."""
-    return _predict(program, recipe, state, data, fold, rows)
+    """Predictions (rows, outputs) for these examples."""
+
+    def run(recipe: Recipe, state: State, fold: Fold, rows: jax.Array) -> jax.Array:
+        return _predict(program, recipe, state, data, fold, rows)
+
+    return (jax.vmap(run) if program.cohort else run)(recipe, state, fold, rows)
 
 
 def gather(data: Resident, fold: Fold, rows: jax.Array) -> jax.Array:
@@ -170,7 +214,7 @@ def gather(data: Resident, fold: Fold, rows: jax.Array) -> jax.Array:
 @partial(jax.jit, static_argnums=0)
 def added(program: Program, state: State, data: Resident, fold: Fold) -> jax.Array:
     """What one training's network adds to the inputs of all examples, (examples, values)."""
-    extension = extension_of(nnx.merge(program.graphdef, state.params, state.rest, copy=True))
+    extension = extension_of(nnx.merge(program.graphdef, state.weights, state.rest, copy=True))
     assert extension is not None
 
     def values(rows: jax.Array, _: jax.Array | None) -> jax.Array:
@@ -182,7 +226,7 @@ def added(program: Program, state: State, data: Resident, fold: Fold) -> jax.Arr
 def _predict(
     program: Program, recipe: Recipe, state: State, data: Resident, fold: Fold, rows: jax.Array
 ) -> jax.Array:
-    model = nnx.merge(program.graphdef, state.params, state.rest, copy=True)
+    model = nnx.merge(program.graphdef, state.weights, state.rest, copy=True)
 
     def predict(rows: jax.Array, _: jax.Array | None) -> jax.Array:
         return views(model, recipe.strategies, gather(data, fold, rows), program.task)
@@ -190,21 +234,23 @@ def _predict(
     return in_chunks(predict, rows, program.chunk)
 
 
-def _population_pass(
-    program: Program, recipe: Recipe, state: State, population: jax.Array, data: Resident, fold: Fold
-) -> State:
-    """The state with the statistics that training batches give with fixed weights."""
-    model = nnx.merge(program.graphdef, state.params, state.rest, copy=True)
+def forget(program: Program, recipe: Recipe, state: State) -> State:
+    """The state before a pass of training batches with fixed weights: its layers have seen nothing."""
+    model = nnx.merge(program.graphdef, state.weights, state.rest, copy=True)
     for strategy in users(recipe.strategies, "reset_statistics"):
-        if strategy.needs_population_pass():
-            strategy.reset_statistics(model)
+        strategy.reset_statistics(model)
+    return state._replace(rest=_split(model)[2])
 
-    def see(rest: Params, rows: jax.Array) -> tuple[Params, None]:
-        model = nnx.merge(program.graphdef, state.params, rest, copy=True)
+
+def see(program: Program, state: State, population: jax.Array, data: Resident, fold: Fold) -> State:
+    """The state with the statistics that these training batches (batches, batch) add, the weights fixed."""
+
+    def see_batch(rest: Params, rows: jax.Array) -> tuple[Params, None]:
+        model = nnx.merge(program.graphdef, state.weights, rest, copy=True)
         model(gather(data, fold, rows), key=None, training=True)
         return _split(model)[2], None
 
-    rest, _ = jax.lax.scan(see, _split(model)[2], population)
+    rest, _ = jax.lax.scan(see_batch, state.rest, population)
     return state._replace(rest=rest)
 
 

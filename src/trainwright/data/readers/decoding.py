@@ -60,6 +60,13 @@ class ImageFile:
             file.seek(self.offset)
             return file.read(length)
 
+    def size(self) -> int:
+        """How many bytes there are. Raises `DataError` if the file is gone."""
+        if self.length >= 0:
+            return self.length
+        with _naming(self):
+            return self.path.stat().st_size
+
     @property
     def place(self) -> str:
         """Where it is, for messages."""

@@ -6,13 +6,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
 from trainwright.base.errors import DataError
 from trainwright.data.readers import memory
-from trainwright.data.readers.decoding import SUFFIXES, ImageFile, Pixels, decode, is_image, read_header
-from trainwright.data.readers.index import Example, ImageIndex, choose_shape, in_threads, make_index
+from trainwright.data.readers.decoding import SUFFIXES, ImageFile, Pixels, is_image, read_header
+from trainwright.data.readers.index import Example, ImageIndex, choose_shape, make_index
 from trainwright.data.readers.tree import PARTS, Tree
+from trainwright.data.streamed import Streamed
+from trainwright.data.threads import in_threads
 from trainwright.data.values import some
 
 
@@ -49,8 +51,10 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
 
 def read_images(
     folder: str | os.PathLike[str], shape: tuple[int, ...] | None = None
-) -> tuple[list[str], Pixels]:
+) -> tuple[list[str], Pixels | Streamed]:
     """Names and pixels, (examples, *shape) as bytes, of all images in a folder or shard, labelled or not.
+
+    More images than may be kept in memory are streamed: they are decoded when they are predicted for.
 
     For predicting. `folder` may also be a single image. `shape`: what the model was trained on, (height,
     width, channels) or, for greyscale, (height, width); None chooses one as for training, see `make_index`.
@@ -72,9 +76,12 @@ def read_images(
     height, width, channels = (
         (*shape, 1)[:3] if shape else choose_shape(in_threads(read_header, files), None)[0]
     )
-    memory.check(str(path), len(files), (height, width, channels))
-    images = np.stack(in_threads(lambda file: decode(file, (height, width, channels)), files))
-    return [file.name for file in files], images.reshape(len(files), *shape) if shape else images
+    names = [file.name for file in files]
+    images = ImageIndex(str(path), tuple(files), pd.DataFrame(index=names), (height, width, channels))
+    if not memory.fits(len(files), images.shape) and len(shape or images.shape) == 3:
+        return names, Streamed(images)
+    pixels = images.read()
+    return names, pixels.reshape(len(files), *shape) if shape else pixels
 
 
 def _refuse_none(tree: Tree) -> None:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError
+from trainwright.data.pixels import WHITE
 from trainwright.data.raw import Raw, near, number_groups
 from trainwright.data.readers import memory
 from trainwright.data.readers.decoding import Box, Header, ImageFile, Pixels, Shape, decode, read_header
+from trainwright.data.streamed import Streamed
+from trainwright.data.threads import in_threads
 from trainwright.data.values import some
 
 Part = Literal["train", "validation", "test"]
-T = TypeVar("T")
 
 USUAL = 224  # pixels; the side that networks for photographs were designed for
-CHUNK = 32  # images that a thread takes at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class ImageIndex:
     """Height, width and channels that every image is read in."""
     own_test: int = 0
     """How many examples at the end are the source's own test set."""
+    own_validation: int = 0
+    """How many before these are its own validation set."""
     source: str = ""
     """The folder or file that the images come from."""
     notes: tuple[str, ...] = ()
@@ -82,25 +84,36 @@ class ImageIndex:
         in_threads(fill, range(len(self)))
         return images
 
+    def digest(self) -> bytes:
+        """SHA-256 over each file's name and length, its box and the shape: what tells this set from another
+        without reading it."""
+        digest = hashlib.sha256(repr(self.shape).encode())
+        for i, file in enumerate(self.files):
+            digest.update(repr((file.name, file.size(), self.boxes[i] if self.boxes else None)).encode())
+        return digest.digest()
+
     def raw(self, target: str | None = None, group: str | None = None) -> Raw:
-        """The images and one column of their labels, in memory.
+        """The images and one column of their labels: in memory, or, where they take more of it than they may
+        (`memory.bound`), read from their files whenever they are wanted.
 
         `group`: the column whose equal values mark images that belong together.
 
-        Raises `DataError` if that takes more memory than it may (`memory.bound`), if `target` does not say
-        which of several columns, and for a group where the source has a test set of its own.
+        Raises `DataError` if `target` does not say which of several columns, and for a group where the source
+        has a test set of its own.
         """
         column = self._column(target, group)
         groups = None if group is None else self._groups(group, column)
-        memory.check(self.source, len(self), self.shape)
+        streamed = memory.note_if_streamed(len(self), self.shape)
         return Raw(
             self.name,
-            self.read(),
+            Streamed(self) if streamed else self.read(),
             self.labels[column],
             own_test=self.own_test,
+            own_validation=self.own_validation,
+            highest=WHITE,
             groups=groups,
             source=self.source,
-            notes=self.notes,
+            notes=(*self.notes, *streamed),
         )
 
     def _groups(self, group: str, target: str) -> NDArray[np.int64]:
@@ -143,8 +156,8 @@ def make_index(
     `shape`: the shape, where the source has one. None: it is chosen after a look at each image's header.
     `size`: every image is read as a square of so many pixels. None: images of one size keep it; those of
     several are read as squares of the median shorter side, 224 pixels at most.
-    The test set comes last. Without one, the validation set is it; with one, the validation images join
-    those to train on, of which a validation split is drawn.
+    The source's own validation and test sets come last, in this order. Where there is only one of these, it
+    is the test set, and a validation split is drawn from the training images.
 
     Raises `DataError` if a header can't be read.
     """
@@ -164,6 +177,7 @@ def make_index(
         pd.DataFrame({column: as_classes(labels[column]) for column in labels}),
         shape,
         parts["test"] or parts["validation"],
+        parts["validation"] if parts["test"] else 0,
         source,
         (*notes, *_splits(parts), *treatment),
         boxes if any(boxes) else (),
@@ -214,39 +228,9 @@ def as_classes(column: pd.Series[Any]) -> pd.Series[Any]:
     return column.astype(pd.CategoricalDtype(names))
 
 
-def in_threads(work: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
-    """What `work` makes of each item, in their order, on all cores.
-
-    A `DataError` of one item does not keep others from being tried: the first is raised, with their number.
-    """
-
-    def attempt(start: int) -> list[T | DataError]:
-        return [_attempt(work, item) for item in items[start : start + CHUNK]]
-
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        done = [result for chunk in pool.map(attempt, range(0, len(items), CHUNK)) for result in chunk]
-    finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C, no thousands of images are waited for
-    failures = [result for result in done if isinstance(result, DataError)]
-    if failures:
-        more = f" ({len(failures):,} of {len(items):,} images cannot be read)" if len(failures) > 1 else ""
-        raise DataError(f"{failures[0]}{more}") from failures[0]
-    return [result for result in done if not isinstance(result, DataError)]
-
-
-def _attempt(work: Callable[[Any], T], item: Any) -> T | DataError:
-    try:
-        return work(item)
-    except DataError as error:
-        return error
-
-
 def _splits(parts: Counter[Part]) -> Iterator[str]:
-    if parts["validation"] and parts["test"]:
+    if parts["validation"] and not parts["test"]:
         yield (
-            f"the {parts['validation']:,} validation images join the {parts['train']:,} training images; "
-            "a validation split is drawn from all of these"
+            f"the {parts['validation']:,} validation images are the test set, for there is no other; "
+            "a validation split is drawn from the training images"
         )
-    elif parts["validation"]:
-        yield f"the {parts['validation']:,} validation images are the test set, for there is no other"

@@ -6,11 +6,11 @@ import math
 import os
 from pathlib import Path
 
-from trainwright.base.errors import DataError, SettingError
+from trainwright.base.errors import SettingError
 
 CGROUP = Path("/sys/fs/cgroup/memory.max")  # a container's own limit, on Linux
 GIGABYTE = 10**9
-PREPARED = 4  # bytes of a value that is prepared for a network, beside the one that it was read as
+COPIES = 2  # of each byte: the host's and the device's
 
 
 def bound() -> int:
@@ -30,17 +30,19 @@ def bound() -> int:
     return int(gigabytes * GIGABYTE)
 
 
-def check(source: str, count: int, shape: tuple[int, int, int]) -> None:
-    """Raise `DataError`, with remedies, if so many images of a shape need more memory than they may have."""
-    needed, allowed = count * math.prod(shape) * (1 + PREPARED), bound()
-    if needed <= allowed:
-        return
-    height, width, channels = shape
-    side = math.isqrt(allowed * height * width // needed)
-    raise DataError(
-        f"{source}: {count:,} images of {height}×{width}×{channels} need {gigabytes(needed)} of memory, more "
-        f"than the limit of {gigabytes(allowed)}; read them smaller (size={side} fits), use fewer, or set "
-        "TRAINWRIGHT_MEMORY to a higher limit in gigabytes"
+def fits(count: int, shape: tuple[int, int, int]) -> bool:
+    """Whether so many images of a shape may be kept in memory."""
+    return count * math.prod(shape) * COPIES <= bound()
+
+
+def note_if_streamed(count: int, shape: tuple[int, int, int]) -> tuple[str, ...]:
+    """What is to be said of so many images of a shape that may not be kept in memory; nothing if they may."""
+    if fits(count, shape):
+        return ()
+    size, needed = "×".join(map(str, shape)), gigabytes(count * math.prod(shape) * COPIES)
+    return (
+        f"{count:,} images of {size} need {needed} of memory, more than the limit of {gigabytes(bound())}: "
+        "they are read from their files in each epoch; TRAINWRIGHT_MEMORY sets the limit in gigabytes",
     )
 
 

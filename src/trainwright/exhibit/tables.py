@@ -1,0 +1,58 @@
+"""Tables: what was measured at each of several places, as rows; and rows as what is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from itertools import product
+from typing import Any
+
+import pandas as pd
+
+from trainwright.comparison.measured import Measured, Measurements
+
+
+def grid(measure: Callable[..., Any], **ranges: Iterable[Any]) -> pd.DataFrame:
+    """What a function measures at each combination of the ranges, as rows; the places come first.
+
+    The function takes a value of each range, in their order, and returns a row (a mapping from the columns'
+    names) or a table of several.
+
+    >>> grid(lambda rule, seed: {"norm": len(rule) + seed / 2}, rule=("he", "zeros"), seed=range(2))
+        rule  seed  norm
+    0     he     0   2.0
+    1     he     1   2.5
+    2  zeros     0   5.0
+    3  zeros     1   5.5
+    """
+    rows: list[dict[Any, Any]] = []
+    for place in product(*map(tuple, ranges.values())):
+        seen: Any = measure(*place)
+        at = dict(zip(ranges, place, strict=True))
+        several = seen.to_dict(orient="records") if isinstance(seen, pd.DataFrame) else [seen]
+        rows += [{**at, **row} for row in several]
+    return pd.DataFrame(rows)
+
+
+def change(
+    table: pd.DataFrame, column: str, arm: Hashable, other: Hashable, unit: str = "nats", *, by: str = "arm"
+) -> Measured:
+    """What a column of per-seed rows is more in one arm than in another, paired by seed.
+
+    `by`: the column that holds the arms' names.
+    """
+    values = table.pivot(index="seed", columns=by, values=column)
+    return Measured.of(values[arm] - values[other], unit)
+
+
+def series(table: pd.DataFrame, column: str, place: str, *, by: str = "arm") -> dict[str, Measurements]:
+    """Per-seed rows as what is drawn and tabulated: for each arm a column's means by place.
+
+    `by`: the column that holds the arms' names.
+    """
+    groups = table.groupby(by, sort=False)
+    return {str(name): Measurements.grouped(group[column], group[place]) for name, group in groups}
+
+
+def samples(table: pd.DataFrame, column: str, place: str) -> dict[Any, pd.Series[Any]]:
+    """Per-seed rows as `panels.points` draws them: a column's values at each place."""
+    return dict(iter(table.groupby(place, sort=False)[column]))

@@ -1,0 +1,230 @@
+"""`trainwright best`: from a table to a recipe that is confirmed, explained and delivered."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trainwright.base.errors import SettingError
+from trainwright.cli import main
+from trainwright.comparison.recommendation import Recommendation
+from trainwright.data import DataSpec, load
+from trainwright.ensemble import Ensemble
+from trainwright.ensemble import load as load_model
+from trainwright.model import Model
+from trainwright.recipe import Recipe
+from trainwright.report.recommendation import headline
+from trainwright.search.best import best
+from trainwright.search.found import Found
+from trainwright.search.progress import SearchProgress
+
+SMALL = {"arms": ("l2(0.01)", "batch_norm"), "network": "mlp((4,))", "workers": 1}
+
+
+def frame(rows: int = 100, noise: bool = False) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 3))
+    y = x[:, 0] * x[:, 1] > 0
+    labels = rng.permutation(y) if noise else y
+    return pd.DataFrame(x, columns=["a", "b", "c"]).assign(
+        who=np.arange(rows) // 2, y=np.where(labels, "yes", "no")
+    )
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Found, Path]:
+    folder = tmp_path_factory.mktemp("best")
+    return best(DataSpec(frame(), target="y", group="who"), trainings=70, folder=folder, **SMALL), folder
+
+
+def numbers(found: Found) -> str:
+    """All of a result but what it took."""
+    plain = json.loads(found.recommendation.to_json())
+    for comparison in (plain["comparison"], plain["against"]):
+        for arm in comparison["arms"]:
+            for name in ("seconds", "milliseconds_per_step"):
+                del arm[name]
+    del plain["seconds"]
+    return json.dumps(plain)
+
+
+def test_a_search_is_confirmed_on_examples_that_it_never_saw(searched: tuple[Found, Path]) -> None:
+    found, _ = searched
+    result, data = found.recommendation, load(frame(), target="y", group="who")
+    comparison = found.comparison
+    assert comparison.reference == "plain"
+    assert comparison.design == "test set"
+    aside = data.set_aside(0).splits.test
+    assert comparison.examples == len(aside)
+    assert comparison.groups == len(np.unique(data.groups[aside]))
+    assert {baseline.name for baseline in comparison.baselines} == {"guess", "linear", "boosting"}
+    assert result.trainings <= 70 + 1
+    assert result.recipes > 3
+    assert result.optimism == pytest.approx(result.winner.error.mean - result.seen)
+    assert Recommendation.from_json(result.to_json()) == result
+    assert Recipe.from_json(result.recipe) == found.recipe
+
+
+def test_the_model_is_one_network_of_the_recipe_for_new_rows(searched: tuple[Found, Path]) -> None:
+    found, _ = searched
+    assert found.model is not None
+    assert found.model.recipe == found.recipe
+    predicted = found.model.predict(frame().drop(columns="y"))
+    assert predicted.shape == (100, 2)
+    assert found.model.origin["data"]["examples"]["train"] == 100
+
+
+def test_killed_anywhere_and_repeated_it_comes_to_the_same(
+    searched: tuple[Found, Path], tmp_path: Path
+) -> None:
+    spec = DataSpec(frame(), target="y", group="who")
+
+    class Killed(BaseException):
+        pass
+
+    for after in (10, 45):  # in the search, and while it is being confirmed
+
+        def watch(progress: SearchProgress, after: int = after) -> None:
+            if progress.trainings >= after:
+                raise Killed
+
+        with pytest.raises(Killed):
+            best(spec, trainings=70, folder=tmp_path, watch=watch, **SMALL)
+    assert numbers(best(spec, trainings=70, folder=tmp_path, **SMALL)) == numbers(searched[0])
+
+
+def test_repeating_it_trains_nothing_and_more_trainings_go_on(searched: tuple[Found, Path]) -> None:
+    found, folder = searched
+    spec = DataSpec(frame(), target="y", group="who")
+    before = set((folder / "store" / "runs").iterdir())
+    assert numbers(best(spec, trainings=70, folder=folder, **SMALL)) == numbers(found)
+    assert set((folder / "store" / "runs").iterdir()) == before
+    longer = best(spec, trainings=110, folder=folder, **SMALL)
+    assert longer.recommendation.trainings > found.recommendation.trainings
+    assert before < set((folder / "store" / "runs").iterdir())
+
+
+def test_on_noise_nothing_is_shown_to_beat_guessing() -> None:
+    found = best(DataSpec(frame(150, noise=True), target="y"), trainings=60, ensemble=True, **SMALL)
+    assert "Nothing is shown to beat guessing" in headline(found.recommendation)
+    assert found.recommendation.delivered == "plain"
+    assert found.recipe.strategies == ()
+    assert found.recommendation.ensemble is not None
+
+
+def test_a_budget_too_small_for_screening_says_so() -> None:
+    found = best(DataSpec(frame(), target="y"), trainings=40, network="mlp((4,))", workers=1)
+    assert any("while strategies were being screened" in caution for caution in found.recommendation.cautions)
+
+
+def test_a_minute_s_budget_is_kept_and_remembered(tmp_path: Path) -> None:
+    spec = DataSpec(frame(), target="y")
+    found = best(spec, minutes=0.05, folder=tmp_path, **SMALL)
+    stored = json.loads((tmp_path / "search.json").read_text())
+    assert stored["spent"] > 0
+    assert len(stored["looks"]) == 1
+    assert found.comparison.arms
+    (tmp_path / "search.json").write_text("{")
+    with pytest.raises(Exception, match=r"search\.json is damaged"):
+        best(spec, minutes=0.05, folder=tmp_path, **SMALL)
+
+
+def test_options_at_odds_are_refused_before_any_training() -> None:
+    spec = DataSpec(frame(), target="y")
+    for given, message in (
+        ({"keep": "dropout(0.5)", "without": ["dropout"]}, "both kept and left out"),
+        ({"minutes": 0}, "minutes = 0 is not allowed"),
+        ({"trainings": 3}, "too few to search and to confirm"),
+        ({"network": "mlp, mlp"}, "give one network"),
+        ({"metric": "rmse"}, "does not suit classification"),
+        ({"keep": "dropuot"}, "did you mean dropout"),
+        ({"level": 2.0}, "level=2.0"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            best(spec, **given)
+
+
+# The command
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["trainwright", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_the_command_delivers_recipe_model_and_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, out = tmp_path / "people.csv", tmp_path / "out"
+    frame().to_csv(table, index=False)
+    words = [
+        "best",
+        table,
+        "--target",
+        "y",
+        "--trainings",
+        "60",
+        "--arm",
+        "batch_norm",
+        "--network",
+        "mlp((4,))",
+    ]
+    more = ["--network", "mlp((4,))", "--workers", "1", "--ensemble", "--out", out]
+    assert run(monkeypatch, *words, *more) == 0
+    shown = capsys.readouterr()
+    assert "Against the best recipe" in shown.out
+    assert "trainwright fit" in shown.out
+    assert "trainings" in shown.err
+    page = (out / "report.html").read_text("utf-8")
+    assert "What was tried" in page
+    assert "Against everything else" in page
+    recipe = Recipe.from_json(json.loads((out / "recipe.json").read_text()))
+    assert Model.load(out / "model").recipe == recipe
+    ensemble = load_model(out / "ensemble")
+    assert isinstance(ensemble, Ensemble)
+    assert run(monkeypatch, "predict", out / "ensemble", table) == 0
+    predicted = capsys.readouterr().out.splitlines()
+    assert len(predicted) == 101
+    members = [member.predict(frame()) for member in ensemble.members]
+    assert np.allclose(ensemble.predict(frame()), np.mean(members, axis=0))
+
+    command = json.loads((out / "found.json").read_text())["fit"]
+    fitted = tmp_path / "fitted"
+    words = [fitted if word == "model" else word for word in shlex.split(command)[1:]]
+    assert run(monkeypatch, *words, "--quiet") == 0
+    assert Model.load(fitted).recipe == recipe
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--keep", "l2", "--without", "l2"], 2, "both kept and left out"),
+        (["--minutes", "0"], 2, "give a positive number"),
+        (["--trainings", "5"], 2, "too few to search"),
+    ],
+)
+def test_bad_options_end_with_their_message(
+    words: list[str], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    frame().to_csv(tmp_path / "t.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "best", "t.csv", "--target", "y", *words) == code
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "best-t").exists()
+
+
+def test_too_few_rows_end_with_their_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame(20).to_csv(tmp_path / "t.csv", index=False)
+    assert run(monkeypatch, "best", tmp_path / "t.csv", "--target", "y") == 3
+    assert "20 examples are too few to set a fifth aside" in capsys.readouterr().err
