@@ -170,8 +170,8 @@ class Sequence(Task):
         return jnp.concatenate([jax.nn.log_softmax(outputs[..., head]) for head in sequences.HEADS], axis=-1)
 
     def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
-        """The sum of p (log p - log q) over all sequences: the length's divergence, and each digit's times the
-        probability that there is one."""
+        """The sum of p (log p - log q) over all sequences: the length's divergence, and each digit's times
+        the probability that there is one."""
         log_p, log_q = self.predict(outputs), self.predict(others)
         each = jnp.exp(log_p) * (log_p - log_q)
         length, *digits = (each[..., head].sum(axis=-1) for head in sequences.HEADS)
