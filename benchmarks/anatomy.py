@@ -143,7 +143,7 @@ def _pairs(job: Job) -> list[tuple[int, int]]:
 
 if __name__ == "__main__":
     print(f"NPROC={os.environ.get('NPROC', 'unset')}, fastest of {REPEATS}, ms per step")
-    for name in sys.argv[1:] or list(JOBS):
+    for name in sys.argv[1:] or [job.name for job in JOBS.values() if not job.convolutions]:
         times = anatomy(JOBS[name])
         rate = JOBS[name].step_flops / 1e6
         print(name, *(f"  {part:24}{ms:8.4f}  {rate / ms:5.0f} GF/s" for part, ms in times.items()), sep="\n")

@@ -15,9 +15,15 @@ def prepare(job: Job) -> Callable[[], None]:
     torch.set_num_threads(int(os.environ.get("NPROC", os.cpu_count() or 1)))
     inputs, classes = job.arrays()
     x, y = torch.from_numpy(inputs), torch.from_numpy(classes).long()
+    x = x[:, None] if job.convolutions else x
     held_out = slice(job.examples, job.examples + job.held_out)
     layers: list[nn.Module] = [nn.Dropout(job.input_rate)] if job.input_rate else []
-    for fan_in, units in zip(job.sizes[:-2], job.sizes[1:-1], strict=True):
+    depth = 1
+    for channels, window, pool in job.convolutions:
+        layers += [nn.Conv2d(depth, channels, window), nn.ReLU(), nn.MaxPool2d(pool)]
+        depth = channels
+    layers += [nn.Flatten()] if job.convolutions else []
+    for fan_in, units in zip((job.flattened, *job.sizes[1:-2]), job.sizes[1:-1], strict=True):
         layers += [nn.Linear(fan_in, units), nn.ReLU()]
         layers += [nn.Dropout(job.hidden_rate)] if job.hidden_rate else []
     model = nn.Sequential(*layers, nn.Linear(job.sizes[-2], job.sizes[-1]))

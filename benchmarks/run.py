@@ -1,6 +1,6 @@
 """The benchmark: interleaved turns of all contestants on each job, and what comes of them.
 
-    python benchmarks/run.py [--quick] [--parts S M L digits startup] [--peers .venv-peers/bin/python]
+    python benchmarks/run.py [--quick] [--parts S M L C digits startup] [--peers .venv-peers/bin/python]
 
 Writes results/benchmark.md and .json (benchmark-quick for --quick). Only ratios within one run count: the
 host drifts. A turn in which other processes (or the hypervisor) used more than a twentieth of the machine's
@@ -168,6 +168,16 @@ def goals(job: Job, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
                 f"study's time per step and network / {best}",
                 ratio("ms_per_step", study, best),
                 0.4,
+                "at most",
+            ),
+        ]
+    elif job.name == "C":
+        found = [
+            ("one training's time per step / PyTorch", ratio("ms_per_step", one, "PyTorch"), 0.7, "at most"),
+            (
+                "study's time per step and network / PyTorch",
+                ratio("ms_per_step", study, "PyTorch"),
+                0.5,
                 "at most",
             ),
         ]

@@ -11,6 +11,7 @@ from jobs import Job
 from turns import contestant
 
 from trainwright.data import Dataset, Splits
+from trainwright.networks.convnet import Convnet
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Dropout, MaxNorm
@@ -30,7 +31,9 @@ def recipe(job: Job) -> Recipe:
     dropout = (Dropout(job.hidden_rate, job.input_rate),) if job.hidden_rate else ()
     max_norm = (MaxNorm(job.max_norm),) if job.max_norm else ()
     settings = {"learning_rate": 0.01, "batch_size": job.batch, "epochs": job.epochs}
-    return Recipe(Mlp(job.sizes[1:-1]), (*dropout, *max_norm), **settings)
+    hidden = job.sizes[1:-1]
+    network = Convnet(job.convolutions, hidden) if job.convolutions else Mlp(hidden)
+    return Recipe(network, (*dropout, *max_norm), **settings)
 
 
 def prepare(job: Job) -> Callable[[], None]:
