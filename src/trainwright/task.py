@@ -169,6 +169,11 @@ class Sequence(Task):
         """Log-probabilities, head by head."""
         return jnp.concatenate([jax.nn.log_softmax(outputs[..., head]) for head in sequences.HEADS], axis=-1)
 
+    def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
+        """The sum of the heads' divergences, each as a classification's."""
+        log_p, log_q = self.predict(outputs), self.predict(others)
+        return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+
     def average(self, predictions: jax.Array) -> jax.Array:
         """The logarithm of each answer's mean probability, head by head."""
         return _log_mean(predictions)
@@ -221,6 +226,11 @@ class WithHeads(Task):
     def predict(self, outputs: jax.Array) -> jax.Array:
         """As the task does."""
         return self.task.predict(outputs)
+
+    def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
+        """As the task does, of what the network itself says."""
+        own, own_others = (each[..., : self.outputs] for each in (outputs, others))
+        return self.task.divergence(own, own_others)
 
     def average(self, predictions: jax.Array) -> jax.Array:
         """As the task does."""
