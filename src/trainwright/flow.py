@@ -107,6 +107,7 @@ class Flow:
     def _then(self, parts: Mapping[str, Part], shape: tuple[int, ...]) -> Flow:
         joints, source = dict(self.parts), self.last
         for name, part in parts.items():
+            assert name not in joints, f"two parts are called {name}"
             joints[name], source = Joint(part, source), (name,)
         return Flow(self.builder, shape, joints)
 
@@ -156,6 +157,15 @@ def join(name: str, flows: Sequence[Flow]) -> Flow:
     channels = sum(flow.shape[-1] for flow in flows)
     joined = {**parts, name: Joint(side_by_side, sources)}
     return Flow(flows[0].builder, (*flows[0].shape[:-1], channels), joined)
+
+
+def scaled(channels: int, width: int) -> int:
+    """So many per cent of the channels, at least one.
+
+    >>> scaled(64, 25), scaled(16, 1)
+    (16, 1)
+    """
+    return max(1, round(channels * width / 100))
 
 
 def flatten(x: jax.Array) -> jax.Array:

@@ -1,0 +1,106 @@
+"""Inception_bn: the Inception network that batch normalisation was published with.
+
+Source: Ioffe & Szegedy 2015 (arXiv 1502.03167), figure 5. The normalisation itself is the strategy
+`batch_norm`, which puts it between each convolution and its activation as the paper has it: with and
+without it the network is that of the paper's figure 2. Local response normalisation and dropout, which the
+paper leaves out with it, are strategies, too.
+
+The paper's table contradicts itself: with the projections of 4c and 4d as printed (128) their outputs have
+608 channels, not the 576 that it prints. Both readings are in use: 128 in Caffe's version and those made of
+it (11,295,240 parameters with `batch_norm` and 1000 classes), 96 in TensorFlow's (11,204,936). The first
+convolution is whole, where the paper's is separable. Average pools count the zeros around the image, as in
+Caffe. Images of other sizes than 224×224 go through the same windows, and the last average is over what is
+left.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from flax import nnx
+from pydantic import Field
+
+from trainwright.base.config import config
+from trainwright.flow import Flow, begin_images, join, scaled
+from trainwright.layers.window import Window
+from trainwright.network import Network, NetworkBuilder
+from trainwright.networks.googlenet import HALVING
+
+
+class Inception(NamedTuple):
+    """The channels of a module's convolutions, a column of figure 5 each; no 1×1 and no projection where the
+    module halves the image."""
+
+    one: int
+    three_reduce: int
+    three: int
+    double_reduce: int
+    double: int
+    projection: int
+    pool: Literal["average", "max"] = "average"
+
+
+MODULES = {
+    "3a": Inception(64, 64, 64, 64, 96, 32),
+    "3b": Inception(64, 64, 96, 64, 96, 64),
+    "3c": Inception(0, 128, 160, 64, 96, 0, "max"),
+    "4a": Inception(224, 64, 96, 96, 128, 128),
+    "4b": Inception(192, 96, 128, 96, 128, 128),
+    "4c": Inception(160, 128, 160, 128, 160, 128),
+    "4d": Inception(96, 128, 192, 160, 192, 128),
+    "4e": Inception(0, 128, 192, 192, 256, 0, "max"),
+    "5a": Inception(352, 192, 320, 160, 224, 128),
+    "5b": Inception(352, 192, 320, 192, 224, 128, "max"),
+}
+CONTRADICTORY = ("4c", "4d")
+
+
+@config
+class InceptionBn(Network):
+    """Inception with two 3×3 convolutions in place of one of 5×5, for images of 32×32 pixels or more.
+
+    >>> InceptionBn(projection=96).width
+    100
+    """
+
+    projection: Literal[128, 96] = 128
+    """Channels of the projections of 4c and 4d: 128 as printed, or 96, with which the sums are right."""
+    width: Annotated[int, Field(ge=1)] = 100
+    """Channels of every layer but the output, in per cent of the published ones."""
+
+    def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
+        flow = begin_images(self.name, shape, builder, least=32)
+        flow = self._convolution("conv1", 64, Window(7, stride=2, padding=3), flow)
+        flow = flow.max_pool("conv1/pool", HALVING)
+        flow = self._convolution("conv2_reduce", 64, Window(1), flow)
+        flow = self._convolution("conv2", 192, Window(3, padding=1), flow).max_pool("conv2/pool", HALVING)
+        for name, module in MODULES.items():
+            if name in CONTRADICTORY:
+                module = module._replace(projection=self.projection)
+            flow = self._module(f"inception_{name}", module, flow)
+        return flow.global_average("average").output(outputs).network()
+
+    def _module(self, name: str, module: Inception, flow: Flow) -> Flow:
+        """Four paths side by side; three, each by two pixels at a time, where the image is halved."""
+        stride = 1 if module.one else 2
+        three, last = Window(3, padding=1), Window(3, stride, padding=1)
+        single = self._convolution(f"{name}_3x3_reduce", module.three_reduce, Window(1), flow)
+        double = self._convolution(f"{name}_double_3x3_reduce", module.double_reduce, Window(1), flow)
+        double = self._convolution(f"{name}_double_3x3_1", module.double, three, double)
+        paths = [
+            self._convolution(f"{name}_3x3", module.three, last, single),
+            self._convolution(f"{name}_double_3x3_2", module.double, last, double),
+        ]
+        if not module.one:
+            return join(name, [*paths, flow.max_pool(f"{name}/pool", HALVING)])
+        pooled = (
+            flow.max_pool(f"{name}_projection/pool", three)
+            if module.pool == "max"
+            else flow.average_pool(f"{name}_projection/pool", three, count_padding=True)
+        )
+        one = self._convolution(f"{name}_1x1", module.one, Window(1), flow)
+        projected = self._convolution(f"{name}_projection", module.projection, Window(1), pooled)
+        return join(name, [one, *paths, projected])
+
+    def _convolution(self, name: str, channels: int, window: Window, flow: Flow) -> Flow:
+        return flow.convolution(name, scaled(channels, self.width), window)
