@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
 from trainwright.data.preparation import Preparation
-from trainwright.model import Inputs, Model
+from trainwright.data.raw import Inputs
+from trainwright.model import Model
 
 NAME = "ensemble.json"
 
