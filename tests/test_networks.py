@@ -24,7 +24,7 @@ from trainwright.network import Chain, Joint, Network, NetworkBuilder, array_nam
 from trainwright.networks.convnet import Convnet
 from trainwright.networks.deep_image import DeepImage
 from trainwright.networks.googlenet import Googlenet
-from trainwright.networks.inception_bn import InceptionBn
+from trainwright.networks.inception_bn import InceptionBn, from_pretrainedmodels
 from trainwright.networks.mlp import Mlp
 from trainwright.networks.street_numbers import StreetNumbers
 from trainwright.recipe import Recipe
@@ -299,6 +299,33 @@ def test_the_street_number_network_learns_sequences_as_a_task():
     assert after < first
 
 
+def test_the_weights_of_pretrainedmodels_become_ours():
+    rng = np.random.default_rng(0)
+    recipe = Recipe(InceptionBn(width=5), (BatchNorm(),))
+    ours = named_arrays(build(Training(recipe, images((32, 32, 3)), 0))[1])
+    theirs, wanted = {}, {}
+    kinds = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
+    for name, array in ours.items():
+        layer, *_, kind = name.split("/")
+        if kind in ("batches", "epsilon"):
+            continue
+        wanted[name] = rng.normal(size=array.shape).astype(np.float32)
+        known = {"conv1": "conv1_7x7_s2", "conv2_reduce": "conv2_3x3_reduce", "conv2": "conv2_3x3"}
+        layer = known.get(layer, layer.replace("projection", "pool_proj").replace("output", "last_linear"))
+        if "/batch_norm/" in name:
+            theirs[f"{layer}_bn.{kinds[kind]}"] = wanted[name]
+            theirs[f"{layer}_bn.num_batches_tracked"] = np.array(0)
+        else:
+            axes = (3, 2, 0, 1) if wanted[name].ndim == 4 else None
+            theirs[f"{layer}.{'weight' if kind == 'kernel' else 'bias'}"] = wanted[name].transpose(axes)
+    taken = from_pretrainedmodels(theirs)
+    assert {name: array.shape for name, array in taken.items()} == {n: a.shape for n, a in ours.items()}
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(taken[name], array, name)
+    with pytest.raises(SettingError, match=r"conv1\.mean is no array of bninception"):
+        from_pretrainedmodels({"conv1.mean": np.zeros(1)})
+
+
 # A network among others: trained, in a cohort, diagnosed, kept.
 
 
@@ -306,7 +333,7 @@ def test_a_convnet_learns_grey_and_coloured_images():
     for shape in ((8, 8), (8, 8, 3)):
         data = images(shape)
         run = fit(
-            Recipe(SMALL, (Adam(),), learning_rate=0.01, batch_size=12, steps=30, evaluate_every=30), data
+            Recipe(SMALL, (Adam(),), learning_rate=0.01, batch_size=12, steps=80, evaluate_every=80), data
         )
         assert np.mean(run.predictions["test"].argmax(axis=1) != run.predictions["test_targets"]) <= 0.1
 

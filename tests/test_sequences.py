@@ -101,3 +101,14 @@ def test_numpy_and_jax_agree():
 def test_averaging_is_of_probabilities():
     mean = TASK.average(jnp.stack([jnp.asarray(PREDICTED[:2]), jnp.asarray(PREDICTED[2:4])]))
     np.testing.assert_allclose(np.exp(mean), (np.exp(PREDICTED[:2]) + np.exp(PREDICTED[2:4])) / 2, rtol=1e-4)
+
+
+def test_the_divergence_is_over_all_sequences():
+    # Only lengths up to 2 are likely, so that their sequences can be listed.
+    logits = LOGITS[:2].copy()
+    logits[:, 3:6] -= 60
+    log_p, log_q = np.asarray(TASK.predict(jnp.asarray(logits)), np.float64)
+    every = [a for length in range(3) for a in answers(length)] + [[6, -1, -1, -1, -1, -1]]
+    p, q = (np.array([direct(row, answer) for answer in every]) for row in (log_p, log_q))
+    wanted = np.sum(np.exp(p) * (p - q))
+    assert float(TASK.divergence(*map(jnp.asarray, logits))) == pytest.approx(wanted, rel=1e-4)

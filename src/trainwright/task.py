@@ -166,16 +166,21 @@ class Sequence(Task):
         return -jnp.sum(y * self.predict(outputs), axis=-1)
 
     def predict(self, outputs: jax.Array) -> jax.Array:
-        """Log-probabilities, head by head."""
+        """Log-probabilities, softmax by softmax."""
         return jnp.concatenate([jax.nn.log_softmax(outputs[..., head]) for head in sequences.HEADS], axis=-1)
 
     def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
-        """The sum of the heads' divergences, each as a classification's."""
+        """The sum of p (log p - log q) over all sequences: the length's divergence, and each digit's times
+        the probability that there is one."""
         log_p, log_q = self.predict(outputs), self.predict(others)
-        return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+        each = jnp.exp(log_p) * (log_p - log_q)
+        length, *digits = (each[..., head].sum(axis=-1) for head in sequences.HEADS)
+        lengths = jnp.exp(log_p[..., 1 : sequences.PLACES + 1])
+        present = jnp.cumsum(lengths[..., ::-1], axis=-1)[..., ::-1]  # P(L >= i), more than five left out
+        return length + (present * jnp.stack(digits, axis=-1)).sum(axis=-1)
 
     def average(self, predictions: jax.Array) -> jax.Array:
-        """The logarithm of each answer's mean probability, head by head."""
+        """The logarithm of each answer's mean probability, softmax by softmax."""
         return _log_mean(predictions)
 
     def score(self, predicted: jax.Array, targets: jax.Array, weights: jax.Array) -> Scores:
@@ -228,9 +233,8 @@ class WithHeads(Task):
         return self.task.predict(outputs)
 
     def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
-        """As the task does, of what the network itself says."""
-        own, own_others = (each[..., : self.outputs] for each in (outputs, others))
-        return self.task.divergence(own, own_others)
+        """That of what the network itself predicts."""
+        return self.task.divergence(outputs[..., : self.outputs], others[..., : self.outputs])
 
     def average(self, predictions: jax.Array) -> jax.Array:
         """As the task does."""

@@ -15,12 +15,16 @@ left.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
 
+import numpy as np
 from flax import nnx
+from numpy.typing import NDArray
 from pydantic import Field
 
 from trainwright.base.config import config
+from trainwright.base.errors import SettingError
 from trainwright.flow import Flow, begin_images, join, scaled
 from trainwright.layers.window import Window
 from trainwright.network import Network, NetworkBuilder
@@ -104,3 +108,41 @@ class InceptionBn(Network):
 
     def _convolution(self, name: str, channels: int, window: Window, flow: Flow) -> Flow:
         return flow.convolution(name, scaled(channels, self.width), window)
+
+
+def from_pretrainedmodels(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The weights of the package pretrainedmodels' `bninception`, by the names and in the shapes of a run of
+    `InceptionBn()` with `batch_norm`.
+
+    `arrays` is its state dict as NumPy arrays. That network was trained on images of 224×224 pixels with the
+    channels blue, green, red, from 0 to 255, less 104, 117 and 128.
+
+    Raises `SettingError` for the arrays of another network.
+    """
+    weights: dict[str, NDArray[Any]] = {}
+    for theirs, array in arrays.items():
+        layer, _, kind = theirs.rpartition(".")
+        if kind == "num_batches_tracked":  # absent where the file is older than that count
+            continue
+        normalizes = layer.endswith("_bn")
+        kinds = _NORMALIZATION if normalizes else _AFFINE
+        if kind not in kinds:
+            raise SettingError(f"{theirs} is no array of bninception: give the state dict of that network")
+        # (channels out, channels in, height, width) or (classes, channels); a normalisation's have one axis.
+        turned = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+        name = _layer_name(layer.removesuffix("_bn")) + ("/batch_norm" if normalizes else "")
+        weights[f"{name}/{kinds[kind]}"] = np.ascontiguousarray(turned, np.float32)
+        if normalizes:
+            weights[f"{name}/batches"] = np.array(1, np.float32)
+            weights[f"{name}/epsilon"] = np.array(1e-5, np.float32)
+    return weights
+
+
+_AFFINE = {"weight": "kernel", "bias": "bias"}
+_NORMALIZATION = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "variance"}
+
+
+def _layer_name(theirs: str) -> str:
+    """Our name of a layer of theirs."""
+    own = {"conv1_7x7_s2": "conv1", "conv2_3x3_reduce": "conv2_reduce", "conv2_3x3": "conv2"}
+    return own.get(theirs, theirs.replace("pool_proj", "projection").replace("last_linear", "output"))
