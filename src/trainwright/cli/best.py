@@ -44,7 +44,9 @@ def run(
     network: Network = None,
     metric: Annotated[
         str | None,
-        option("error, balanced_error, log_loss, brier, rmse or mae. Default: what suits the data."),
+        option(
+            "error, balanced_error, top5_error, log_loss, brier, rmse or mae. Default: what suits the data."
+        ),
     ] = None,
     level: Annotated[float, option("The level of confidence.", min=0.5, max=0.999)] = 0.95,
     seed: Annotated[

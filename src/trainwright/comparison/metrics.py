@@ -44,6 +44,8 @@ class Metric:
     """The mean of the losses; the mean of the classes' means; or the root of the mean."""
     counts: bool = False
     """A loss is a whole example: right or wrong."""
+    least_classes: int = 0
+    """With fewer classes no prediction could be wrong."""
 
     def contributions(self, losses: Array, targets: NDArray[Any]) -> Array:
         """What each example contributes, (examples,); their mean is the metric.
@@ -79,6 +81,14 @@ def _wrong(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
     return np.asarray(np.argmax(predicted, axis=1) != targets, np.float64)
 
 
+def _not_among_five(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    """Of equal probabilities the class that comes first counts as the likelier, as in `argmax`."""
+    right = predicted[np.arange(len(targets)), targets][:, None]
+    before = np.arange(predicted.shape[1]) < np.asarray(targets)[:, None]
+    likelier = (predicted > right) | ((predicted == right) & before)
+    return np.asarray(likelier.sum(axis=1) >= 5, np.float64)
+
+
 def _surprise(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
     said = np.maximum(predicted[np.arange(len(targets)), targets], np.log(LEAST_PROBABILITY))
     return np.asarray(-said, np.float64)
@@ -104,6 +114,15 @@ METRICS = {
         Metric("error", "test error", "classification", "fraction", _wrong, counts=True),
         Metric(
             "balanced_error", "balanced test error", "classification", "fraction", _wrong, "classes", True
+        ),
+        Metric(
+            "top5_error",
+            "top-5 test error",
+            "classification",
+            "fraction",
+            _not_among_five,
+            counts=True,
+            least_classes=6,
         ),
         Metric("log_loss", "test log-loss", "classification", "nats", _surprise),
         Metric("brier", "test Brier score", "classification", "score", _brier),
@@ -139,6 +158,18 @@ def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric,
     return METRICS["error"], ""
 
 
+def check_classes(metric: Metric, classes: int) -> None:
+    """Raise `SettingError` for a metric that cannot tell predictions of so few classes apart.
+
+    >>> check_classes(METRICS["top5_error"], 6)
+    """
+    if classes < metric.least_classes:
+        raise SettingError(
+            f"metric={metric.name!r} is zero whatever is predicted among {classes} classes: "
+            f"it needs {metric.least_classes} or more; choose another, such as error"
+        )
+
+
 def targets(run: Run, split: Split) -> NDArray[Any]:
     """The targets of a split."""
     return np.asarray(run.predictions[f"{split}_targets"])
@@ -161,6 +192,8 @@ def losses(run: Run, split: Split, metric: Metric) -> Array:
     """Each example's loss, (examples,). A run that diverged and kept no weights has those of the guess that
     looks at no input, see `runs.score.score`."""
     predicted = guess(run, split) if score(run, split).guessed else np.asarray(run.predictions[split])
+    if predicted.ndim == 2:
+        check_classes(metric, predicted.shape[1])
     return metric.losses(predicted, targets(run, split))
 
 
