@@ -16,6 +16,7 @@ import optax
 
 from trainwright.data import sequences
 from trainwright.data.dataset import Dataset
+from trainwright.data.targets import TaskName
 
 
 class Scores(NamedTuple):
@@ -252,9 +253,14 @@ def task_of(data: Dataset) -> Task:
     >>> task_of(load("digits"))
     Classification(outputs=10)
     """
-    match data.task:
+    return task_named(data.task, len(data.classes))
+
+
+def task_named(name: TaskName, classes: int) -> Task:
+    """The task of this name, with so many classes."""
+    match name:
         case "classification":
-            return Classification(len(data.classes))
+            return Classification(classes)
         case "regression":
             return Regression()
         case "sequence":
