@@ -3,11 +3,11 @@
     python benchmarks/best.py ~/best results --minutes 5
     python benchmarks/best.py ~/best results --tables wine,diabetes --minutes 1
 
-Of each table a third (10,000 rows at most) is kept for judging; all contestants learn from the rest alone: the
-delivered network, plain, the best single strategy, scikit-learn's MLP at its defaults (inputs standardised,
-categories one-hot) and boosting tuned over learning rate and depth. Each is trained with five seeds; differences are
-paired by seed and row. What is done is kept by table, so that the command can be interrupted and repeated. Writes
-`results/best.md` and `results/best.json`.
+Of each table a third (10,000 rows at most) is kept for judging; all contestants learn from the rest alone:
+the delivered network, plain, the best single strategy, scikit-learn's MLP at its defaults (inputs
+standardised, categories one-hot) and boosting tuned over learning rate and depth. Each is trained with five
+seeds; differences are paired by seed and row. What is done is kept by table, so that the command can be
+interrupted and repeated. Writes `results/best.md` and `results/best.json`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from trainwright.comparison import examples
 from trainwright.comparison.metrics import METRICS
 from trainwright.comparison.verdict import judge
 from trainwright.data.dataset import Dataset
+from trainwright.search.delivery import final
 
 SEEDS = 5
 MOST_JUDGED = 10_000
@@ -103,9 +104,10 @@ def split(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def networks(recipe: dict[str, Any], data: Dataset, kept: pd.DataFrame) -> Iterator[NDArray[Any]]:
-    """What networks of a recipe predict for the rows that judge, seed by seed."""
+    """What networks of a recipe predict for the rows that judge, seed by seed, each trained on all rows."""
+    training = final(Recipe.from_json(recipe), data)
     for seed in range(SEEDS):
-        model = Model.of(fit(Recipe.from_json(recipe), data.fold(seed), seed), data.fold(seed))
+        model = Model.of(fit(training.training.recipe, training.data, seed), training.data)
         yield np.log(np.maximum(p, 1e-30)) if (p := model.predict(kept)).ndim == 2 else p
 
 
