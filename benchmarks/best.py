@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn import datasets
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -129,7 +131,9 @@ def peers(data: Dataset, learned: pd.DataFrame, kept: pd.DataFrame, boosting: bo
         else:
             kind = MLPRegressor if regression else MLPClassifier
             learner = make_pipeline(StandardScaler(), kind(random_state=seed))
-        learner.fit(x, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # its defaults are what is asked about
+            learner.fit(x, y)
         if regression:
             yield learner.predict(new)
         else:
