@@ -38,7 +38,7 @@ def run(
         list[str] | None,
         option(
             "Strategies to choose among, such as 'dropout(hidden_rate=0.2|0.5)'. May be repeated."
-            " Default: those of a study, adam, label_smoothing and rate_schedule."
+            " Default: those of a study, adam, label_smoothing, mixup, polyak_averaging and rate_schedule."
         ),
     ] = None,
     network: Network = None,
