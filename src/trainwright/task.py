@@ -80,8 +80,7 @@ class Classification:
 
     def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
         """sum p (log p - log q), with p and q the softmax of the two."""
-        log_p, log_q = self.predict(outputs), self.predict(others)
-        return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+        return _divergence(self.predict(outputs), self.predict(others))
 
     def average(self, predictions: jax.Array) -> jax.Array:
         """The logarithm of the mean probability."""
@@ -162,6 +161,10 @@ class Sequence:
         """Log-probabilities, head by head."""
         return jnp.concatenate([jax.nn.log_softmax(outputs[..., head]) for head in sequences.HEADS], axis=-1)
 
+    def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
+        """The sum of the heads' divergences."""
+        return _divergence(self.predict(outputs), self.predict(others))
+
     def average(self, predictions: jax.Array) -> jax.Array:
         """The logarithm of each answer's mean probability, head by head."""
         return _log_mean(predictions)
@@ -187,6 +190,10 @@ def task_of(data: Dataset) -> Task:
             return Regression()
         case "sequence":
             return Sequence()
+
+
+def _divergence(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
 
 
 def _log_mean(predictions: jax.Array) -> jax.Array:
