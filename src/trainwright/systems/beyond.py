@@ -93,13 +93,14 @@ def virtual_adversarial(budget: Budget) -> Recipe:
 def ladder(budget: Budget) -> Recipe:
     """Ladder network, 1000-500-250-250-250 rectified linear units.
 
-    The settings are those of the authors' program (github.com/CuriousAI/ladder): noise 0.3 everywhere, costs of
-    1000, 1 and 0.01, Adam at 0.002, which falls to zero over the last third of 150 passes in batches of 100.
+    The settings are those of the authors' program (github.com/CuriousAI/ladder): noise 0.3 everywhere, costs
+    of 1000, 1 and 0.01, Adam at 0.002, which falls to zero over the last third of 150 passes in batches of
+    100.
 
     - There each step takes a second batch of 100 for the decoder's costs, without labels; here these see the
       labelled batch.
-    - First weights are He's (variance 2 / fan-in), there of variance 1 / fan-in: normalisation takes the scale
-      out.
+    - First weights are He's (variance 2 / fan-in), there of variance 1 / fan-in; normalisation takes the
+      scale out.
     - The rate falls to a thousandth.
     - Budget standard has 60 passes, quick 5.
     """
