@@ -88,8 +88,7 @@ class Classification(Task):
 
     def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
         """sum p (log p - log q), with p and q the softmax of the two."""
-        log_p, log_q = self.predict(outputs), self.predict(others)
-        return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+        return _divergence(self.predict(outputs), self.predict(others))
 
     def average(self, predictions: jax.Array) -> jax.Array:
         """The logarithm of the mean probability."""
@@ -265,6 +264,10 @@ def task_named(name: TaskName, classes: int) -> Task:
             return Regression()
         case "sequence":
             return Sequence()
+
+
+def _divergence(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
 
 
 def _log_mean(predictions: jax.Array) -> jax.Array:

@@ -20,8 +20,8 @@ def run(
     metric: Annotated[
         str | None,
         option(
-            "Judge by this metric (error, balanced_error, top5_error, log_loss, brier, rmse or mae; of sequences"
-            " number_error, digit_error or number_log_loss)."
+            "Judge by this metric (error, balanced_error, top5_error, log_loss, brier, rmse or mae; of "
+            "sequences number_error, digit_error or number_log_loss)."
         ),
     ] = None,
     markdown: Markdown = False,

@@ -88,8 +88,8 @@ def run(
     metric: Annotated[
         str | None,
         option(
-            "error, balanced_error, top5_error, log_loss, brier, rmse or mae; of sequences number_error, digit_error or"
-            " number_log_loss. Default: what suits the data."
+            "error, balanced_error, top5_error, log_loss, brier, rmse or mae; of sequences "
+            "number_error, digit_error or number_log_loss. Default: what suits the data."
         ),
     ] = None,
     delta: Annotated[
