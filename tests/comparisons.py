@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
+from trainwright.comparison.path import Interaction, Path, Step
+from trainwright.comparison.recommendation import Recommendation, Tried
 from trainwright.comparison.results import (
     ArmResult,
     Comparison,
@@ -241,4 +243,45 @@ def hostile() -> Comparison:
         name=f"{script}.csv",
         classes=[script, "b"],
         columns=[f"{script}: standardised", "b: one-hot"],
+    )
+
+
+def recommendation(*, gain: float = 0.008, name: str = "digits") -> Recommendation:
+    """A search that found two strategies, one of which helps only beside the other."""
+    comparison = study(["plain", "batch_norm", "best"], shifts=(0, -gain / 2, -gain), name=name)
+    against = replace(
+        comparison,
+        reference="best",
+        arms=tuple(replace(one, difference=None) if one.name == "best" else one for one in comparison.arms),
+    )
+    error = Interval(0.025, 0.02, 0.03)
+    cost = Interval(0.004, 0.002, 0.006)
+    nothing = Interval(0.0001, -0.0004, 0.0006)
+    recipe = comparison.arms[0].recipe
+    return Recommendation(
+        comparison=comparison,
+        against=against,
+        best="best",
+        single="batch_norm",
+        strategies="batch_norm, dropout(hidden_rate=0.2)",
+        path=Path(
+            error,
+            (
+                Step("max_norm", recipe, error, nothing, 0.8, "no difference"),
+                Step("dropout", recipe, error, cost, 0.001, "hurts"),
+            ),
+            (Interaction(("dropout", "batch_norm"), cost, nothing, cost, 0.01, shown=True),),
+            complete=True,
+            seeds=5,
+        ),
+        seen=0.021,
+        seen_plain=0.03,
+        tried=(Tried("batch_norm", "mlp, rate 0.1, batches of 32, 40 epochs", 0.021, 10),),
+        recipes=57,
+        trainings=412,
+        seconds=93.0,
+        ensemble=error,
+        fit="trainwright fit digits --with batch_norm --out model",
+        python="from trainwright import Recipe\n\nrecipe = Recipe()",
+        cautions=("the budget ended the search",),
     )

@@ -95,3 +95,29 @@ def test_bad_options_are_refused_before_the_work(
     assert run(monkeypatch, table(tmp_path), "--target", "ill", "--out", out, *SHORT, *words) in (2, 3)
     assert message in capsys.readouterr().err
     assert not (out / "store").exists()
+
+
+def test_a_factorial_study_has_main_effects_and_interactions_and_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = (table(tmp_path), "--target", "ill", "--arm", "l2(0.01)", "--arm", "dropout(0.2)", "--factorial")
+    assert run(monkeypatch, *words, "--seeds", "5", "--no-baselines", "--out", out, *SHORT) == 0
+    assert "l2(0.01) × dropout(0.2)" in capsys.readouterr().out
+    assert "Main effects and interactions" in (out / "report.html").read_text("utf-8")
+    assert run(monkeypatch, out, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["arms"]) == 4
+    effects = [effect["factors"] for effect in found["factorial"]["effects"]]
+    assert effects == [["l2(0.01)"], ["dropout(0.2)"], ["l2(0.01)", "dropout(0.2)"]]
+    means = {arm["name"]: arm["error"]["mean"] for arm in found["arms"]}
+    main = found["factorial"]["effects"][0]["interval"]["mean"]
+    alone, beside = means["l2(0.01)"], means["l2(0.01) + dropout(0.2)"]
+    assert main == pytest.approx((alone + beside - means["plain"] - means["dropout(0.2)"]) / 2)
+
+
+def test_a_factorial_without_arms_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, table(tmp_path), "--target", "ill", "--factorial") == 2
+    assert "give --arm two to eight times" in capsys.readouterr().err

@@ -13,10 +13,12 @@ import comparisons
 from trainwright.comparison.results import Comparison
 from trainwright.comparison.sweep import Sweep
 from trainwright.data import load
+from trainwright.diagnosis.averaging import all_masks, averaged_passes
 from trainwright.exhibits import dropout
 from trainwright.exhibits.dropout import DRAWS, PASSES, SCALES
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
+from trainwright.runs.run import Run
 from trainwright.strategies.dropout import Dropout
 from trainwright.training.fit import fit
 
@@ -36,9 +38,13 @@ def wrong(rate: float) -> NDArray[np.bool_]:
     )
 
 
+def passes(run: Run) -> NDArray[np.float64]:
+    return averaged_passes(run, DIGITS, PASSES, kept=100, draws=DRAWS)
+
+
 def test_scaling_is_the_average_over_all_thinned_linear_units() -> None:
     """Ten products of float32 inputs with weights of a few units: an error of 10 · 2⁻²⁴ · 5 at most."""
-    units = dropout.average_by_enumeration(inputs=7, units=5)
+    units = all_masks(7, 5, retained=(0.5, 0.8))
     np.testing.assert_allclose(units["linear: average"], units["linear: scaled"], rtol=0, atol=3e-6)
     # The rectified average is never below the rectified mean (Jensen).
     assert np.all(units["rectified: average"] >= units["rectified: scaled"] - 3e-6)
@@ -49,7 +55,7 @@ def test_keeping_a_tenth_is_too_little() -> None:
 
 
 def test_many_passes_beat_one_and_come_to_the_scaled_network() -> None:
-    averaged = np.array([dropout.passes(fit(recipe(0.5), DIGITS, seed=seed), DIGITS) for seed in (0, 1)])
+    averaged = np.array([passes(fit(recipe(0.5), DIGITS, seed=seed)) for seed in (0, 1)])
     assert averaged.shape == (2, DRAWS, PASSES)
     one, many = averaged[..., 0].mean(), averaged[..., -1].mean()
     assert many < one
@@ -63,7 +69,7 @@ def test_many_passes_beat_one_and_come_to_the_scaled_network() -> None:
 def test_passes_without_dropout_are_all_the_same() -> None:
     run = fit(recipe(0), DIGITS)
     expected = np.mean(run.predictions["test"].argmax(axis=1) != run.predictions["test_targets"])
-    assert dropout.passes(run, DIGITS) == pytest.approx(expected)
+    assert passes(run) == pytest.approx(expected)
 
 
 def pair(plain: float, dropped: float, seeds: int = 4) -> Comparison:
@@ -146,7 +152,7 @@ def test_sparser_is_fewer_active_units() -> None:
 
 
 def test_equal_is_equal_to_rounding() -> None:
-    units = dropout.average_by_enumeration(inputs=4, units=3)
+    units = all_masks(4, 3, retained=(0.5, 0.8))
     assert dropout.equal(units).holds
     assert not dropout.equal(units.assign(**{"linear: scaled": units["linear: scaled"] + 1e-4})).holds
 

@@ -71,7 +71,7 @@ def test_no_harm_is_harm_below_a_tenth_and_not_a_wide_interval(harm: list[float]
 
 def test_order_of_the_batches() -> None:
     orders = minibatch.measure_orders(seeds=5, passes=8)
-    assert minibatch.random_order(orders).holds
+    assert minibatch.random_order(orders[orders["pass"] == 8]).holds
     first = orders[orders["pass"] == 1].pivot(index="seed", columns="arm", values="error")
     # The first pass of both shuffled orders is the same training, to the last bit.
     assert (first["shuffled once"] == first["shuffled in each pass"]).all()

@@ -17,7 +17,7 @@ from trainwright.data import load
 from trainwright.data.loading import read
 from trainwright.data.readers.cifar10 import CLASSES, RECORD
 from trainwright.data.readers.opening import open_images
-from trainwright.data.readers.svhn import Digit, expanded, index_numbers, sequence
+from trainwright.data.readers.svhn import Digit, expanded, index_numbers, labels
 
 RNG = np.random.default_rng(0)
 
@@ -133,15 +133,18 @@ def test_svhn_s_numbers_from_json(cache: Path) -> None:
     assert index.shape == (64, 64, 3)
     assert index.own_test == 6
     assert list(index.labels.index[22:26]) == ["train/23.png", "train/24.png", "test/1.png", "test/2.png"]
-    assert list(index.labels) == ["length", "digit1", "digit2", "digit3", "digit4", "digit5"]
-    assert index.labels.iloc[1].tolist() == [3, 2, 3, 4, -1, -1]
-    assert index.labels.iloc[4].tolist() == [6, 5, 6, 7, 8, 9]  # six digits: more than five
+    assert list(index.labels) == ["number", "length", "digit1", "digit2", "digit3", "digit4", "digit5"]
+    assert index.labels.iloc[1].tolist() == ["234", 3, 2, 3, 4, -1, -1]
+    assert index.labels.iloc[4].tolist() == ["567890", 6, 5, 6, 7, 8, 9]  # six digits: more than five
     assert load("svhn_numbers", target="length").classes == ("1", "2", "3", "4", "5", "6")
     assert load("svhn_numbers", target="digit1", size=16).shape == (16, 16, 3)
     with pytest.raises(SettingError, match="size=0"):
         load("svhn_numbers", target="digit1", size=0)
-    with pytest.raises(DataError, match="which label is to be predicted"):
-        load("svhn_numbers")
+    data = load("svhn_numbers")
+    assert (data.task, data.outputs, data.classes) == ("sequence", 57, ())
+    assert data.targets.dtype == np.int32
+    assert data.targets[[1, 4]].tolist() == [[3, 2, 3, 4, -1, -1], [6, 5, 6, 7, 8, 9]]
+    assert load("svhn_numbers", task="classification", target="digit1").task == "classification"
 
 
 def test_the_crop_is_the_box_around_all_digits_and_30_percent(cache: Path) -> None:
@@ -175,11 +178,11 @@ def test_boxes_may_reach_outside_the_image(cache: Path) -> None:
 
 def test_a_length_and_digits() -> None:
     for text in ("7", "10", "99999", "123456"):
-        labels = sequence([Digit(int(c), 0, 0, 1, 1) for c in text])
-        assert labels["length"] == min(len(text), 6)
-        digits = [labels[f"digit{i}"] for i in range(1, 6)]
+        found = labels([Digit(int(c), 0, 0, 1, 1) for c in text])
+        assert found["length"] == min(len(text), 6)
+        digits = [found[f"digit{i}"] for i in range(1, 6)]
         assert digits == [int(c) for c in text[:5]] + [-1] * (5 - len(text))
-    assert sequence([Digit(10, 0, 0, 1, 1)])["digit1"] == 0
+    assert labels([Digit(10, 0, 0, 1, 1)])["number"] == "0"
 
 
 @pytest.mark.parametrize(

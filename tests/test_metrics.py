@@ -12,11 +12,15 @@ from trainwright.base.errors import SettingError
 from trainwright.comparison.compare import ArmRuns, compare
 from trainwright.comparison.examples import estimate
 from trainwright.comparison.metrics import METRICS, choose, measure
+from trainwright.data import DataSpec, load
+from trainwright.recipe import Recipe
+from trainwright.studies.study import Study
 
 
-def forecast(rng, examples=200, classes=3):
-    """Log-probabilities, and targets of which the last class is rare."""
-    targets = rng.choice(classes, examples, p=[0.6, 0.35, 0.05])
+def forecast(rng, examples=200, rates=(0.6, 0.35, 0.05)):
+    """Log-probabilities, and targets of classes that are as frequent as `rates` say."""
+    classes = len(rates)
+    targets = rng.choice(classes, examples, p=rates)
     logits = rng.normal(size=(examples, classes)) + 1.5 * np.eye(classes)[targets]
     return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)), targets.astype(np.int32)
 
@@ -24,6 +28,7 @@ def forecast(rng, examples=200, classes=3):
 REFERENCES = {
     "error": lambda p, t: 1 - sklearn.accuracy_score(t, p.argmax(1)),
     "balanced_error": lambda p, t: 1 - sklearn.balanced_accuracy_score(t, p.argmax(1)),
+    "top5_error": lambda p, t: 1 - sklearn.top_k_accuracy_score(t, p, k=5, labels=range(p.shape[1])),
     "log_loss": lambda p, t: sklearn.log_loss(t, np.exp(p)),
     "brier": lambda p, t: np.mean(np.sum((np.exp(p) - np.eye(p.shape[1])[t]) ** 2, axis=1)),
     "rmse": lambda p, t: math.sqrt(sklearn.mean_squared_error(t, p)),
@@ -31,10 +36,13 @@ REFERENCES = {
 }
 
 
+RATES = {"top5_error": (0.2,) * 3 + (0.08,) * 5}
+
+
 @pytest.mark.parametrize("name", REFERENCES)
 def test_metrics_are_scikit_learns(name):
     rng = np.random.default_rng(0)
-    predicted, targets = forecast(rng)
+    predicted, targets = forecast(rng, rates=RATES.get(name, (0.6, 0.35, 0.05)))
     if METRICS[name].task == "regression":
         targets = rng.normal(size=200)
         predicted = targets + rng.normal(size=200)
@@ -48,7 +56,7 @@ def test_contributions_have_the_metrics_own_uncertainty(name):
     rng, metric = np.random.default_rng(1), METRICS[name]
     values, errors = [], []
     for _ in range(400):
-        predicted, targets = forecast(rng)
+        predicted, targets = forecast(rng, rates=RATES.get(name, (0.6, 0.35, 0.05)))
         if metric.task == "regression":
             targets = rng.normal(size=200)
             predicted = targets + rng.normal(size=200)
@@ -56,6 +64,21 @@ def test_contributions_have_the_metrics_own_uncertainty(name):
         values.append(contributions.mean())
         errors.append(estimate([contributions], [np.arange(200)]).examples)
     assert np.sqrt(np.mean(errors)) == pytest.approx(np.std(values), rel=0.15)
+
+
+def test_equal_probabilities_do_not_make_the_top_five_larger():
+    alike, targets = np.zeros((8, 8)), np.arange(8)
+    np.testing.assert_array_equal(METRICS["top5_error"].losses(alike, targets), targets >= 5)
+
+
+def test_with_five_classes_there_is_no_top_five_error():
+    wanted = r"metric='top5_error' is zero whatever is predicted among 3 classes: it needs 6 or more"
+    with pytest.raises(SettingError, match=wanted):
+        measure(make_run(test=4), "test", METRICS["top5_error"])
+    arms = {"plain": Recipe(epochs=1)}
+    three = load((np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3))
+    with pytest.raises(SettingError, match=wanted):  # before anything is trained
+        Study(DataSpec("three"), arms, metric="top5_error", loaded=three).compare("nowhere")
 
 
 def test_rare_classes_change_the_default_and_say_why():

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.config import Config
 from trainwright.base.environment import environment
+from trainwright.base.errors import SettingError
 from trainwright.data.dataset import Dataset
 from trainwright.data.facts import facts
 from trainwright.data.targets import TaskName
@@ -53,7 +54,8 @@ class Baseline(Config):
     def fit(self, data: Dataset) -> Run:
         """The run of this baseline on a data set: predictions, time and environment; no weights, no curves.
 
-        Raises `DataError` for images that are streamed, unless it looks at no input.
+        Unless it looks at no input, raises `DataError` for images that are streamed and `SettingError` for
+        sequences.
 
         >>> from trainwright.baselines import Linear
         >>> from trainwright.data import load
@@ -97,6 +99,8 @@ class Baseline(Config):
         if not self.reads_inputs:
             return Examples(np.zeros((len(rows), 0), np.float32), data.standardized_targets(rows))
         data.in_memory(f"the baseline {self.name}")
+        if data.task == "sequence":
+            raise SettingError(f"the baseline {self.name} cannot predict sequences: choose guess, or none")
         inputs, targets = data.standardized(rows)
         return Examples(inputs.reshape(len(rows), -1), targets)
 
@@ -104,7 +108,7 @@ class Baseline(Config):
         """What predicts the only class that training has examples of, if there is but one: a rare class may
         be missing from a fold, and learners refuse such data."""
         classes = np.unique(train.targets)
-        if data.task == "regression" or len(classes) > 1:
+        if data.task != "classification" or len(classes) > 1:
             return None
         return lambda inputs: log_probabilities(np.ones((len(inputs), 1)), classes, data.outputs)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
 from trainwright.data.preparation import Preparation
+from trainwright.data.raw import Inputs
 from trainwright.model import Model
 
 NAME = "ensemble.json"
@@ -38,12 +39,12 @@ class Ensemble:
         """How the first member prepares raw data; the others differ in shifts and scales."""
         return self.members[0].preparation
 
-    def predict(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> NDArray[Any]:
+    def predict(self, raw: Inputs, *, unseen: Any = "error") -> NDArray[Any]:
         """The members' mean prediction: probabilities (examples, classes), or values. See `Model.predict`."""
         each = [member.predict(raw, unseen=unseen) for member in self.members]
         return np.asarray(np.mean(each, axis=0))
 
-    def table(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Any = "error") -> pd.DataFrame:
+    def table(self, raw: Inputs, *, unseen: Any = "error") -> pd.DataFrame:
         """Predictions as a table, see `Model.table`."""
         return self.members[0].tabulated(self.predict(raw, unseen=unseen))
 

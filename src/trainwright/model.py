@@ -23,6 +23,7 @@ from safetensors import numpy as safetensors
 
 from trainwright.base import files, strict_json
 from trainwright.base.errors import DataError, StoreError
+from trainwright.data import sequences
 from trainwright.data.dataset import Dataset
 from trainwright.data.preparation import Preparation
 from trainwright.data.raw import Inputs
@@ -31,7 +32,7 @@ from trainwright.data.targets import Quantity
 from trainwright.network import NetworkBuilder, array_name
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
-from trainwright.task import Classification, Regression
+from trainwright.task import Task, task_named
 from trainwright.training.building import to_device
 from trainwright.training.predict import predict
 
@@ -65,6 +66,11 @@ class Model:
         }
         recipe = Recipe.from_json(run.recipe)
         return cls(recipe, data.preparation, data.shape, data.classes, dict(run.weights), origin)
+
+    @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return task_named(self.preparation.task, len(self.classes))
 
     def save(self, folder: str | Path, *, replace: bool = False) -> None:
         """Write the folder, whole or not at all.
@@ -116,7 +122,7 @@ class Model:
         builder = NetworkBuilder(
             self.recipe.strategies, 0, marginals=self._no_marginals(), inputs=lambda: nothing
         )
-        model = self.recipe.network.build(self.shape, len(self.classes) or 1, builder)
+        model = self.recipe.network.build(self.shape, self.task.outputs, builder)
         graphdef, state = nnx.split(model)
         paths, structure = jax.tree_util.tree_flatten_with_path(state)
         if {array_name(path) for path, _ in paths} != set(self.weights):
@@ -125,7 +131,8 @@ class Model:
         return nnx.merge(graphdef, jax.tree.unflatten(structure, leaves))
 
     def predict(self, raw: Inputs, *, unseen: Any = "error") -> NDArray[Any]:
-        """Predictions for raw inputs: probabilities (examples, classes), or values in the target's unit.
+        """Predictions for raw inputs: probabilities (examples, classes), or of each length and digit of a
+        sequence (examples, 57); or values in the target's unit.
 
         Images that are streamed are predicted for in blocks, the next one decoded meanwhile.
 
@@ -133,23 +140,29 @@ class Model:
         """
         if not len(raw):
             raise DataError("there are no rows to predict")
-        task = Classification(len(self.classes)) if self.classes else Regression()
         network, parts = self.network(), []
         for part in _parts(raw):
             x = jnp.asarray(self.preparation.transform(part, unseen=unseen))
-            parts.append(np.asarray(predict(network, self.recipe.strategies, x, task)))
+            parts.append(np.asarray(predict(network, self.recipe.strategies, x, self.task)))
         predicted = np.concatenate(parts)
         target = self.preparation.target
         return target.decode(predicted[:, 0]) if isinstance(target, Quantity) else np.exp(predicted)
 
     def table(self, raw: Inputs, *, unseen: Any = "error") -> pd.DataFrame:
-        """Predictions as a table: the likeliest class and each class's probability, or the value."""
+        """Predictions as a table: the likeliest class and each class's probability, the likeliest number and
+        its probability, or the value."""
         return self.tabulated(self.predict(raw, unseen=unseen))
 
     def tabulated(self, predicted: NDArray[Any]) -> pd.DataFrame:
         """What `predict` gave as a table."""
         if self.preparation.task == "regression":
             return pd.DataFrame({"prediction": predicted})
+        if self.preparation.task == "sequence":
+            with np.errstate(divide="ignore"):
+                said = np.log(predicted.astype(np.float64))
+            numbers = sequences.decode(said)
+            probability = np.exp(sequences.log_probability(said, numbers))
+            return pd.DataFrame({"prediction": sequences.to_texts(numbers), "probability": probability})
         columns = {f"probability of {name}": predicted[:, i] for i, name in enumerate(self.classes)}
         likeliest = np.asarray(self.classes)[predicted.argmax(axis=1)]
         return pd.DataFrame({"prediction": likeliest, **columns})

@@ -16,6 +16,7 @@ import optax
 
 from trainwright.data import sequences
 from trainwright.data.dataset import Dataset
+from trainwright.data.targets import TaskName
 
 
 class Scores(NamedTuple):
@@ -87,8 +88,7 @@ class Classification(Task):
 
     def divergence(self, outputs: jax.Array, others: jax.Array) -> jax.Array:
         """sum p (log p - log q), with p and q the softmax of the two."""
-        log_p, log_q = self.predict(outputs), self.predict(others)
-        return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+        return _divergence(self.predict(outputs), self.predict(others))
 
     def average(self, predictions: jax.Array) -> jax.Array:
         """The logarithm of the mean probability."""
@@ -252,13 +252,22 @@ def task_of(data: Dataset) -> Task:
     >>> task_of(load("digits"))
     Classification(outputs=10)
     """
-    match data.task:
+    return task_named(data.task, len(data.classes))
+
+
+def task_named(name: TaskName, classes: int) -> Task:
+    """The task of this name, with so many classes."""
+    match name:
         case "classification":
-            return Classification(len(data.classes))
+            return Classification(classes)
         case "regression":
             return Regression()
         case "sequence":
             return Sequence()
+
+
+def _divergence(log_p: jax.Array, log_q: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
 
 
 def _log_mean(predictions: jax.Array) -> jax.Array:

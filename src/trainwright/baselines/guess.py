@@ -7,13 +7,14 @@ from typing import ClassVar
 import numpy as np
 
 from trainwright.base.config import config
-from trainwright.baseline import Baseline, Examples, Inputs, Predict, log_probabilities
+from trainwright.baseline import LEAST_PROBABILITY, Baseline, Examples, Inputs, Predict, log_probabilities
+from trainwright.data import sequences
 from trainwright.data.targets import TaskName
 
 
 @config
 class Guess(Baseline):
-    """Each class as often as in training; in regression, the mean.
+    """Each class (length, digit) as often as in training; in regression, the mean.
 
     >>> predict = Guess().learn(
     ...     Examples(np.zeros((4, 1)), np.array([0, 1, 1, 1])), Examples(np.zeros((0, 1)), np.zeros(0)),
@@ -25,7 +26,9 @@ class Guess(Baseline):
     reads_inputs: ClassVar[bool] = False
 
     def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
-        if task == "classification":
+        if task == "sequence":
+            guess = np.log(np.maximum(sequences.shares(train.targets), LEAST_PROBABILITY))[None]
+        elif task == "classification":
             frequencies = np.bincount(train.targets, minlength=outputs) / len(train.targets)
             guess = log_probabilities(frequencies[None], np.arange(outputs), outputs)
         else:

@@ -38,13 +38,15 @@ def run(
         list[str] | None,
         option(
             "Strategies to choose among, such as 'dropout(hidden_rate=0.2|0.5)'. May be repeated."
-            " Default: those of a study, adam, label_smoothing and rate_schedule."
+            " Default: those of a study, adam, label_smoothing, mixup, polyak_averaging and rate_schedule."
         ),
     ] = None,
     network: Network = None,
     metric: Annotated[
         str | None,
-        option("error, balanced_error, log_loss, brier, rmse or mae. Default: what suits the data."),
+        option(
+            "error, balanced_error, top5_error, log_loss, brier, rmse or mae. Default: what suits the data."
+        ),
     ] = None,
     level: Annotated[float, option("The level of confidence.", min=0.5, max=0.999)] = 0.95,
     seed: Annotated[

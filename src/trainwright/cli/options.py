@@ -30,7 +30,12 @@ Source = Annotated[
     ),
 ]
 Target = Annotated[str | None, option("The column to predict, for a table.")]
-Task = Annotated[str | None, option("classification or regression. Default: inferred from the target.")]
+Task = Annotated[
+    str | None,
+    option(
+        "classification, regression or sequence (numbers, digit by digit). Default: as the target suggests."
+    ),
+]
 Size = Annotated[int | None, option("The side, in pixels, to which image files are resized.", min=1)]
 Network = Annotated[str | None, option("The network, such as 'mlp((256, 256))'.")]
 BatchSize = Annotated[int | None, option("Examples per step.")]

@@ -19,7 +19,10 @@ def run(
     out: Annotated[Path | None, option("The HTML file to write. Default: FOLDER/report.html.")] = None,
     metric: Annotated[
         str | None,
-        option("Judge by this metric (error, balanced_error, log_loss, brier, rmse or mae)."),
+        option(
+            "Judge by this metric (error, balanced_error, top5_error, log_loss, brier, rmse or mae; of "
+            "sequences number_error, digit_error or number_log_loss)."
+        ),
     ] = None,
     markdown: Markdown = False,
     as_json: Json = False,

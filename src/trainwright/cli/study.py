@@ -87,7 +87,10 @@ def run(
     budget: Annotated[str | None, option("quick (minutes, the default) or full (a night).")] = None,
     metric: Annotated[
         str | None,
-        option("error, balanced_error, log_loss, brier, rmse or mae. Default: what suits the data."),
+        option(
+            "error, balanced_error, top5_error, log_loss, brier, rmse or mae; of sequences "
+            "number_error, digit_error or number_log_loss. Default: what suits the data."
+        ),
     ] = None,
     delta: Annotated[
         float | None,

@@ -125,7 +125,7 @@ def training_progress(task: str, quiet: bool, validation: str = "validation") ->
     def describe(slot: TrainingProgress) -> str:
         train, loss, error = (slot.history[name][-1] for name in list(slot.history)[1:])
         # For regression it would repeat the loss: both are of the standardised target.
-        shown = f", error {single(error, task)}" if task == "classification" else ""
+        shown = f", error {single(error, task)}" if task != "regression" else ""
         return (
             f"step {slot.step} of {slot.length}: training loss {train:.4f}, "
             f"{validation} loss {loss:.4f}{shown}"

@@ -19,7 +19,7 @@ def averaged(runs: Sequence[Run], metric: str | None = None, level: float = 0.95
     or values, are averaged. There is but one such average, so the interval is over examples alone."""
     first = runs[0]
     predictions = np.stack([np.asarray(run.predictions["test"], np.float64) for run in runs])
-    if first.data["task"] == "classification":
+    if first.data["task"] != "regression":
         with np.errstate(divide="ignore"):
             mean = np.log(np.exp(predictions).mean(axis=0))
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from trainwright.comparison import metrics
-from trainwright.comparison.metrics import METRICS, Metric
+from trainwright.comparison.metrics import LOG_LOSS, Metric
 from trainwright.comparison.results import Setting
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
@@ -50,7 +50,7 @@ def choose(arms: Sequence[ArmRuns], metric: Metric) -> list[Choice]:
     A run that diverged and kept no weights counts as the best constant guess, or as the worst run that
     finished where that is worse: to diverge is never to win.
     """
-    second = METRICS["log_loss"] if metric.task == "classification" else metric
+    second = LOG_LOSS.get(metric.task, metric)
     scores = {
         (arm.name, rate): (_scores(runs, metric), _scores(runs, second))
         for arm in arms

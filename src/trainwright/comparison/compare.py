@@ -13,7 +13,7 @@ from trainwright.comparison.candidates import ArmRuns, Choice, choose
 from trainwright.comparison.cells import Cells, Layout
 from trainwright.comparison.curves import curve
 from trainwright.comparison.estimate import Estimate, quantile
-from trainwright.comparison.metrics import METRICS, Metric
+from trainwright.comparison.metrics import LOG_LOSS, Metric
 from trainwright.comparison.pairing import check_levels
 from trainwright.comparison.results import (
     ArmResult,
@@ -207,8 +207,8 @@ def _result(
 ) -> ArmResult:
     runs = choice.runs
     loss = None
-    if runs[0].data["task"] == "classification":
-        (surprise,) = cells.of_arms([runs], layout, METRICS["log_loss"])
+    if log_loss := LOG_LOSS.get(runs[0].data["task"]):
+        (surprise,) = cells.of_arms([runs], layout, log_loss)
         loss = _interval(layout.estimate(surprise.values, 0.0), level)
     return ArmResult(
         name=choice.name,

@@ -44,6 +44,8 @@ class Metric:
     """The mean of the losses; the mean of the classes' means; or the root of the mean."""
     counts: bool = False
     """A loss is a whole example: right or wrong."""
+    least_classes: int = 0
+    """With fewer classes no prediction could be wrong."""
 
     def contributions(self, losses: Array, targets: NDArray[Any]) -> Array:
         """What each example contributes, (examples,); their mean is the metric.
@@ -79,6 +81,14 @@ def _wrong(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
     return np.asarray(np.argmax(predicted, axis=1) != targets, np.float64)
 
 
+def _not_among_five(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    """Of equal probabilities the class that comes first counts as the likelier, as in `argmax`."""
+    right = predicted[np.arange(len(targets)), targets][:, None]
+    before = np.arange(predicted.shape[1]) < np.asarray(targets)[:, None]
+    likelier = (predicted > right) | ((predicted == right) & before)
+    return np.asarray(likelier.sum(axis=1) >= 5, np.float64)
+
+
 def _surprise(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
     said = np.maximum(predicted[np.arange(len(targets)), targets], np.log(LEAST_PROBABILITY))
     return np.asarray(-said, np.float64)
@@ -98,6 +108,28 @@ def _absolute(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
     return np.asarray(np.abs(predicted.astype(np.float64) - targets))
 
 
+def _wrong_number(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    from trainwright.data import sequences  # here, as below: it brings pandas along
+
+    return np.asarray(sequences.wrong(predicted, targets), np.float64)
+
+
+def _wrong_digits(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    """Each example's wrong digits in units of the mean number of digits: the mean is the fraction of all
+    digits that are wrong."""
+    from trainwright.data import sequences
+
+    digits = np.where(targets[:, 0] <= sequences.PLACES, targets[:, 0], 0).mean()
+    return np.asarray(sequences.wrong_digits(predicted, targets) / max(digits, 1e-9), np.float64)
+
+
+def _number_surprise(predicted: NDArray[Any], targets: NDArray[Any]) -> Array:
+    from trainwright.data import sequences
+
+    said = sequences.log_probability(predicted.astype(np.float64), targets)
+    return -np.asarray(np.maximum(said, np.log(LEAST_PROBABILITY)), np.float64)
+
+
 METRICS = {
     metric.name: metric
     for metric in (
@@ -105,19 +137,36 @@ METRICS = {
         Metric(
             "balanced_error", "balanced test error", "classification", "fraction", _wrong, "classes", True
         ),
+        Metric(
+            "top5_error",
+            "top-5 test error",
+            "classification",
+            "fraction",
+            _not_among_five,
+            counts=True,
+            least_classes=6,
+        ),
         Metric("log_loss", "test log-loss", "classification", "nats", _surprise),
         Metric("brier", "test Brier score", "classification", "score", _brier),
         Metric("rmse", "test RMSE", "regression", "target", _squared, "root"),
         Metric("mae", "test mean absolute error", "regression", "target", _absolute),
+        Metric("number_error", "test error of numbers", "sequence", "fraction", _wrong_number, counts=True),
+        Metric("digit_error", "test error of digits", "sequence", "fraction", _wrong_digits),
+        Metric("number_log_loss", "test log-loss of numbers", "sequence", "nats", _number_surprise),
     )
 }
+
+
+LOG_LOSS = {"classification": METRICS["log_loss"], "sequence": METRICS["number_log_loss"]}
+"""The log-loss of each task that has one."""
 
 
 def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric, str]:
     """The metric of this name, or the one that suits these targets; and why, where it is not the usual.
 
-    The default is RMSE for regression and the error rate for classification; but the balanced error where
-    always guessing the commonest class would err in less than 15 %. Raises `SettingError` for a name that
+    The default is RMSE for regression, the error rate of whole numbers for sequences, and the error rate for
+    classification; but the balanced error where always guessing the commonest class would err in less than
+    15 %. Raises `SettingError` for a name that
     the task does not have.
 
     >>> metric, reason = choose(None, "classification", np.repeat([0, 1], [94, 6]))
@@ -129,8 +178,8 @@ def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric,
         if name not in names:
             raise SettingError(f"metric={name!r} does not suit {task}: choose one of {', '.join(names)}")
         return METRICS[name], ""
-    if task == "regression":
-        return METRICS["rmse"], ""
+    if task != "classification":
+        return METRICS["rmse" if task == "regression" else "number_error"], ""
     sizes = np.unique(targets, return_counts=True)[1]
     guessing = 1 - sizes.max() / sizes.sum()
     if 0 < guessing < RARE:
@@ -139,18 +188,34 @@ def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric,
     return METRICS["error"], ""
 
 
+def check_classes(metric: Metric, classes: int) -> None:
+    """Raise `SettingError` for a metric that cannot tell predictions of so few classes apart.
+
+    >>> check_classes(METRICS["top5_error"], 6)
+    """
+    if classes < metric.least_classes:
+        raise SettingError(
+            f"metric={metric.name!r} is zero whatever is predicted among {classes} classes: "
+            f"it needs {metric.least_classes} or more; choose another, such as error"
+        )
+
+
 def targets(run: Run, split: Split) -> NDArray[Any]:
     """The targets of a split."""
     return np.asarray(run.predictions[f"{split}_targets"])
 
 
 def guess(run: Run, split: Split) -> NDArray[Any]:
-    """What the best guess that looks at no input predicts: the classes by their frequency in the split, or
-    the mean of the training targets."""
+    """What the best guess that looks at no input predicts: the classes (lengths, digits) by their frequency
+    in the split, or the mean of the training targets."""
     truth = targets(run, split)
     if run.data["task"] == "regression":
         mean = run.data["target"]["mean"] if "target" in run.data else np.mean(truth)
         return np.full(len(truth), mean, np.float64)
+    if run.data["task"] == "sequence":
+        from trainwright.data import sequences
+
+        return sequences.guess(truth)
     with np.errstate(divide="ignore"):
         classes = np.asarray(run.predictions[split]).shape[1]
         frequencies = np.log(np.bincount(truth, minlength=classes) / len(truth))
@@ -161,6 +226,8 @@ def losses(run: Run, split: Split, metric: Metric) -> Array:
     """Each example's loss, (examples,). A run that diverged and kept no weights has those of the guess that
     looks at no input, see `runs.score.score`."""
     predicted = guess(run, split) if score(run, split).guessed else np.asarray(run.predictions[split])
+    if predicted.ndim == 2:
+        check_classes(metric, predicted.shape[1])
     return metric.losses(predicted, targets(run, split))
 
 

@@ -161,7 +161,7 @@ class Comparison:
     """A study's arms side by side."""
 
     data: dict[str, Any]
-    task: Literal["classification", "regression"]
+    task: Literal["classification", "regression", "sequence"]
     metric: str
     """Its label, such as "test error"."""
     unit: Unit

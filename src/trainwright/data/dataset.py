@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.arrays import ArrayCache
 from trainwright.base.errors import DataError, SettingError
+from trainwright.data import sequences
 from trainwright.data import splits as splitting
 from trainwright.data.preparation import Preparation
 from trainwright.data.splits import Splits
@@ -35,11 +36,12 @@ class Dataset:
     that do not depend on the split; a missing number is NaN. Images with channels stay bytes (uint8), in
     memory or, if they are too many, in their files. What a network sees, `standardized` gives."""
     targets: NDArray[np.int32] | NDArray[np.float32]
-    """int32 (examples,), the class's number; or float32 (examples,), a quantity in a unit of its own."""
+    """int32 (examples,), the class's number; float32 (examples,), a quantity in a unit of its own; or int32
+    (examples, 6), a number's length and digits, see `trainwright.data.sequences`."""
     splits: Splits
     """Which examples are for training, validation and testing."""
     classes: tuple[str, ...] = ()
-    """The classes' names in the order of their numbers; empty for a regression."""
+    """The classes' names in the order of their numbers; empty where there are none."""
     encoding: Preparation | None = None
     """How `inputs` and `targets` were made from the raw data; None for arrays that came prepared."""
     source: str = ""
@@ -61,7 +63,7 @@ class Dataset:
         examples = " + ".join(
             str(len(getattr(self.splits, part))) for part in ("train", "validation", "test")
         )
-        target = f"{len(self.classes)} classes" if self.task == "classification" else "regression"
+        target = f"{len(self.classes)} classes" if self.task == "classification" else self.task
         return f"<Dataset {self.name!r}: {examples} examples of shape {self.shape}, {target}>"
 
     @property
@@ -71,8 +73,15 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """How many numbers a network has to put out: one per class, or one for regression."""
-        return len(self.classes) if self.task == "classification" else 1
+        """How many numbers a network has to put out: one per class, one for regression, or one for each
+        length and digit of a sequence."""
+        match self.task:
+            case "classification":
+                return len(self.classes)
+            case "regression":
+                return 1
+            case "sequence":
+                return sequences.OUTPUTS
 
     def fold(self, seed: int) -> Dataset:
         """The data as this seed sees it; the arrays are shared.
@@ -129,10 +138,9 @@ class Dataset:
 
     @property
     def strata(self) -> NDArray[np.int32]:
-        """What a split keeps in proportion: the classes; all examples alike in a regression."""
-        if self.task == "classification":
-            return self.targets.astype(np.int32, copy=False)
-        return np.zeros(len(self.targets), np.int32)
+        """What a split keeps in proportion: the classes, or the lengths of sequences; all examples alike in a
+        regression."""
+        return strata_of(self.task, self.targets)
 
     @cached_property
     def standardization(self) -> Standardization:
@@ -195,13 +203,14 @@ class Dataset:
     def decode(self, predicted: NDArray[np.float32]) -> NDArray[np.float32]:
         """A network's predictions (examples, outputs) in the target's own terms: log-probabilities as they
         are; a regression's values (examples,) in the target's unit."""
-        if self.task == "classification":
+        if self.task != "regression":
             return predicted
         return _in_unit(self.preparation, predicted[:, 0])
 
     def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.float32]:
-        """The targets of these examples in the target's own terms: class numbers, or values in its unit."""
-        if self.task == "classification":
+        """The targets of these examples in the target's own terms: class numbers, values in its unit, or
+        lengths and digits."""
+        if self.task != "regression":
             return self.targets[rows].astype(np.int32)
         return _in_unit(self.encoding, self.targets[rows].astype(np.float32))
 
@@ -210,6 +219,17 @@ class Dataset:
         """The training split before a subset of it was drawn: all that neither validates nor judges."""
         held_out = np.concatenate([self.splits.validation, self.splits.test])
         return np.setdiff1d(np.arange(len(self.targets)), held_out)
+
+
+def strata_of(task: TaskName, targets: NDArray[Any]) -> NDArray[np.int32]:
+    """Each example's stratum, (examples,); see `Dataset.strata`."""
+    match task:
+        case "classification":
+            return targets.astype(np.int32, copy=False)
+        case "regression":
+            return np.zeros(len(targets), np.int32)
+        case "sequence":
+            return targets[:, 0]
 
 
 def _in_unit(preparation: Preparation | None, values: NDArray[np.float32]) -> NDArray[np.float32]:

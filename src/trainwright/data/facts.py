@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from trainwright.data.dataset import Dataset
+from trainwright.data.sequences import LENGTHS
 
 
 def facts(dataset: Dataset) -> dict[str, Any]:
     """A data set's facts as plain values that `json.dump` takes.
 
-    `class_counts`: for each class the examples in train, validation and test. `columns`: what was done to
+    `class_counts`: for each class the examples in train, validation and test; `length_counts`: for each
+    length of a sequence. `columns`: what was done to
     each column, see `Preparation.report`. `seed`: whose fold it is, None for the fixed split. `target`
     (regression): its name, mean and standard deviation.
 
@@ -40,6 +42,13 @@ def facts(dataset: Dataset) -> dict[str, Any]:
         plain["class_counts"] = {
             name: dict(zip(splits, map(int, each), strict=True))
             for name, *each in zip(dataset.classes, *counts, strict=True)
+        }
+    elif dataset.task == "sequence":
+        lengths = [np.bincount(dataset.targets[rows, 0], minlength=LENGTHS) for rows in splits.values()]
+        plain["length_counts"] = {
+            str(length): dict(zip(splits, map(int, each), strict=True))
+            for length, each in enumerate(zip(*lengths, strict=True))
+            if any(each)
         }
     elif dataset.preparation:
         target = dataset.preparation.to_json()["target"]

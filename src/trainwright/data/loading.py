@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError, SettingError
 from trainwright.data.columns import Columns, read_columns
-from trainwright.data.dataset import Dataset
+from trainwright.data.dataset import Dataset, strata_of
 from trainwright.data.idx import is_idx, read_idx, read_idx_source
 from trainwright.data.named import NAMED
 from trainwright.data.npz import read_npz, read_npz_inputs
@@ -26,7 +26,7 @@ from trainwright.data.readers.opening import open_images
 from trainwright.data.splits import fold, split, subset
 from trainwright.data.streamed import Streamed
 from trainwright.data.tables import read_csv, read_parquet
-from trainwright.data.targets import Classes, Target, choose_task, find_classes, read_quantity
+from trainwright.data.targets import Classes, Numbers, Target, choose_task, find_classes, read_quantity
 
 Source = str | os.PathLike[str] | pd.DataFrame | Sequence[Any]
 
@@ -50,7 +50,7 @@ class DataSpec:
     target: str | None = None
     """The name of a table's column to predict."""
     task: str | None = None
-    """"classification" or "regression"; None guesses."""
+    """"classification", "regression" or "sequence"; None guesses."""
     examples: int | None = None
     """How many of the training split's examples to train on; None for all."""
     group: str | None = None
@@ -103,7 +103,8 @@ def load(
     files; the path of a folder or tar shard of images, or of a CSV that lists them; arrays (x, y) or
     (x_train, y_train, x_test, y_test); or a data frame.
     `target`: the name of a table's column to predict.
-    `task`: "classification" or "regression"; None guesses, and the data set's notes say how.
+    `task`: "classification", "regression" or "sequence" (numbers that are read digit by digit); None guesses,
+    and the data set's notes say how.
     `examples`: train on so many of the training split's examples only, classes in proportion; the inputs are
     standardised by these alone. Validation and test stay as they are, so sizes can be compared.
     `group`: the name of a table's column (a patient, a storm); rows with the same value stay on one side of
@@ -196,15 +197,18 @@ def _existing(source: str | os.PathLike[str]) -> Path:
 
 
 def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
-    chosen, guess = choose_task(raw.targets, task)
+    chosen, guess = choose_task(raw.targets, task or raw.task)
     notes = [*raw.notes, *([guess] if guess else [])]
     target: Target
-    if chosen == "classification":
-        target = find_classes(raw.targets, raw.own_test, raw.own_validation)
-        strata = target.encode(raw.targets)
-    else:
-        target = read_quantity(raw.targets)
-        strata = np.zeros(len(raw.targets), np.int32)
+    match chosen:
+        case "classification":
+            target = find_classes(raw.targets, raw.own_test, raw.own_validation)
+        case "regression":
+            target = read_quantity(raw.targets)
+        case "sequence":
+            target = Numbers(str(raw.targets.name))
+    targets = target.encode(raw.targets)
+    strata = strata_of(chosen, targets)
     reading: Columns | Pixels
     inputs: NDArray[Any] | Streamed
     if isinstance(raw.inputs, pd.DataFrame):
@@ -221,7 +225,7 @@ def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
         raw.name,
         chosen,
         inputs,
-        target.encode(raw.targets),
+        targets,
         splits if examples is None else subset(splits, strata, examples, None),
         classes=target.names if isinstance(target, Classes) else (),
         encoding=Preparation(reading, target),

@@ -59,7 +59,8 @@ def svhn() -> Raw:
 
 
 def svhn_numbers(size: int | None = None) -> ImageIndex:
-    """46,470 whole house numbers, 13,068 of them for testing, cut out in colour (SVHN, format 1).
+    """46,470 whole house numbers, 13,068 of them for testing, cut out in colour (SVHN, format 1), to be read
+    digit by digit.
 
     `size`: the side that they are read in, 64 if not given.
     """

@@ -15,7 +15,7 @@ from trainwright.data.columns import Columns, Unseen
 from trainwright.data.pixels import Pixels
 from trainwright.data.standardization import Standardization, measure
 from trainwright.data.streamed import Streamed
-from trainwright.data.targets import Classes, Quantity, TaskName
+from trainwright.data.targets import Classes, Numbers, Quantity, TaskName
 from trainwright.data.values import some
 
 
@@ -34,13 +34,13 @@ class Preparation:
     """
 
     inputs: Annotated[Columns | Pixels, Field(discriminator="kind")]
-    target: Annotated[Classes | Quantity, Field(discriminator="kind")]
+    target: Annotated[Classes | Quantity | Numbers, Field(discriminator="kind")]
 
     def measure(self, inputs: Any, targets: NDArray[Any], rows: NDArray[np.int64]) -> Standardization:
         """What the training rows say of inputs (examples, *shape) and targets (examples,) that this
         preparation made."""
         fold = self.inputs.measure(inputs, rows)
-        if isinstance(self.target, Classes):
+        if not isinstance(self.target, Quantity):
             return fold
         target_shift, target_scale = (part[0] for part in measure(targets[rows, None]))
         if not target_scale:
@@ -60,7 +60,13 @@ class Preparation:
 
     @property
     def task(self) -> TaskName:
-        return "classification" if isinstance(self.target, Classes) else "regression"
+        match self.target:
+            case Classes():
+                return "classification"
+            case Quantity():
+                return "regression"
+            case Numbers():
+                return "sequence"
 
     def transform(self, raw: pd.DataFrame | NDArray[Any], *, unseen: Unseen = "error") -> NDArray[np.float32]:
         """New raw inputs as float32 inputs (examples, *shape).
@@ -97,12 +103,13 @@ class Preparation:
 
     def report(self) -> list[dict[str, str]]:
         """A line for each column, the target last: its name (`column`), its `kind` and its `treatment`."""
-        if isinstance(self.target, Classes):
-            done = f"{len(self.target.names)} classes ({some(self.target.names)})"
-        else:
-            done = (
-                f"standardised (mean {self.target.mean:.4g}, standard deviation {self.target.deviation:.4g})"
-            )
+        match self.target:
+            case Classes(_, names):
+                done = f"{len(names)} classes ({some(names)})"
+            case Quantity(_, mean, deviation):
+                done = f"standardised (mean {mean:.4g}, standard deviation {deviation:.4g})"
+            case Numbers():
+                done = "read digit by digit: its length and up to five digits"
         return [*self.inputs.report(), {"column": self.target.name, "kind": "target", "treatment": done}]
 
     def to_json(self) -> dict[str, Any]:

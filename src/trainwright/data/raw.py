@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trainwright.base.errors import DataError
 from trainwright.data.preparation import as_table
 from trainwright.data.streamed import Streamed
+from trainwright.data.targets import TaskName
 from trainwright.data.values import place, some
 
 Inputs = pd.DataFrame | NDArray[Any] | Streamed
@@ -31,6 +32,7 @@ class Raw:
     these are its own validation set.
     `groups`: (examples,), each example's group number, where examples belong together.
     `highest`: the pixels' highest possible value, where it is known.
+    `task`: what the targets are for, where the source says so.
     `notes`: what was decided in reading and is worth saying.
     """
 
@@ -43,6 +45,7 @@ class Raw:
     groups: NDArray[np.int64] | None = None
     source: str = ""
     notes: tuple[str, ...] = ()
+    task: TaskName | None = None
 
     def __post_init__(self) -> None:
         own = len(self.targets) - self.own_test - self.own_validation

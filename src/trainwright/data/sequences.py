@@ -7,14 +7,16 @@ digit.
 Source: Goodfellow et al. 2014 (arXiv 1312.6082), section 3: log P = log P(L) + the sum over i <= L of
 log P(S_i), all given the image; the most probable sequence is found by a running sum.
 
-The functions take NumPy's arrays, or `jax.numpy`'s with `xp=jax.numpy`.
+The functions on predictions and targets take NumPy's arrays, or `jax.numpy`'s with `xp=jax.numpy`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 PLACES, DIGITS, LENGTHS = 5, 10, 7
 OUTPUTS = LENGTHS + PLACES * DIGITS
@@ -71,3 +73,60 @@ def wrong(predicted: Any, targets: Any, xp: Any = np) -> Any:
     counts = (xp.arange(PLACES) < length) & (length <= PLACES)
     digits_differ = (counts & (decoded[:, 1:] != targets[:, 1:])).any(axis=1)
     return (decoded[:, 0] != targets[:, 0]) | digits_differ
+
+
+def from_texts(numbers: Sequence[str]) -> NDArray[np.int32]:
+    """Numbers written in decimal digits as targets, int32 (numbers, 6). Raises `ValueError` for other text.
+
+    >>> from_texts(["210", "1234567"]).tolist()
+    [[3, 2, 1, 0, -1, -1], [6, 1, 2, 3, 4, 5]]
+    """
+    targets = np.full((len(numbers), 1 + PLACES), -1, np.int32)
+    for target, number in zip(targets, numbers, strict=True):
+        if number and not (number.isascii() and number.isdecimal()):
+            raise ValueError(f"{number!r} does not consist of the digits 0 to 9")
+        target[0] = min(len(number), PLACES + 1)
+        target[1 : 1 + len(number)] = [int(digit) for digit in number[:PLACES]]
+    return targets
+
+
+def to_texts(targets: NDArray[np.integer[Any]]) -> list[str]:
+    """Targets (examples, 6) as numbers written in digits; "more than 5 digits" for those.
+
+    >>> to_texts(np.array([[2, 4, 0, -1, -1, -1], [6, 1, 2, 3, 4, 5]]))
+    ['40', 'more than 5 digits']
+    """
+    return [
+        "".join(map(str, digits[:length])) if length <= PLACES else f"more than {PLACES} digits"
+        for length, *digits in targets.tolist()
+    ]
+
+
+def guess(targets: NDArray[Any]) -> NDArray[np.float64]:
+    """For each of these targets the log-probabilities of the best guess that looks at no input,
+    (examples, 57)."""
+    with np.errstate(divide="ignore"):
+        return np.broadcast_to(np.log(shares(targets)), (len(targets), OUTPUTS))
+
+
+def shares(targets: NDArray[Any]) -> NDArray[np.float64]:
+    """How often each answer of each head is right, (57,); equal shares for a digit that no target has.
+
+    >>> shares(np.int32([[1, 4, -1, -1, -1, -1], [2, 4, 0, -1, -1, -1]]))[[1, 2, 7 + 4, 17 + 0, 27]]
+    array([0.5, 0.5, 1. , 1. , 0.1])
+    """
+    counts = encode(targets).sum(axis=0, dtype=np.float64)
+    return np.concatenate(
+        [counts[head] / counts[head].sum() if counts[head].any() else _equal(counts[head]) for head in HEADS]
+    )
+
+
+def wrong_digits(predicted: Any, targets: Any) -> Any:
+    """How many of each target's digits are wrong or missing in the most probable sequence, (examples,)."""
+    length = targets[:, :1]
+    counts = (np.arange(PLACES) < length) & (length <= PLACES)
+    return (counts & (decode(predicted)[:, 1:] != targets[:, 1:])).sum(axis=1)
+
+
+def _equal(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.full(len(counts), 1 / len(counts))

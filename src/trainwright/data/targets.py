@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from numbers import Number
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError, SettingError
+from trainwright.data import sequences
 from trainwright.data.values import as_codes, as_numbers, as_text, centre_and_unit, found, place, some
 
 TaskName = Literal["classification", "regression", "sequence"]
@@ -65,7 +66,26 @@ class Quantity:
         return np.asarray(standardised, dtype=np.float64) * self.deviation + self.mean
 
 
-Target = Classes | Quantity
+@dataclass(frozen=True)
+class Numbers:
+    """Whole numbers that are read digit by digit, as house numbers are; see `trainwright.data.sequences`."""
+
+    name: str
+    kind: Literal["sequence"] = "sequence"
+
+    def encode(self, values: pd.Series[Any]) -> NDArray[np.int32]:
+        """Each number's length and digits, (examples, 6). Raises DataError for what does not consist of
+        digits."""
+        for row, text in enumerate(texts := as_text(values)):
+            if not (text.isascii() and text.isdecimal()):
+                raise DataError(
+                    f"{found(values, row)} is not made of digits, as the task sequence needs; "
+                    "correct it, remove the row, or choose another task"
+                )
+        return sequences.from_texts(texts)
+
+
+Target = Classes | Quantity | Numbers
 
 
 def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[TaskName, str | None]:
@@ -82,10 +102,10 @@ def choose_task(values: pd.Series[Any], asked: str | None) -> tuple[TaskName, st
             f"{place(values, row)}: the target is missing ({int(values.isna().sum())} such rows; empty "
             "cells, NA, None and null count as missing); fill it in or remove the row"
         )
-    if asked in ("classification", "regression"):
+    if asked in get_args(TaskName):
         return asked, None  # type: ignore[return-value]  # narrowed by the tuple
     if asked is not None:
-        raise SettingError(f"task={asked!r} is unknown; choose 'classification' or 'regression'")
+        raise SettingError(f"task={asked!r} is unknown; choose {', '.join(map(repr, get_args(TaskName)))}")
     if isinstance(values.dtype, pd.CategoricalDtype):
         return "classification", None
     if not _holds_numbers(values) or pd.api.types.is_bool_dtype(values):

@@ -19,6 +19,7 @@ import pandas as pd
 from flax import nnx
 from numpy.typing import NDArray
 
+from trainwright.data import sequences
 from trainwright.data.dataset import Dataset
 from trainwright.diagnosis.layers import as_chain, layers_of, received
 from trainwright.network import array_name
@@ -195,7 +196,8 @@ def _through(units: Units | None) -> dict[str, float]:
 def guess(data: Dataset) -> float:
     """The training loss of the best answer that looks at no input.
 
-    The entropy of the training split's classes (nats), or half the variance of its values.
+    The entropy of the training split's classes, or of its lengths and digits (nats), or half the variance of
+    its values.
 
     >>> from trainwright.data import load
     >>> round(guess(load("digits")), 2), round(float(np.log(10)), 2)
@@ -204,6 +206,8 @@ def guess(data: Dataset) -> float:
     targets = data.standardized_targets(data.splits.train)
     if data.task == "regression":
         return float(np.var(targets) / 2)
+    if data.task == "sequence":
+        return float(-np.mean(sequences.log_probability(sequences.guess(targets), targets)))
     shares = np.bincount(targets) / len(targets)
     return float(-np.sum(shares * np.log(np.where(shares > 0, shares, 1))))
 

@@ -10,7 +10,7 @@ exhibit as ex` and needs few other imports. The words:
 - `ex.network(100, 100, strategies="momentum(0.9)", steps=500)`: a recipe; `ex.adding(recipe, "l2")`: the
   same with more strategies. `ex.watched` trains one and looks at its weights along the way.
 - `ex.compare_all(studies, store)`, `ex.runs_of(study, arm, store)`: train and compare;
-  `ex.scores(study.run(store))`: a row for each run.
+  `ex.scores(study.run(store))`: a row for each run; `ex.look_into`: what a function sees in an arm's.
 - `ex.grid(measure, rule=..., seed=range(8))`: rows of what a function measures at each combination;
   `ex.change(rows, "test loss", arm, other)` between arms; `ex.series(rows, column, place)` and `ex.samples`
   are what is drawn of rows, and `ex.curve(arm, column)` of a training.
@@ -76,6 +76,7 @@ from trainwright.exhibit.trainings import (
     compare_all,
     curve,
     described,
+    look_into,
     network,
     overview,
     runs_of,
@@ -95,7 +96,7 @@ __all__ = [
     "ExhibitResult", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Recipe", "Run", "Scale",
     "Study", "Sweep", "Weights", "adding", "along", "cautions", "change", "claim", "compare",
     "compare_all", "config", "curve", "curves", "described", "enumerated", "fit", "flat", "framed",
-    "grid", "images", "intervals_cover", "level", "load", "measure_layers", "named", "network",
-    "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series", "shares",
-    "sheet", "sign", "spelled", "tabulated", "watched", "whole",
+    "grid", "images", "intervals_cover", "level", "load", "look_into", "measure_layers", "named",
+    "network", "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series",
+    "shares", "sheet", "sign", "spelled", "tabulated", "watched", "whole",
 ]  # fmt: skip

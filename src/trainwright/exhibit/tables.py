@@ -44,13 +44,26 @@ def change(
     return Measured.of(values[arm] - values[other], unit)
 
 
-def series(table: pd.DataFrame, column: str, place: str, *, by: str = "arm") -> dict[str, Measurements]:
+def series(
+    table: pd.DataFrame, column: str, place: str, *, by: str = "arm", geometric: bool = False
+) -> dict[str, Measurements]:
     """Per-seed rows as what is drawn and tabulated: for each arm a column's means by place.
 
-    `by`: the column that holds the arms' names.
+    `by`: the column that holds the arms' names. `geometric`: geometric means, for what spans powers of ten.
+
+    >>> rows = grid(lambda arm, n, seed: {"loss": n * 10.0**seed}, arm="ab", n=(1, 2), seed=(0, 2))
+    >>> [round(mean) for mean in series(rows, "loss", "n", geometric=True)["b"].means.values()]
+    [10, 20]
     """
     groups = table.groupby(by, sort=False)
-    return {str(name): Measurements.grouped(group[column], group[place]) for name, group in groups}
+    if not geometric:
+        return {str(name): Measurements.grouped(group[column], group[place]) for name, group in groups}
+    return {
+        str(name): Measurements(
+            {at: Measured.ratio(values, 1) for at, values in group.groupby(place, sort=False)[column]}
+        )
+        for name, group in groups
+    }
 
 
 def samples(table: pd.DataFrame, column: str, place: str) -> dict[Any, pd.Series[Any]]:

@@ -130,6 +130,11 @@ def described(study: Study) -> str:
     )
 
 
+def look_into(study: Study, arm: str, store: Path, look: Callable[[Run, Dataset], Look]) -> list[Look]:
+    """What a function sees in each of an arm's runs, which have their weights, and its data; seed by seed."""
+    return [look(run, study.dataset(run.seed)) for run in runs_of(study, arm, store)]
+
+
 def overview(comparison: Comparison, place: str) -> pd.DataFrame:
     """Every arm with what it took and reached; `place` heads the arms' names."""
     arms = comparison.arms

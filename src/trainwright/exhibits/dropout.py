@@ -14,12 +14,11 @@ looks at features: fewer units are active with dropout.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -29,17 +28,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
-from trainwright.base import keys
+from trainwright.diagnosis.averaging import all_masks, averaged_passes
 from trainwright.diagnosis.layers import activations
-from trainwright.model import Model
-from trainwright.strategies.dropout import DropoutLayer
-from trainwright.task import Classification
-from trainwright.training.predict import random_passes
 
 PAPER = "Srivastava et al. 2014, "
 PASSES, KEPT, DRAWS = 50, 100, 20  # sets of up to 50 random passes, drawn 20 times from 100
 Errors = NDArray[np.float64]
-Features = dict[str, NDArray[np.float32]]
 SCALES = ex.scales(
     images=({"pool": 12_000, "test": 2500, "halved": True}, {}),
     widths=((100,), (1024, 2048)),
@@ -58,47 +52,33 @@ SCALES = ex.scales(
         "trainings too short, the lower momentum and the missing bound may each be the cause.",
     ),
 )
-DEVIATIONS = (
-    "Units that are kept are divided by p in training, instead of multiplying weights by p when predicting: "
-    "the same model with other initial weights and learning rates. Momentum is 0.9 throughout and weights "
-    "have no bound; the paper's ends at 0.95, its bound is 2.",
-    "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 and 2048; "
-    "here both have two. Features are the classifier's, not an autoencoder's; passes and features are "
-    "those of the networks that had most examples. Figure 4's curves are of validation examples; test "
-    "examples judge the end.",
-    f"Sets of passes share some of {KEPT}: at {PASSES} their scatter is √(1 − {PASSES}/{KEPT}) of that of "
-    "independent ones.",
-)
 
 
 def studies(s: ex.Scale) -> dict[Any, ex.Study]:
-    """Each architecture of figure 4, as "2×1024", each size of section 7.4, and section 7.3's "retention".
+    """Without and with dropout, each seed with training examples of its own: each architecture of figure 4,
+    as "2×1024", each size of section 7.4, and section 7.3's "retention"."""
 
-    Networks without and with dropout; the training examples are drawn anew for each seed.
-    """
-
-    def recipe(hidden: tuple[int, ...], dropout: str, steps: int) -> ex.Recipe:
+    def recipe(depth: int, width: int, steps: int, dropout: str = "") -> ex.Recipe:
         return ex.network(
-            *hidden, strategies=f"{dropout} momentum(0.9)", learning_rate=0.05, batch_size=s.batch,
-            steps=steps, evaluate_every=s.steps // 10,
+            *[width] * depth, strategies=f"{dropout} momentum(0.9)", learning_rate=0.05,
+            batch_size=s.batch, steps=steps, evaluate_every=s.steps // 10,
         )  # fmt: skip
 
     def pair(depth: int, width: int, steps: int) -> dict[str, ex.Recipe]:
-        hidden = (width,) * depth
-        return {"without": recipe(hidden, "", steps), "with": recipe(hidden, f"dropout{s.drop},", steps)}
+        plain, dropped = (recipe(depth, width, steps, text) for text in ("", f"dropout{s.drop},"))
+        return {"without": plain, "with": dropped}
 
     def study(arms: dict[str, ex.Recipe], examples: int | None, seeds: int) -> ex.Study:
         return ex.Study(ex.images("mnist", train=examples, **s.images), arms, seeds)
 
-    steps, seeds = s.figure_4
-    small, narrow = pair(2, s.widths[0], s.steps), (s.widths[0],) * 2
-    kept = {str(p): recipe(narrow, f"dropout({1 - p}),", s.steps) for p in s.retained}
+    (steps, seeds), small = s.figure_4, (2, s.widths[0], s.steps)
+    kept = {str(p): recipe(*small, f"dropout({1 - p}),") for p in s.retained} | {"1.0": recipe(*small)}
     networks = {
         f"{depth}×{width}": study(pair(depth, width, steps), s.examples, seeds)
         for depth, width in product((2, 3, 4), s.widths)
     }
-    sizes = {size: study(small, size, s.seeds) for size in s.sizes}
-    return {**networks, **sizes, "retention": study(kept | {"1.0": small["without"]}, s.examples, s.seeds)}
+    sizes = {size: study(pair(*small), size, s.seeds) for size in s.sizes}
+    return {**networks, **sizes, "retention": study(kept, s.examples, s.seeds)}
 
 
 @ex.config
@@ -109,32 +89,33 @@ class Dropout(ex.Exhibit):
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
-        trained, units = studies(s), average_by_enumeration()
+        trained, units = studies(s), all_masks(10, 12, retained=(0.5, 0.8))
         compared = ex.compare_all(trained, store)
         networks = ex.Sweep({name: compared[name] for name in trained if "×" in str(name)})
         sizes = ex.Sweep({size: compared[size] for size in s.sizes})
         between = compared["retention"].best_on_validation(*map(str, s.retained[1:]))
         retention = replace(trained["retention"], reference=between.name).compare(store)
         most = trained[s.sizes[-1]]
-        features = {f"{arm} dropout": features_of(most, arm, store) for arm in most.arms}
+        features = {f"{arm} dropout": np.array(ex.look_into(most, arm, store, hidden1)) for arm in most.arms}
         scaled = np.array(compared[s.sizes[-1]].arm("with").errors)
-        averaged = np.array([passes(run, most.dataset(run.seed)) for run in ex.runs_of(most, "with", store)])
+        passes = partial(averaged_passes, passes=PASSES, kept=KEPT, draws=DRAWS)
+        averaged = np.array(ex.look_into(most, "with", store, passes))
         smallest = min(arm.parameters for place in networks.comparisons.values() for arm in place.arms)
-        active = [(name, a.mean(), (a > 0).mean()) for name, a in features.items()]
+        active = pd.DataFrame(
+            {"network": name, "mean activation": a.mean(), "share active": (a > 0).mean()}
+            for name, a in features.items()
+        )
         bases = [sweep.gains("with").basis for sweep in (networks, sizes)]
+        by_retention = ex.tabulated("p", {"test error": by_p(retention)})
         by_k = ex.tabulated("k", {"test error": by_passes(averaged)}).iloc[[0, 1, 4, 9, 19, -1]]
         return self.result(
             draw(networks, retention, sizes, averaged, scaled, features, units),
             {
                 f"Test error (%) of figure 4's networks; intervals: {bases[0]}": networks.table("network"),
                 f"Test error (%) by training examples; intervals: {bases[1]}": sizes.table("examples"),
-                "Test error (%) by retention p of hidden units": ex.tabulated(
-                    "p", {"test error": by_p(retention)}
-                ),
+                "Test error (%) by retention p of hidden units": by_retention,
                 "Test error (%) of k random passes averaged; low and high: ± deviation over sets of k": by_k,
-                "Features of the first layer": pd.DataFrame(
-                    active, columns=["network", "mean activation", "share active"]
-                ),
+                "Features of the first layer": active,
                 "Figure 2: average over all thinned networks, and scaled": units,
             },
             (
@@ -146,57 +127,23 @@ class Dropout(ex.Exhibit):
                 f"{s.batch}, the others {s.steps:,}; the paper makes a million. Kept with dropout: p = "
                 f"{1 - s.drop[1]:g} at the inputs, {1 - s.drop[0]:g} at hidden units.",
                 s.note,
-                *DEVIATIONS,
-                *ex.cautions(*networks.comparisons.values(), retention, *sizes.comparisons.values(),
-                             redrawn=True),
+                "Units that are kept are divided by p in training, instead of multiplying weights by p when "
+                "predicting: the same model with other initial weights and learning rates. Momentum is 0.9 "
+                "throughout and weights have no bound; the paper's ends at 0.95, its bound is 2.",
+                "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 "
+                "and 2048; here both have two. Features are the classifier's, not an autoencoder's; passes "
+                "and features are those of the networks that had most examples. Figure 4's curves are of "
+                "validation examples; test examples judge the end.",
+                f"Sets of passes share some of {KEPT}: at {PASSES} their scatter is √(1 − {PASSES}/{KEPT}) "
+                "of that of independent ones.",
+                *ex.cautions(*compared.values(), redrawn=True),
             ),
-        )  # fmt: skip
+        )
 
 
-def features_of(study: ex.Study, arm: str, store: Path) -> NDArray[np.float32]:
-    """First-layer activations of an arm's networks on the test images, (models, images, units)."""
-    test = study.dataset().splits.test
-    return np.array([
-        activations(run, data := study.dataset(run.seed), data.standardized(test)[0], "hidden1")
-        for run in ex.runs_of(study, arm, store)
-    ])  # fmt: skip
-
-
-def passes(run: ex.Run, data: ex.Dataset) -> Errors:
-    """(DRAWS, PASSES): the test error when the first k passes of a random set are averaged, k = 1, 2, ..."""
-    network, (x, y) = Model.of(run, data).network(), data.standardized(data.splits.test)
-    key = jax.random.key(run.seed)
-    chances = np.exp(random_passes(network, (), jnp.asarray(x), Classification(10), KEPT, key))
-    rng, errors = keys.generator(run.seed, "passes"), []
-    for _ in range(DRAWS):
-        summed = np.cumsum(chances[rng.permutation(KEPT)[:PASSES]], axis=0)  # largest where the mean is
-        errors.append(np.mean(summed.argmax(axis=-1) != y, axis=-1))
-    return np.array(errors)
-
-
-def average_by_enumeration(inputs: int = 10, units: int = 12) -> pd.DataFrame:
-    """Figure 2: a unit's output averaged over all 2^inputs masks, and that of the scaled unit.
-
-    `linear` compares the units themselves; `rectified` what they pass on, max(0, z), where it is not exact.
-    """
-    rng = np.random.default_rng(0)
-    x, w = rng.random(inputs), rng.standard_normal((inputs, units))
-    masks = np.array(list(product((0, 1), repeat=inputs)))
-    thinned = (masks * x) @ w
-
-    def average(p: float) -> pd.DataFrame:
-        chance = p ** masks.sum(axis=1) * (1 - p) ** (inputs - masks.sum(axis=1))
-        layer = DropoutLayer(1 - p, "hidden1", "test")
-        scaled = np.asarray(layer(jnp.asarray(x, jnp.float32), key=None, training=False), np.float64) @ w
-        columns = {
-            "linear: average": chance @ thinned,
-            "linear: scaled": scaled,
-            "rectified: average": chance @ np.maximum(thinned, 0),
-            "rectified: scaled": np.maximum(scaled, 0),
-        }
-        return pd.DataFrame(columns)
-
-    return ex.grid(average, p=(0.5, 0.8))
+def hidden1(run: ex.Run, data: ex.Dataset) -> NDArray[np.float32]:
+    """First-layer activations on the test images, (images, units)."""
+    return activations(run, data, data.standardized(data.splits.test)[0], "hidden1")
 
 
 @ex.claim(
@@ -222,8 +169,8 @@ def equal(units: pd.DataFrame) -> ex.Judged:
 def two_groups(networks: ex.Sweep) -> ex.Judged:
     """All gain, and even the worst network with dropout is better than the best without."""
     gains = networks.gains("with")
-    worst = max(networks.errors("with").means.values())
-    best = min(networks.errors("without").means.values())
+    without, dropped = (networks.errors(arm).means.values() for arm in ("without", "with"))
+    best, worst = min(without), max(dropped)
     seen = (
         f"gain in test error {gains}; the worst network with dropout has {worst:.2f} %, the best without "
         f"{best:.2f} %."
@@ -245,8 +192,7 @@ def best_in_between(retention: ex.Comparison) -> ex.Claim:
 
 def by_p(retention: ex.Comparison) -> ex.Measurements:
     """The test error by p, from the smallest on."""
-    kept = sorted(float(arm.name) for arm in retention.arms)
-    return ex.Measurements({p: retention.error_of(str(p)) for p in kept})
+    return ex.Measurements({float(p): error for p, error in sorted(retention.errors.items())})
 
 
 @ex.claim(
@@ -274,7 +220,7 @@ def more_examples(sizes: ex.Sweep) -> ex.Judged:
 def as_good_as_scaled(averaged: Errors, scaled: Errors) -> ex.Judged:
     """As good: the interval of the difference lies within a tenth of the scaled network's error.
 
-    `averaged`: (models, DRAWS, PASSES), see `passes`; `scaled`: (models,), test errors of the same models.
+    `averaged`: (models, DRAWS, PASSES), see `averaged_passes`; `scaled`: (models,), of the same models.
     """
     more = averaged.mean(axis=1) - scaled[:, None]
     one, many = (ex.Measured.percent(more[:, k]) for k in (0, -1))
@@ -287,7 +233,7 @@ def as_good_as_scaled(averaged: Errors, scaled: Errors) -> ex.Judged:
 
 
 @ex.claim("With dropout fewer hidden units are active.", PAPER + "section 7.2, figures 7 and 8")
-def sparser(features: Features) -> ex.Judged:
+def sparser(features: dict[str, NDArray[np.float32]]) -> ex.Judged:
     """`features`: first-layer activations (models, images, units), without and with dropout."""
     plain, dropped = ((a > 0).mean(axis=(1, 2), dtype=np.float64) for a in features.values())
     change = ex.Measured.percent(dropped - plain)
@@ -308,15 +254,14 @@ def by_passes(averaged: Errors) -> ex.Measurements:
 
 def draw(
     networks: ex.Sweep, retention: ex.Comparison, sizes: ex.Sweep, averaged: Errors, scaled: Errors,
-    features: Features, units: pd.DataFrame,
+    features: dict[str, NDArray[np.float32]], units: pd.DataFrame,
 ) -> Figure:  # fmt: skip
     """Six panels: figures 4, 9a, 10, 11, 8 and 2 of the paper."""
     figure, panels = ex.sheet(10.2, "networks retention", "sizes averaged", "features units")
     draw_networks(panels["networks"], networks)
-    error = "test error (%)"
+    error, curve = "test error (%)", {"k random passes (band: sets of k)": by_passes(averaged)}
     ex.along(panels["retention"], {"p": by_p(retention)}, "Retention of hidden units", "p (kept)", error)
     ex.along(panels["sizes"], sizes.series, "Size of the data set", "training examples", error, log="xy")
-    curve = {"k random passes (band: sets of k)": by_passes(averaged)}
     ex.curves(panels["averaged"], curve, "Monte-Carlo averaging", "passes k", error)
     ex.level(panels["averaged"], ex.Measured.percent(scaled).mean, "weight scaling")
     bins = np.linspace(0, float(np.quantile(next(iter(features.values())), 0.999)), 40)
@@ -325,10 +270,8 @@ def draw(
     markers = {"rectified": {"ls": "", "marker": "s"}, "linear": {"ls": "", "marker": "o"}}
     pairs = {kind: units.set_index(f"{kind}: average")[f"{kind}: scaled"] for kind in markers}
     panels["units"].axline((0, 0), slope=1, color=ex.GREY, lw=1)
-    ex.curves(
-        panels["units"], pairs, "One unit, all masks", "average over 1,024 networks", "scaled network",
-        looks=markers,
-    )  # fmt: skip
+    title, average = "One unit, all masks", "average over 1,024 networks"
+    ex.curves(panels["units"], pairs, title, average, "scaled network", looks=markers)
     return figure
 
 

@@ -37,6 +37,7 @@ from trainwright.training.predict import CHUNK
 from trainwright.training.resident import fold_of, resident
 from trainwright.training.step import Program, evaluate, train_interval
 
+Along = dict[str, ex.Measurements]
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.1.3"
 BATCHES = (1, 4, 16, 64, 100, 256, 1024, 4096, 10_000)
 # At 4 bytes a number: an example must take its picture, its label and the values of the 64 hidden units;
@@ -81,22 +82,23 @@ class Minibatch(ex.Exhibit):
         noise = gradient_noise(run, data, (1, 10, 100, 1000, 10_000), s.repeats)
         machine = gradient_cost(run, data, BATCHES)
         orders, methods = measure_orders(*s.orders), measure_methods(s.data, *s.methods)
+        errors, losses = ex.series(orders, "error", "pass"), ex.series(methods, "loss", "n", geometric=True)
         compared = study(s).compare(store)
-        by_batch = {"test error": compared.errors, "gain": compared.gains}
+        reached = ex.tabulated("batch size", {"test error": compared.errors, "gain": compared.gains})
+        reached["learning rate"] = [arm.learning_rate for arm in compared.arms]
+        last = orders[orders["pass"] == orders["pass"].max()]
         return self.result(
-            draw(noise, machine, orders, methods, compared),
+            draw(noise, machine, errors, losses, compared),
             {
                 "Distance of the gradient of n examples from that of all (root mean square)": noise,
                 "One gradient on this machine": machine,
-                "Validation error (%) after each pass, by order": ex.tabulated("pass", by_pass(orders)),
-                "Training loss (nats) after equal numbers of updates": ex.tabulated("n", by_size(methods)),
-                "Test error (%) by batch size, at equal numbers of updates": ex.tabulated(
-                    "batch size", by_batch
-                ).assign(**{"learning rate": [arm.learning_rate for arm in compared.arms]}),
+                "Validation error (%) after each pass, by order": ex.tabulated("pass", errors),
+                "Training loss (nats) after equal numbers of updates": ex.tabulated("n", losses),
+                "Test error (%) by batch size, at equal numbers of updates": reached,
             },
             (
                 *(root_n(noise), work(noise, machine), cores(machine), memory(machine)),
-                *(random_order(orders), shuffled_once(orders), second_order(methods), regularises(compared)),
+                *(random_order(last), shuffled_once(last), second_order(methods), regularises(compared)),
             ),
             (
                 "Noise, time and memory: 64 hidden units on MNIST, half-trained, 50,000 examples drawn "
@@ -105,10 +107,9 @@ class Minibatch(ex.Exhibit):
                 "cores at work over all; the memory is that of the batch and of what is kept to go back "
                 "through the network. It is judged from batch size 4 on: a single example's gradient is an "
                 "outer product and is written twice.",
-                f"Orders: digits, {s.orders[0]} seeds. Methods: {s.data}, {s.methods[1]} updates "
-                f"from the same weights with the same batches, {s.methods[2]} seeds; for each batch size "
-                f"the best of the rates {ex.enumerated(f'{rate:g}' for rate in RATES)}, L-BFGS without line "
-                "search.",
+                f"Orders: digits, {s.orders[0]} seeds. Methods: {s.data}, {s.methods[1]} updates from the "
+                f"same weights with the same batches, {s.methods[2]} seeds; for each batch size the best of "
+                f"the rates {ex.enumerated(f'{rate:g}' for rate in RATES)}, L-BFGS without line search.",
                 *ex.cautions(compared),
             ),
         )
@@ -148,9 +149,8 @@ def measure_methods(name: str, sizes: Sequence[int], steps: int, seeds: int) -> 
     """The training loss (nats) that each method comes to with batches of each size, at its best rate."""
     data = ex.load(name)
     built = [build(Training(ex.network(32), data, seed)) for seed in range(seeds)]
-    starts, (loss, *_) = zip(
-        *(mean_loss(nnx.merge(graph, state.params)) for graph, state in built), strict=True
-    )
+    merged = [mean_loss(nnx.merge(graph, state.params)) for graph, state in built]
+    starts, (loss, *_) = zip(*merged, strict=True)
     first = jax.tree.map(lambda *arrays: jnp.stack(arrays), *starts)
     x, y = map(jnp.asarray, data.standardized(data.splits.train))
 
@@ -165,9 +165,8 @@ def measure_methods(name: str, sizes: Sequence[int], steps: int, seeds: int) -> 
         (params, _), _ = jax.lax.scan(step, (params, update.init(params)), batches)
         return jnp.nan_to_num(loss(params, x, y), nan=jnp.inf)
 
-    over_all = jax.jit(
-        jax.vmap(jax.vmap(trained, (None, None, 0, 0)), (None, 0, None, None)), static_argnums=0
-    )
+    over_all = jax.vmap(jax.vmap(trained, (None, None, 0, 0)), (None, 0, None, None))
+    over_all = jax.jit(over_all, static_argnums=0)
 
     def reached(size: int, method: str) -> pd.DataFrame:
         rows = [keys.generator(s, "batches", size).integers(len(x), size=(steps, size)) for s in range(seeds)]
@@ -228,28 +227,26 @@ def memory(machine: pd.DataFrame) -> ex.Judged:
     several = machine[machine["batch size"] >= 4].set_index("batch size")["memory, MB"]
     each = 1e6 * several / several.index
     seen = (
-        f"From batch size {several.index[0]} to {several.index[-1]:,} it is "
-        f"{each.min():,.0f} to {each.max():,.0f} bytes for each example, "
-        f"{several.iloc[-1]:.1f} MB at the largest. Picture, label and hidden values alone "
-        f"are {LEAST_BYTES:,}; with the input and the gradient of every unit it would be {ENOUGH_BYTES:,}."
+        f"From batch size {several.index[0]} to {several.index[-1]:,} it is {each.min():,.0f} to "
+        f"{each.max():,.0f} bytes for each example, {several.iloc[-1]:.1f} MB at the largest. Picture, label "
+        f"and hidden values alone are {LEAST_BYTES:,}; with the input and the gradient of every unit it "
+        f"would be {ENOUGH_BYTES:,}."
     )
     return seen, each.between(LEAST_BYTES, ENOUGH_BYTES).all()
 
 
 @ex.claim("It is crucial that minibatches are selected randomly.", BOOK)
-def random_order(orders: pd.DataFrame) -> ex.Judged:
-    """Sorted by class the error is higher after the last pass, paired by seed."""
-    last = orders[orders["pass"] == orders["pass"].max()]
+def random_order(last: pd.DataFrame) -> ex.Judged:
+    """`last`: the errors after the last pass, higher when sorted by class, paired by seed."""
     more = ex.change(last, "error", SORTED, EACH_PASS, "points")
     return f"Sorted by class, the validation error after the last pass is higher by {more}.", more.positive
 
 
 @ex.claim("Shuffling once is enough in practice: the same order in each pass does no significant harm.", BOOK)
-def shuffled_once(orders: pd.DataFrame) -> ex.Judged:
+def shuffled_once(last: pd.DataFrame) -> ex.Judged:
     """No harm that matters: the interval lies below a tenth of the error."""
-    last = orders[orders["pass"] == orders["pass"].max()]
     more = ex.change(last, "error", ONCE, EACH_PASS, "points")
-    error = last.loc[last["arm"] == EACH_PASS, "error"].mean()
+    error = last.groupby("arm")["error"].mean()[EACH_PASS]
     seen = f"Shuffled once, the error differs from {error:.2f} % by {more}; harm that matters is a tenth of "
     return f"{seen}the error.", more.high < error / 10
 
@@ -276,26 +273,8 @@ def regularises(comparison: ex.Comparison) -> ex.Judged:
     return f"{seen} {ex.enumerated(helps)}.", bool(helps)
 
 
-def by_pass(orders: pd.DataFrame) -> dict[str, ex.Measurements]:
-    """The error after each pass, for each order."""
-    return ex.series(orders, "error", "pass")
-
-
-def by_size(methods: pd.DataFrame) -> dict[str, ex.Measurements]:
-    """The losses by batch size, for each method: geometric means, as they span powers of ten."""
-    losses = {arm: methods[methods["arm"] == arm].groupby("n")["loss"] for arm in METHODS}
-    return {
-        arm: ex.Measurements({n: ex.Measured.ratio(loss, 1) for n, loss in groups})
-        for arm, groups in losses.items()
-    }
-
-
 def draw(
-    noise: pd.DataFrame,
-    machine: pd.DataFrame,
-    orders: pd.DataFrame,
-    methods: pd.DataFrame,
-    study: ex.Comparison,
+    noise: pd.DataFrame, machine: pd.DataFrame, orders: Along, methods: Along, study: ex.Comparison
 ) -> Figure:
     """Noise, machine, orders, methods, and the test errors by batch size."""
     figure, panels = ex.sheet(9.2, "noise machine", "orders methods", "study study")
@@ -303,17 +282,16 @@ def draw(
     measured = {n: ex.Measured(error, error / factor, error * factor, n=0) for n, error, factor in rows}
     ex.curves(panels["noise"], noise.set_index("n")[["σ/√n"]], looks={"σ/√n": {"color": ex.BLACK}})
     ex.along(
-        panels["noise"], {"measured, 99 %": measured}, looks={"measured, 99 %": {"ls": ""}},
-        title="Gradient noise", xlabel="examples n", ylabel="distance from the exact one", log="xy",
+        panels["noise"], {"measured, 99 %": measured}, "Gradient noise", "examples n",
+        "distance from the exact one", looks={"measured, 99 %": {"ls": ""}}, log="xy",
     )  # fmt: skip
     ex.curves(
         panels["machine"], machine.set_index("batch size")[["µs per example", "memory, MB"]],
         "One gradient on this machine", "batch size", log="xy",
     )  # fmt: skip
-    passes, error = "passes over the data", "validation error (%)"
-    ex.curves(panels["orders"], by_pass(orders), "Order of the batches", passes, error, log="y")
-    loss = "training loss (nats)"
-    ex.along(panels["methods"], by_size(methods), "Descent and L-BFGS", "batch size", loss, log="xy")
+    error, loss = "validation error (%)", "training loss (nats)"
+    ex.curves(panels["orders"], orders, "Order of the batches", "passes over the data", error, log="y")
+    ex.along(panels["methods"], methods, "Descent and L-BFGS", "batch size", loss, log="xy")
     ex.points(
         panels["study"], {"": {arm.name: 100 * np.array(arm.errors) for arm in study.arms}},
         "Equal updates (○ a seed, – mean)", "batch size", "test error (%)",

@@ -132,12 +132,12 @@ def _power(found: re.Match[str]) -> str:
 
 
 def single(error: float, task: str) -> str:
-    """One training's error: in percent for classification, else in the target's unit.
+    """One training's error: a regression's in the target's unit, others in percent.
 
     >>> single(0.0250696, "classification"), single(12.3456, "regression")
     ('2.51 %', '12.35')
     """
-    return size(error, percent()) if task == "classification" else significant(error, 4)
+    return size(error, percent()) if task != "regression" else significant(error, 4)
 
 
 def size(value: float, unit: Unit) -> str:

@@ -16,11 +16,12 @@ class Score:
     """A run's score on one split."""
 
     error: float
-    """Classification: the fraction of examples that went wrong. Regression: RMSE, in the target's unit."""
+    """Classification: the fraction of examples that went wrong; of sequences, wrong anywhere. Regression:
+    RMSE, in the target's unit."""
     loss: float
-    """Classification: the mean negative log-probability of the right class. Regression: the error again."""
+    """The mean negative log-probability of the right class or sequence. Regression: the error again."""
     wrong: NDArray[np.bool_] | None
-    """Per example, whether the class is the wrong one; None for regression."""
+    """Per example, whether the class or sequence is the wrong one; None for regression."""
     diverged: bool
     """Whether the training diverged, or predicts NaN."""
     guessed: bool = False
@@ -42,6 +43,13 @@ def score(run: Run, split: Literal["validation", "test"]) -> Score:
         guess = _mean(run, targets) if guessed else predicted
         error = float(np.sqrt(np.mean((guess - targets.astype(np.float64)) ** 2)))
         return Score(error, error, None, diverged, guessed)
+    if run.data["task"] == "sequence":
+        from trainwright.data import sequences  # here: it brings pandas along
+
+        said = sequences.guess(targets) if guessed else predicted
+        wrong = sequences.wrong(said, targets)
+        loss = -float(np.mean(sequences.log_probability(said, targets)))
+        return Score(float(np.mean(wrong)), loss, wrong, diverged, guessed)
     if guessed:
         frequencies = np.bincount(targets) / len(targets)
         wrong = targets != np.argmax(frequencies)

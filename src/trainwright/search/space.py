@@ -18,7 +18,13 @@ from trainwright.training.building import Training, dry_run
 
 Setting = tuple[Strategy, ...]
 
-FURTHER = ("adam", "label_smoothing(0.05|0.1|0.2)", "rate_schedule('cosine')")
+FURTHER = (
+    "adam",
+    "label_smoothing(0.05|0.1|0.2)",
+    "mixup(0.2|0.4)",
+    "polyak_averaging('uniform')",
+    "rate_schedule('cosine')",
+)
 """What a search tries beside the arms of a study."""
 OPTIMISERS = frozenset({"adam", "momentum"})
 """Adam has a momentum of its own, so no recipe has both."""

@@ -69,9 +69,13 @@ class BatchNormLayer(Layer):
         self.decay = None if decay is None else HyperParameter(jnp.float32(decay))
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
-        mean, variance = self._see(x) if training else (self.mean[...], self.variance[...])
+        mean, variance = self.moments(x, training=training)
         x_hat = (x - mean) / jnp.sqrt(variance + self.epsilon[...])
         return self.gamma[...] * x_hat + self.beta[...]
+
+    def moments(self, x: jax.Array, *, training: bool) -> tuple[jax.Array, jax.Array]:
+        """By which mean and variance it normalises, (units,) each: the batch's, or the population's."""
+        return self._see(x) if training else (self.mean[...], self.variance[...])
 
     def _see(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The batch's mean and variance, which also enter the averages."""

@@ -40,8 +40,8 @@ class RateSchedule(Strategy):
     """The factor when training has reached the recipe's length."""
     warmup: Part = 0.0
     """The fraction of the recipe's length over which the factor first rises linearly to 1."""
-    start: Part = 0.0
-    """The factor from which the warm-up rises."""
+    start: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The factor from which the warm-up rises; with 1 the rate stays as it is until the fall begins."""
 
     example: ClassVar = {"shape": "cosine", "final": 0.01}
 

@@ -75,9 +75,10 @@ def arms(data: Dataset, base: Recipe) -> list[str]:
 
 
 def baselines(data: Dataset) -> tuple[str, ...]:
-    """The baselines of a study; of large images, whose learning would take longer than the networks', only
-    guessing."""
-    return BASELINES if len(data.targets) * math.prod(data.shape) <= MOST_VALUES else BASELINES[:1]
+    """The baselines of a study. Of sequences, which others cannot predict, and of large images, which would
+    take them longer than the networks, only guessing."""
+    large = len(data.targets) * math.prod(data.shape) > MOST_VALUES
+    return BASELINES[:1] if large or data.task == "sequence" else BASELINES
 
 
 def tuning(data: Dataset, budget: Budget = "quick") -> Tuning:

@@ -105,9 +105,11 @@ class Study:
         return self._arms + self._baselines
 
     def _metric(self, name: str | None) -> Metric:
-        """What validation chooses by. Raises `SettingError` for a metric that does not suit the task."""
+        """What validation chooses by. Raises `SettingError` for a metric that does not suit the data."""
         data = self.dataset()
-        return metrics.choose(name, data.task, data.labels(data.splits.validation))[0]
+        metric, _ = metrics.choose(name, data.task, data.labels(data.splits.validation))
+        metrics.check_classes(metric, len(data.classes))
+        return metric
 
     @cached_property
     def _reference(self) -> Arm:
@@ -207,7 +209,7 @@ class Study:
         `metric`: another than the study's, for the same trainings.
         """
         check_levels(delta, level)  # before the work, not after it
-        self._metric(metric)
+        self._metric(metric or self.metric)
         runs = self.execute(folder, workers=workers, watch=watch)
         comparison = compare(
             runs.arms,

@@ -63,6 +63,8 @@ class ImageIndex:
     """What was decided about the images and is worth saying."""
     boxes: tuple[Box | None, ...] = field(default=(), repr=False)
     """For each image the part that is read; empty where that is all of it."""
+    number: str | None = None
+    """The label that is predicted digit by digit, and where none is named; None where there is no such."""
 
     def __len__(self) -> int:
         return len(self.files)
@@ -114,6 +116,7 @@ class ImageIndex:
             groups=groups,
             source=self.source,
             notes=(*self.notes, *streamed),
+            task="sequence" if column == self.number else None,
         )
 
     def _groups(self, group: str, target: str) -> NDArray[np.int64]:
@@ -131,6 +134,8 @@ class ImageIndex:
         names = [str(name) for name in self.labels.columns if name != group]
         if target is None and len(names) == 1:
             return names[0]
+        if target is None and self.number in names:
+            return self.number
         if target is None:
             raise DataError(
                 f"{self.source}: which label is to be predicted? name it as target; labels: {some(names, 20)}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,11 +22,10 @@ from trainwright.base.errors import DataError
 from trainwright.data.raw import Raw
 from trainwright.data.readers.decoding import Box, ImageFile
 from trainwright.data.readers.index import Example, ImageIndex, Part, make_index
+from trainwright.data.sequences import from_texts
 
 PARTS: tuple[Part, ...] = ("train", "test")
 EXPANSION = 0.3  # of the box's width and height, half of it on each side
-LONGEST = 5  # digits; longer numbers have the length 6, "more than 5"
-ABSENT = -1  # a digit beyond a number's end
 
 BY_HAND = "get it from http://ufldl.stanford.edu/housenumbers/ and put it there"
 
@@ -60,9 +60,11 @@ def index_numbers(folder: Path, size: int) -> ImageIndex:
     """Format 1: `train/` and `test/` with images, and the digits' boxes in a digitStruct.mat each or in one
     labels.json.
 
-    Labels: `length` is the number of digits, 6 for more than five; `digit1` ... `digit5`, -1 where the number
-    has ended. labels.json: {"train": {"1.png": {"boxes": [{"label": 1, "left": 246, "top": 77, "width": 81,
-    "height": 219}, ...]}}, "test": ...}, digits from left to right.
+    Labels: `number` is the whole number, predicted digit by digit; `length` is the number of digits, 6 for
+    more than five; `digit1` ... `digit5`, -1 where the number has ended.
+
+    labels.json: {"train": {"1.png": {"boxes": [{"label": 1, "left": 246, "top": 77, "width": 81, "height":
+    219}, ...]}}, "test": ...}, digits from left to right.
 
     Raises `DataError` for a file that is missing, damaged, or another.
     """
@@ -72,22 +74,23 @@ def index_numbers(folder: Path, size: int) -> ImageIndex:
     else:
         numbers = {part: dict(_read_digit_struct(folder / part / "digitStruct.mat")) for part in PARTS}
     examples = [
-        Example(ImageFile(f"{part}/{file}", folder / part / file), sequence(digits), part, expanded(digits))
+        Example(ImageFile(f"{part}/{file}", folder / part / file), labels(digits), part, expanded(digits))
         for part in PARTS
         for file, digits in numbers[part].items()
     ]
-    return make_index("svhn_numbers", examples, shape=(size, size, 3), source=str(folder))
+    index = make_index("svhn_numbers", examples, shape=(size, size, 3), source=str(folder))
+    return replace(index, number="number")
 
 
-def sequence(digits: list[Digit]) -> dict[str, int]:
-    """A number's length and digits.
+def labels(digits: list[Digit]) -> dict[str, str | int]:
+    """A number, its length and its digits.
 
-    >>> sequence([Digit(4, 0, 0, 1, 1), Digit(2, 1, 0, 1, 1)])
-    {'length': 2, 'digit1': 4, 'digit2': 2, 'digit3': -1, 'digit4': -1, 'digit5': -1}
+    >>> labels([Digit(4, 0, 0, 1, 1), Digit(2, 1, 0, 1, 1)])
+    {'number': '42', 'length': 2, 'digit1': 4, 'digit2': 2, 'digit3': -1, 'digit4': -1, 'digit5': -1}
     """
-    labels = [digit.label % 10 for digit in digits[:LONGEST]]  # the files call the digit 0 "10"
-    labels += [ABSENT] * (LONGEST - len(labels))
-    return {"length": min(len(digits), LONGEST + 1)} | {f"digit{i}": d for i, d in enumerate(labels, start=1)}
+    number = "".join(str(digit.label % 10) for digit in digits)  # the files call the digit 0 "10"
+    [(length, *first)] = from_texts([number]).tolist()
+    return {"number": number, "length": length} | {f"digit{i}": d for i, d in enumerate(first, start=1)}
 
 
 def expanded(digits: list[Digit]) -> Box:

@@ -1,0 +1,94 @@
+"""A search's report: the answer first, the path as a table and a figure, on the terminal and as a page."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from comparisons import recommendation
+from trainwright import report
+from trainwright.comparison.recommendation import Recommendation
+from trainwright.comparison.results import Interval
+from trainwright.report.html import page
+from trainwright.report.recommendation import headline, remarks, summary
+
+
+def printed(found: Recommendation, width: int = 80, encoding: str = "utf-8") -> str:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding)
+    Console(file=file, width=width).print(report.recommended(found))
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def guessing(found: Recommendation) -> Recommendation:
+    """The same, but that no arm is shown to be better than guessing."""
+    arms = tuple(replace(arm, over_guessing=Interval(-0.01, -0.1, 0.08)) for arm in found.comparison.arms)
+    return replace(found, comparison=replace(found.comparison, arms=arms))
+
+
+def test_the_answer_comes_first_and_says_what_is_handed_over() -> None:
+    found = recommendation()
+    assert headline(found).startswith("Train with batch_norm, dropout(hidden_rate=0.2): on digits it lowers")
+    assert found.delivered == "best"
+    assert "Judged on 1,797 examples that the search never saw, with 20 fresh seeds" in summary(found)[0]
+    assert "too optimistic" in summary(found)[1]
+    assert "the average of its confirmed networks" in summary(found)[2]
+    text = printed(found)
+    assert text.startswith("Train with")
+    assert "✓ contributes" in text
+    assert "≈ could go" in text
+    assert max(map(len, text.splitlines())) <= 80
+    printed(found, encoding="ascii")
+
+
+def test_harm_and_guessing_hand_over_plain_without_pride() -> None:
+    harmful = recommendation(gain=-0.008)
+    assert headline(harmful).startswith("Stay with plain on digits")
+    assert harmful.delivered == "plain"
+    assert headline(guessing(recommendation())) == "Nothing is shown to beat guessing on digits."
+    assert guessing(recommendation()).delivered == "plain"
+
+
+def test_parts_that_could_go_and_pairs_that_need_each_other_are_named() -> None:
+    idle, pair = remarks(recommendation())
+    assert idle == "Not shown to contribute where they stand: max_norm."
+    assert pair.startswith("dropout is shown to contribute only with batch_norm: taking it out costs +0.40")
+
+
+def test_the_page_has_the_path_and_how_to_use_it() -> None:
+    found = recommendation()
+    shown = page(found.comparison, found)
+    assert "What each part contributes" in shown
+    assert len(re.findall('aria-label="From the best recipe to the plain one', shown)) == 2  # desk and phone
+    assert "trainwright fit digits --with batch_norm" in shown
+    assert "the budget ended the search" in shown
+    assert "What each part contributes" not in page(found.comparison, replace(found, path=None))
+    assert "What was tried" not in page(found.comparison)
+
+
+def test_names_from_data_cannot_break_the_page() -> None:
+    found = recommendation(name="<script>alert(1)</script>")
+    found = replace(found, strategies="<b>x</b>", fit="fit '</code><script>'", cautions=("<i>",))
+    shown = page(found.comparison, found)
+    for raw in ("<script>", "<b>x", "<i>"):
+        assert raw not in shown
+
+
+@pytest.mark.parametrize("width", [330, 760])
+def test_the_figure_is_drawn_without_a_bound(width: int) -> None:
+    from trainwright.report.path_figure import drawn
+
+    found = recommendation()
+    assert found.path is not None
+    unbounded = replace(found.path, start=Interval(0.02, float("-inf"), float("inf")))
+    assert "without dropout" in drawn(found.comparison, unbounded, width)
+
+
+def test_a_recommendation_survives_json() -> None:
+    found = recommendation()
+    assert Recommendation.from_json(found.to_json()) == found
