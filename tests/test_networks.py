@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from small import SPLITS, digits, table
 from trainwright import networks
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
+from trainwright.cli import main
 from trainwright.data import load
 from trainwright.data.dataset import Dataset
 from trainwright.diagnosis.instruments import measure_layers
@@ -326,6 +328,30 @@ def test_the_weights_of_pretrainedmodels_become_ours():
         from_pretrainedmodels({"conv1.mean": np.zeros(1)})
 
 
+def numbers():
+    """Sixty house numbers of one or two digits as random images."""
+    rng = np.random.default_rng(0)
+    digits = rng.integers(0, 10, (60, 2))
+    length = rng.integers(1, 3, 60)
+    targets = np.full((60, 6), -1, np.int32)
+    targets[:, 0], targets[:, 1], targets[:, 2] = length, digits[:, 0], np.where(length > 1, digits[:, 1], -1)
+    inputs = rng.normal(size=(60, 8, 8, 3)).astype(np.float32)
+    return Dataset("numbers", "sequence", inputs, targets, SPLITS)
+
+
+def test_sequences_are_trained_like_any_task():
+    run = fit(Recipe(SMALL, (BatchNorm(),), batch_size=12, steps=3), numbers())
+    assert run.predictions["test"].shape == (12, 57)
+    assert run.predictions["test_targets"].shape == (12, 6)
+    assert np.isfinite(run.history["validation_loss"]).all()
+
+
+@pytest.mark.parametrize("strategy", [Cost(), LabelSmoothing(0.1)], ids=str)
+def test_what_knows_one_softmax_only_is_refused_for_sequences(strategy):
+    with pytest.raises(NothingToActOn, match="these targets are sequences"):
+        build(Training(Recipe(SMALL, (strategy,)), numbers(), 0))
+
+
 # A network among others: trained, in a cohort, diagnosed, kept.
 
 
@@ -380,3 +406,21 @@ def test_networks_are_found_by_name():
         InceptionBn(projection=100)
     with pytest.raises(SettingError, match="convolutions"):
         Convnet(((8, 0, 2),))
+
+
+def test_the_command_line_trains_a_convnet_and_refuses_a_table(tmp_path, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["trainwright", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    network = ("--network", "convnet(((4, 3, 2),), hidden=(8,))", "--epochs", 1, "--quiet")
+    assert run("fit", "digits", *network, "--out", tmp_path / "model") == 0
+    assert Model.load(tmp_path / "model").weights["conv1/kernel"].shape == (3, 3, 1, 4)
+    rows = "\n".join(f"{i},{i % 7},{'ab'[i % 2]}" for i in range(30))
+    (tmp_path / "table.csv").write_text(f"x,y,class\n{rows}\n")
+    code = run("fit", tmp_path / "table.csv", "--target", "class", *network, "--out", tmp_path / "other")
+    assert code == 2
+    assert "convnet needs images" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()

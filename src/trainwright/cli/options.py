@@ -37,7 +37,7 @@ Task = Annotated[
     ),
 ]
 Size = Annotated[int | None, option("The side, in pixels, to which image files are resized.", min=1)]
-Network = Annotated[str | None, option("The network, such as 'mlp((256, 256))'.")]
+Network = Annotated[str | None, option("The network, such as 'mlp((256, 256))', or for images convnet.")]
 BatchSize = Annotated[int | None, option("Examples per step.")]
 Epochs = Annotated[int | None, option("Passes over the training data.")]
 System = Annotated[

@@ -45,7 +45,7 @@ class LocalResponseNormalization(Strategy):
     example: ClassVar = {"alpha": 0.5}
 
     def layer(self, site: Site) -> Layer | None:
-        if site.stage == "output" and (unknown := [name for name in self.layers if name not in site.before]):
+        if site.name == "output" and (unknown := [name for name in self.layers if name not in site.before]):
             raise SettingError(
                 f"local_response_normalization: there is no hidden layer {unknown[0]!r} before the output; "
                 f"there are: {', '.join(name for name in site.before if '/' not in name)}"

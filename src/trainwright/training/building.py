@@ -20,12 +20,13 @@ from trainwright.network import Chain, NetworkBuilder, array_name, extension_of,
 from trainwright.pretraining import Pretraining
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Pretrained, arrays_of
-from trainwright.strategy import users
+from trainwright.strategy import NothingToActOn, users
 from trainwright.training import step
 from trainwright.training.step import State
 
 EXAMPLES = 1000  # at most so many are shown to the strategies that look at what a layer receives
 CACHED_BYTES = 2**22  # of activations a cohort may hold at a step, so that they stay in a core's cache
+FOR_ONE_SOFTMAX = ("targets", "loss")  # hooks that see targets and outputs, and cannot tell softmaxes apart
 CHUNK_BYTES = 2**28  # of activations that predicting may hold
 
 
@@ -67,6 +68,12 @@ def build(training: Training, pretrained: Sequence[Pretrained] = ()) -> tuple[nn
     def examples() -> NDArray[np.float32]:
         rows = keys.generator(seed, "init", "examples").permutation(data.splits.train)[:EXAMPLES]
         return data.standardized(rows)[0]
+
+    if data.task == "sequence":
+        for strategy in (s for hook in FOR_ONE_SOFTMAX for s in users(recipe.strategies, hook)):
+            raise NothingToActOn(
+                str(strategy), "it is for classes or values, and these targets are sequences"
+            )
 
     builder = NetworkBuilder(recipe.strategies, seed, marginals=marginals, inputs=examples)
     model = recipe.network.build(data.shape, data.outputs, builder)
