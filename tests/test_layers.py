@@ -52,6 +52,20 @@ def test_the_two_ways_to_convolve_agree_in_value_and_gradient(window):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_a_convolution_is_differentiated_forwards_and_side_by_side():
+    window = Window(3, padding=1)
+    kernel, x, dx = (jnp.asarray(RNG.normal(size=s), jnp.float32) for s in ((3, 3, 4, 5), X.shape, X.shape))
+    _, slope = jax.linearize(lambda x: convolution.by_product(x, kernel, window), x)
+    np.testing.assert_allclose(slope(dx), convolution.by_operation(dx, kernel, window), rtol=1e-4, atol=1e-4)
+    [back] = jax.linear_transpose(slope, x)(slope(dx))
+    [wanted] = jax.linear_transpose(lambda x: convolution.by_operation(x, kernel, window), x)(slope(dx))
+    np.testing.assert_allclose(back, wanted, rtol=1e-3, atol=1e-3)
+    many = jax.vmap(jax.grad(lambda k: jnp.sum(convolution.by_product(x, k, window) ** 2)))
+    for ours, k in zip(many(jnp.stack([kernel, -2 * kernel])), (kernel, -2 * kernel), strict=True):
+        alone = jax.grad(lambda k: jnp.sum(convolution.by_operation(x, k, window) ** 2))(k)
+        np.testing.assert_allclose(ours, alone, rtol=1e-3, atol=1e-2)
+
+
 @named
 def test_a_convolution_is_a_sum_over_each_window(window):
     kernel = RNG.normal(size=(window.size, window.size, 4, 5)).astype(np.float32)

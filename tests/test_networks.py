@@ -40,6 +40,7 @@ from trainwright.strategies import (
     LabelSmoothing,
     MaxNorm,
     Rbm,
+    VirtualAdversarialTraining,
 )
 from trainwright.strategy import NothingToActOn
 from trainwright.task import Classification, Sequence, WithHeads, task_of
@@ -350,6 +351,14 @@ def test_sequences_are_trained_like_any_task():
 def test_what_knows_one_softmax_only_is_refused_for_sequences(strategy):
     with pytest.raises(NothingToActOn, match="these targets are sequences"):
         build(Training(Recipe(SMALL, (strategy,)), numbers(), 0))
+
+
+def test_virtual_adversarial_training_reaches_through_convolutions():
+    recipe = Recipe(SMALL, (VirtualAdversarialTraining(),), batch_size=12, steps=1, evaluate_every=1)
+    before = named_arrays(build(Training(recipe, digits(), 0))[1])
+    run = fit(recipe, digits())
+    assert np.isfinite(run.weights["conv1/kernel"]).all()
+    assert not np.array_equal(run.weights["conv1/kernel"], before["conv1/kernel"])
 
 
 # A network among others: trained, in a cohort, diagnosed, kept.

@@ -7,8 +7,6 @@ up to rounding.
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -27,50 +25,13 @@ def convolve(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     )
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def by_product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """`convolve` as patches times one matrix.
 
-    The patches take size² times the images' memory, so they are made again for the gradient, not kept. Where
-    the window moves by one pixel, the images' gradient is such a product too: that is twice as fast as adding
-    up patches.
+    The patches take size² times the images' memory, so they are made again for the gradient, not kept.
     """
-    return window.patches(x) @ kernel.reshape(-1, kernel.shape[-1])
-
-
-def _forward(
-    x: jax.Array, kernel: jax.Array, window: Window
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return by_product(x, kernel, window), (x, kernel)
-
-
-def _backward(
-    window: Window, seen: tuple[jax.Array, jax.Array], pull: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    x, kernel = seen
-    patches, spread = jax.vjp(window.patches, x)
-    by_channel = pull.reshape(-1, pull.shape[-1])
-    to_kernel = patches.reshape(len(by_channel), -1).T @ by_channel
-    if window.stride == 1 and window.size > 1:
-        to_x = _turned(x, kernel, window, pull)
-    else:
-        [to_x] = spread(pull @ kernel.reshape(-1, kernel.shape[-1]).T)
-    return to_x, to_kernel.reshape(kernel.shape)
-
-
-def _turned(x: jax.Array, kernel: jax.Array, window: Window, pull: jax.Array) -> jax.Array:
-    """The images' gradient: what comes back, convolved with the kernels turned by half a turn."""
-    reach, margins = window.size - 1, [window.margins(side)[0] for side in x.shape[1:3]]
-    around = [
-        (reach - before, side + before - places)
-        for before, side, places in zip(margins, x.shape[1:3], pull.shape[1:3], strict=True)
-    ]
-    pulled = jnp.pad(pull, ((0, 0), *around, (0, 0)))
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    return Window(window.size).patches(pulled) @ turned.reshape(-1, turned.shape[-1])
-
-
-by_product.defvjp(_forward, _backward)
+    patches = jax.checkpoint(window.patches) if window.size > 1 else window.patches
+    return patches(x) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 def by_operation(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
