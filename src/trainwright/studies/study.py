@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,21 @@ from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.data.splits import FOLDS
+from trainwright.ensemble import Ensemble
 from trainwright.model import Model
 from trainwright.recipe import Recipe
+from trainwright.runs.average import average
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms
+from trainwright.studies.ensembles import (
+    Ensembles,
+    averaged,
+    check_ensembles,
+    further_members,
+    members_of,
+    planned_members,
+)
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.factorial import effects
 from trainwright.studies.plan import Planned, planned, tuning_seed
@@ -74,6 +85,8 @@ class Study:
     test set of its own, all seeds share the one split."""
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By arm, the strategies that it combines, where the study is factorial; see `studies.factorial`."""
+    ensembles: Ensembles = field(default_factory=dict)
+    """Arms that are averages of other arms' trainings: by name, the arms, each as often as it has members."""
     loaded: Dataset | None = field(default=None, repr=False)
     """The data set, where it has been read already."""
 
@@ -90,6 +103,7 @@ class Study:
             raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
         if twice := self.arms.keys() & self.baselines.keys():
             raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
+        check_ensembles(self.ensembles, list(self.arms), rate_chosen=bool(self.rates) and self.tuning is None)
         check_arms(self._all, tuned=bool(self.tuning), rate_chosen=bool(self.rates or self.tuning))
 
     @cached_property
@@ -144,7 +158,7 @@ class Study:
         """
         if self.tuning:
             raise SettingError("study: with a tuning stage, its trainings depend on what is chosen")
-        return self._verdict({arm.name: arm.candidates[0] for arm in self._all})
+        return self._with_members({arm.name: arm.candidates[0] for arm in self._all})
 
     def run(
         self,
@@ -222,30 +236,33 @@ class Study:
             command=command,
         )
         added = cautions(runs.tuned) if runs.tuned else ()
+        combined = runs.arms[: len(self.arms)]  # without the ensembles
         return replace(
             comparison,
             cautions=(*comparison.cautions, *added),
-            factorial=effects(self.factors, runs.arms, comparison) if self.factors else None,
+            factorial=effects(self.factors, combined, comparison) if self.factors else None,
         )
 
-    def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model:
-        """The model of the arm, and of its seed, that did best on validation.
+    def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model | Ensemble:
+        """The model of the arm, and of its seed, that did best on validation; an ensemble's models together.
 
         Raises `SettingError` if every training of that arm diverged.
         """
         arm = comparison.best_on_validation()
         store = Store(Path(folder))
-        candidate = Recipe.from_json(arm.recipe)
+        members = self.ensembles.get(arm.name, (arm.name,))
+        candidates = {name: Recipe.from_json(comparison.arm(name).recipe) for name in members}
         finished = []
         for seed in arm.seeds:
-            one = planned(arm.name, candidate, self.dataset(seed), seed)
-            found = score(store.read(one.digest), "validation")
+            group = members_of(members, candidates, self.dataset(seed), seed)
+            found = score(average([store.read(one.digest) for one in group], arm.recipe), "validation")
             if not found.guessed:
-                finished.append(((found.error, found.loss, seed), one))
+                finished.append(((found.error, found.loss, seed), group))
         if not finished:
             raise SettingError("study: every training diverged, so there is no model: give smaller rates")
-        _, chosen = min(finished)
-        return Model.of(store.read(chosen.digest, weights=True), chosen.data)
+        _, chosen = min(finished, key=itemgetter(0))
+        models = tuple(Model.of(store.read(one.digest, weights=True), one.data) for one in chosen)
+        return models[0] if len(models) == 1 else Ensemble(models)
 
     def rounds(self, store: Store) -> Rounds[StudyRuns]:
         """The study round by round; see `executor`."""
@@ -254,16 +271,23 @@ class Study:
         if self.tuning:
             tuned = yield from self._tuned(store, self.tuning)
             candidates = {name: choice.candidate for name, choice in tuned.choices.items()}
-        plan = self._verdict(candidates)
-        runs = by_arm(plan, (yield from trained(store, plan)), tuned)
-        return StudyRuns([runs[name] for name in self.arms], [runs[name] for name in self.baselines], tuned)
+        plan = self._with_members(candidates)
+        runs = yield from trained(store, plan)
+        compared = len(self._verdict(candidates))
+        arms = by_arm(plan[:compared], runs[:compared], tuned)
+        found = {one.digest: run for one, run in zip(plan, runs, strict=True)}
+        ensembles = averaged(self.ensembles, candidates, self.dataset, self.verdict_seeds, found)
+        return StudyRuns(
+            [*(arms[name] for name in self.arms), *ensembles], [arms[name] for name in self.baselines], tuned
+        )
 
     def most_runs(self) -> int:
         """How many trainings there may be."""
         if not self.tuning:
             return len(self.plan)
         tuning = len(self._arms) * allowance(self._arms, self._grid(self.tuning))
-        return tuning + len(self._all) * len(self.verdict_seeds)
+        each = len(self._all) + further_members(self.ensembles)
+        return tuning + each * len(self.verdict_seeds)
 
     def _grid(self, tuning: Tuning) -> Tuning:
         return replace(tuning, rates=tuple(sorted(self.rates)))
@@ -278,6 +302,13 @@ class Study:
 
         procedure = choose(self._all, self._reference, self._grid(tuning), FOLDS if pooled else 1)
         return Tuned(*(yield from tuned_by(procedure, store, training, self._metric(self.metric))))
+
+    def _with_members(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
+        """The trainings that are compared, and after these what else the ensembles need."""
+        compared = self._verdict(candidates)
+        needed = planned_members(self.ensembles, candidates, self.dataset, self.verdict_seeds)
+        known = {one.digest for one in compared}
+        return compared + [one for one in needed if one.digest not in known]
 
     def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""
