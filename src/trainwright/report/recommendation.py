@@ -143,7 +143,8 @@ def rivals(found: Recommendation) -> Table:
     ]
     points = unit.points and f",{unit.points}"
     heads = ("arm", f"worse by{points} [{level}]", "adjusted p")
-    return Table("Against the best recipe; negative is better than it", heads, tuple(rows))
+    name = "plain" if found.best == found.comparison.reference else "the best recipe"
+    return Table(f"Against {name}; negative is better than it", heads, tuple(rows))
 
 
 def tried(found: Recommendation) -> Table:

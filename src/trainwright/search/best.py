@@ -309,7 +309,12 @@ def _cautions(
 ) -> Sequence[str]:
     """What a reader should know of the search; the comparison has its own."""
     found = []
-    if not standing.screened:
+    if standing.single is None:
+        found.append(
+            f"the budget ended after {of_search} trainings, before any strategy had been tried: give more "
+            "--minutes or --trainings to go on"
+        )
+    elif not standing.screened:
         found.append(
             f"the budget ended while strategies were being screened, after {of_search} trainings: this is "
             "the best of what was tried; give more --minutes or --trainings to go on"
