@@ -132,6 +132,5 @@ def _show(found: Found, folder: Path, as_json: bool, quiet: bool) -> None:
         print(found.recommendation.to_json())
     elif not quiet:
         console().print(report.recommended(found.recommendation), "")
-        print(
-            f"Report: {folder / 'report.html'}   model: {folder / 'model'}   recipe: {folder / 'recipe.json'}"
-        )
+        model = folder / ("ensemble" if found.ensemble else "model") if found.model else "none, it diverged"
+        print(f"Report: {folder / 'report.html'}   model: {model}   recipe: {folder / 'recipe.json'}")
