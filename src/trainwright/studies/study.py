@@ -24,17 +24,18 @@ from trainwright.data.loading import DataSpec
 from trainwright.data.splits import FOLDS
 from trainwright.model import Model
 from trainwright.recipe import Recipe
-from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.factorial import effects
+from trainwright.studies.handover import best_of
 from trainwright.studies.plan import Planned, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.tuning import Trial, Tuning, allowance, choose
 
 Watch = Callable[[StudyProgress], None]
+Folder = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,13 +147,7 @@ class Study:
             raise SettingError("study: with a tuning stage, its trainings depend on what is chosen")
         return self._verdict({arm.name: arm.candidates[0] for arm in self._all})
 
-    def run(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        workers: int | None = None,
-        watch: Watch | None = None,
-    ) -> list[ArmRuns]:
+    def run(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> list[ArmRuns]:
         """Train what the store in `folder` has not, and return every arm's runs by learning rate.
 
         `workers`: processes, one training per core each; by default as many as there are cores. `watch` is
@@ -161,19 +156,13 @@ class Study:
         """
         return self.execute(folder, workers=workers, watch=watch).arms
 
-    def execute(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        workers: int | None = None,
-        watch: Watch | None = None,
-    ) -> StudyRuns:
+    def execute(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> StudyRuns:
         """`run`, with the baselines' runs and what tuning decided."""
         return _execute([self], folder, workers, watch)[0]
 
     def tune(
         self,
-        folder: str | os.PathLike[str],
+        folder: Folder,
         *,
         fold: int | None = None,
         workers: int | None = None,
@@ -194,7 +183,7 @@ class Study:
 
     def compare(
         self,
-        folder: str | os.PathLike[str],
+        folder: Folder,
         *,
         metric: str | None = None,
         delta: float | None = None,
@@ -228,24 +217,15 @@ class Study:
             factorial=effects(self.factors, runs.arms, comparison) if self.factors else None,
         )
 
-    def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model:
+    def best_model(self, folder: Folder, comparison: Comparison) -> Model:
         """The model of the arm, and of its seed, that did best on validation.
 
         Raises `SettingError` if every training of that arm diverged.
         """
         arm = comparison.best_on_validation()
-        store = Store(Path(folder))
         candidate = Recipe.from_json(arm.recipe)
-        finished = []
-        for seed in arm.seeds:
-            one = planned(arm.name, candidate, self.dataset(seed), seed)
-            found = score(store.read(one.digest), "validation")
-            if not found.guessed:
-                finished.append(((found.error, found.loss, seed), one))
-        if not finished:
-            raise SettingError("study: every training diverged, so there is no model: give smaller rates")
-        _, chosen = min(finished)
-        return Model.of(store.read(chosen.digest, weights=True), chosen.data)
+        trainings = [planned(arm.name, candidate, self.dataset(seed), seed) for seed in arm.seeds]
+        return best_of(trainings, Store(Path(folder)))
 
     def rounds(self, store: Store) -> Rounds[StudyRuns]:
         """The study round by round; see `executor`."""
@@ -292,7 +272,7 @@ class Study:
 
 def run_all(
     studies: Sequence[Study],
-    folder: str | os.PathLike[str],
+    folder: Folder,
     *,
     workers: int | None = None,
     watch: Watch | None = None,
@@ -305,10 +285,7 @@ def run_all(
 
 
 def _execute(
-    studies: Sequence[Study],
-    folder: str | os.PathLike[str],
-    workers: int | None,
-    watch: Watch | None,
+    studies: Sequence[Study], folder: Folder, workers: int | None, watch: Watch | None
 ) -> list[StudyRuns]:
     store = Store(Path(folder))
     most = sum(study.most_runs() for study in studies)
