@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,6 @@ from trainwright.data.splits import FOLDS
 from trainwright.ensemble import Ensemble
 from trainwright.model import Model
 from trainwright.recipe import Recipe
-from trainwright.runs.average import average
-from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms
 from trainwright.studies.ensembles import (
@@ -40,12 +37,14 @@ from trainwright.studies.ensembles import (
 )
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.factorial import effects
+from trainwright.studies.handover import best_of
 from trainwright.studies.plan import Planned, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.tuning import Trial, Tuning, allowance, choose
 
 Watch = Callable[[StudyProgress], None]
+Folder = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,13 +159,7 @@ class Study:
             raise SettingError("study: with a tuning stage, its trainings depend on what is chosen")
         return self._with_members({arm.name: arm.candidates[0] for arm in self._all})
 
-    def run(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        workers: int | None = None,
-        watch: Watch | None = None,
-    ) -> list[ArmRuns]:
+    def run(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> list[ArmRuns]:
         """Train what the store in `folder` has not, and return every arm's runs by learning rate.
 
         `workers`: processes, one training per core each; by default as many as there are cores. `watch` is
@@ -175,19 +168,13 @@ class Study:
         """
         return self.execute(folder, workers=workers, watch=watch).arms
 
-    def execute(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        workers: int | None = None,
-        watch: Watch | None = None,
-    ) -> StudyRuns:
+    def execute(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> StudyRuns:
         """`run`, with the baselines' runs and what tuning decided."""
         return _execute([self], folder, workers, watch)[0]
 
     def tune(
         self,
-        folder: str | os.PathLike[str],
+        folder: Folder,
         *,
         fold: int | None = None,
         workers: int | None = None,
@@ -208,7 +195,7 @@ class Study:
 
     def compare(
         self,
-        folder: str | os.PathLike[str],
+        folder: Folder,
         *,
         metric: str | None = None,
         delta: float | None = None,
@@ -243,26 +230,16 @@ class Study:
             factorial=effects(self.factors, combined, comparison) if self.factors else None,
         )
 
-    def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model | Ensemble:
+    def best_model(self, folder: Folder, comparison: Comparison) -> Model | Ensemble:
         """The model of the arm, and of its seed, that did best on validation; an ensemble's models together.
 
         Raises `SettingError` if every training of that arm diverged.
         """
         arm = comparison.best_on_validation()
-        store = Store(Path(folder))
         members = self.ensembles.get(arm.name, (arm.name,))
         candidates = {name: Recipe.from_json(comparison.arm(name).recipe) for name in members}
-        finished = []
-        for seed in arm.seeds:
-            group = members_of(members, candidates, self.dataset(seed), seed)
-            found = score(average([store.read(one.digest) for one in group], arm.recipe), "validation")
-            if not found.guessed:
-                finished.append(((found.error, found.loss, seed), group))
-        if not finished:
-            raise SettingError("study: every training diverged, so there is no model: give smaller rates")
-        _, chosen = min(finished, key=itemgetter(0))
-        models = tuple(Model.of(store.read(one.digest, weights=True), one.data) for one in chosen)
-        return models[0] if len(models) == 1 else Ensemble(models)
+        groups = [members_of(members, candidates, self.dataset(seed), seed) for seed in arm.seeds]
+        return best_of(groups, arm.recipe, Store(Path(folder)))
 
     def rounds(self, store: Store) -> Rounds[StudyRuns]:
         """The study round by round; see `executor`."""
@@ -323,7 +300,7 @@ class Study:
 
 def run_all(
     studies: Sequence[Study],
-    folder: str | os.PathLike[str],
+    folder: Folder,
     *,
     workers: int | None = None,
     watch: Watch | None = None,
@@ -336,10 +313,7 @@ def run_all(
 
 
 def _execute(
-    studies: Sequence[Study],
-    folder: str | os.PathLike[str],
-    workers: int | None,
-    watch: Watch | None,
+    studies: Sequence[Study], folder: Folder, workers: int | None, watch: Watch | None
 ) -> list[StudyRuns]:
     store = Store(Path(folder))
     most = sum(study.most_runs() for study in studies)
