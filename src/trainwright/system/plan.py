@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from trainwright.base.errors import SettingError
 from trainwright.layers.convolution import Convolution, LocallyConnected
 from trainwright.layers.dense import dense
 from trainwright.network import Affine, Chain, Network, NetworkBuilder
@@ -135,57 +136,78 @@ def plans(table: Table) -> dict[str, Plan]:
     return {name: plan for name, plan in each.items() if plan is not None}
 
 
-def rows(
-    table: Table, teraflops: float = TERAFLOPS, here: Mapping[str, float | None] | None = None
-) -> list[tuple[str, ...]]:
-    """The cells under `HEADS`. `here`: seconds of a step on this machine, by system; None does not fit it."""
-    return [
-        (
-            name,
-            f"{plan.size.parameters:,}",
-            significant(plan.size.predicting / 1e9),
-            f"{plan.updates:,}",
-            significant(plan.training / 1e18),
-            duration(plan.seconds(teraflops)),
-            _step(name, here or {}),
+@dataclass(frozen=True)
+class Planned:
+    """The plans of a table, to be shown."""
+
+    plans: Mapping[str, Plan]
+    """By system."""
+    teraflops: float = TERAFLOPS
+    """What the accelerator sustains, in 10¹² operations per second."""
+    here: Mapping[str, float | None] = field(default_factory=dict)
+    """Measured seconds of a step on this machine, by system; None does not fit its memory."""
+
+    @classmethod
+    def of(
+        cls, table: Table, teraflops: float = TERAFLOPS, here: Mapping[str, float | None] | None = None
+    ) -> Planned:
+        """The plans of a table. Raises `SettingError` for a rate that is not above zero."""
+        if not teraflops > 0:
+            raise SettingError(f"--teraflops {teraflops:g}: give a rate above zero, such as {TERAFLOPS:g}")
+        return cls(plans(table), teraflops, here or {})
+
+    @property
+    def sentence(self) -> str:
+        """What the plan is, for a reader of the table."""
+        return (
+            "A plan, not a result: what budget paper takes, counted from its networks (multiply-adds to "
+            "predict for one image; a step takes three forward passes), and the time on an accelerator that "
+            f"sustains {significant(self.teraflops)}×10¹² operations per second. Of an ensemble, all members "
+            "together."
         )
-        for name, plan in plans(table).items()
-    ]
 
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells under `HEADS`."""
+        return [
+            (
+                name,
+                f"{plan.size.parameters:,}",
+                significant(plan.size.predicting / 1e9),
+                f"{plan.updates:,}",
+                significant(plan.training / 1e18),
+                duration(plan.seconds(self.teraflops)),
+                self._step(name),
+            )
+            for name, plan in self.plans.items()
+        ]
 
-def as_json(plan: Plan, teraflops: float) -> dict[str, Any]:
-    """The plan as plain values."""
-    return {
-        "parameters": plan.size.parameters,
-        "multiply_adds": plan.size.predicting,
-        "updates": plan.updates,
-        "training_flops": plan.training,
-        "predicting_flops": plan.predicting,
-        "teraflops": teraflops,
-        "accelerator_seconds": plan.seconds(teraflops),
-    }
+    def as_json(self, name: str) -> dict[str, Any] | None:
+        """A system's plan as plain values; None where it has none."""
+        if (plan := self.plans.get(name)) is None:
+            return None
+        return {
+            "parameters": plan.size.parameters,
+            "multiply_adds": plan.size.predicting,
+            "updates": plan.updates,
+            "training_flops": plan.training,
+            "predicting_flops": plan.predicting,
+            "teraflops": self.teraflops,
+            "accelerator_seconds": plan.seconds(self.teraflops),
+            "step_seconds_here": self.here.get(name),
+        }
 
-
-def sentence(teraflops: float) -> str:
-    """What the plan is, for a reader of the table."""
-    return (
-        "A plan, not a result: what budget paper takes, counted from its networks (multiply-adds to predict "
-        "for one image; a step takes three forward passes), and the time on an accelerator that sustains "
-        f"{significant(teraflops)}×10¹² operations per second. Of an ensemble, all members together."
-    )
+    def _step(self, name: str) -> str:
+        if name not in self.here:
+            return MISSING
+        seconds = self.here[name]
+        return "too large" if seconds is None else duration(seconds)
 
 
 def _views(recipe: Recipe, extent: Extent) -> int:
     """How many versions of an image are predicted for."""
     views = [strategy.many_views(extent.shape) for strategy in recipe.strategies]
     return math.prod(many.number for many in views if many is not None)
-
-
-def _step(name: str, here: Mapping[str, float | None]) -> str:
-    if name not in here:
-        return MISSING
-    seconds = here[name]
-    return "too large" if seconds is None else duration(seconds)
 
 
 def _no_inputs() -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from trainwright.report.markdown import prose, row_of
 from trainwright.report.quantities import MISSING, duration, number
 from trainwright.system import plan, record
 from trainwright.system.contract import Budget, System, Table
+from trainwright.system.plan import Planned
 from trainwright.system.record import Record
 
 HEADS = (
@@ -28,8 +29,11 @@ def rows(table: Table, results: Path, budget: Budget | None = None) -> list[tupl
     return [_row(row, _kept(row, results, budget)) for row in table.systems]
 
 
-def as_json(table: Table, results: Path, budget: Budget | None = None) -> list[dict[str, Any]]:
-    """The same as plain values: the published error and the record, None where there is none."""
+def as_json(
+    table: Table, results: Path, budget: Budget | None = None, planned: Planned | None = None
+) -> list[dict[str, Any]]:
+    """The same as plain values: the published error, and the record and the plan, None where there is none."""
+    planned = planned or Planned.of(table)
     kept = [_kept(row, results, budget) for row in table.systems]
     return [
         {
@@ -37,6 +41,7 @@ def as_json(table: Table, results: Path, budget: Budget | None = None) -> list[d
             "published": row.published,
             "metric": row.metric,
             "record": found and asdict(found),
+            "plan": planned.as_json(row.name),
         }
         for row, found in zip(table.systems, kept, strict=True)
     ]
@@ -64,7 +69,9 @@ def measured(kept: Record) -> str:
     return f"{number(kept.mean, 2)}{bounds}" + (f", {diverged} diverged" if diverged else "")
 
 
-def markdown(table: Table, results: Path, budget: Budget | None = None) -> str:
+def markdown(
+    table: Table, results: Path, budget: Budget | None = None, planned: Planned | None = None
+) -> str:
     """The table as Markdown, and row by row what deviates from the source and what was run."""
     lines = [
         row_of(list(HEADS)),
@@ -72,10 +79,11 @@ def markdown(table: Table, results: Path, budget: Budget | None = None) -> str:
     ]
     lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in rows(table, results, budget)]
     parts = [f"# {prose(table.title)}", prose(table.about), "\n".join(lines)]
-    if planned := plan.rows(table):
+    planned = planned or Planned.of(table)
+    if planned.plans:
         lines = [row_of(list(plan.HEADS)), row_of([":---", *["---:"] * (len(plan.HEADS) - 1)])]
-        lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in planned]
-        parts += ["## The plan", prose(plan.sentence(plan.TERAFLOPS)), "\n".join(lines)]
+        lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in planned.rows]
+        parts += ["## The plan", prose(planned.sentence), "\n".join(lines)]
     for system in table.systems:
         parts += _details(system, _kept(system, results, budget))
         if apart := record.largest(results, system.name, held_out=True):
