@@ -64,11 +64,12 @@ def run_all(
     from trainwright.cli.terminal import console, plain_table
     from trainwright.system import Rerun, plan
     from trainwright.system import table as as_table
+    from trainwright.system.cost import published_steps
 
     if table is None:
         if train:
             raise SettingError("systems: --run trains a table's systems; name it with --table dropout")
-        if data or cost or teraflops:
+        if data is not None or cost or teraflops is not None:
             raise SettingError(
                 "systems: --data, --cost and --teraflops belong to a table; name it with --table"
             )
@@ -79,7 +80,12 @@ def run_all(
     chosen = None if budget is None else budget_of(budget)
     reruns = [Rerun(system, chosen or "standard", source=data) for system in shown.systems]
     failed = _run_table(reruns, seeds, store, results, quiet) if train else 0
-    planned = plan.Planned.of(shown, teraflops or plan.TERAFLOPS, _steps(shown, quiet) if cost else {})
+    here = (
+        published_steps(shown, lambda name: _say(f"{name}: a step of budget paper ...", quiet))
+        if cost
+        else {}
+    )
+    planned = plan.Planned.of(shown, plan.TERAFLOPS if teraflops is None else teraflops, here)
     if as_json:
         print(json.dumps(as_table.as_json(shown, results, chosen, planned), indent=1))
     elif markdown:
@@ -165,27 +171,6 @@ def _check(table: Table, train: bool, data: str | None, planning: bool) -> None:
             f"systems: table {table.name!r} has no plan, as its protocol can be tried: leave --cost and "
             "--teraflops out"
         )
-
-
-def _steps(table: Table, quiet: bool) -> dict[str, float | None]:
-    """Seconds of a step of each system's budget paper on this machine, by name; None does not fit."""
-    from trainwright.system.cost import published_step
-    from trainwright.system.memory import TooLarge
-
-    measured: dict[object, float | None] = {}
-    seconds: dict[str, float | None] = {}
-    for system in table.systems:
-        if system.extent is None:
-            continue
-        trained = system.recipe("paper"), system.extent
-        if trained not in measured:
-            _say(f"{system.name}: a step of budget paper ...", quiet)
-            try:
-                measured[trained] = published_step(system)
-            except TooLarge:
-                measured[trained] = None
-        seconds[system.name] = measured[trained]
-    return seconds
 
 
 def _run_table(reruns: list[Rerun], seeds: int, store: Path | None, results: Path, quiet: bool) -> int:

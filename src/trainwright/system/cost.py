@@ -16,8 +16,8 @@ from trainwright.data.dataset import Splits
 from trainwright.data.splits import subset
 from trainwright.recipe import Recipe
 from trainwright.runs.store import pretraining_digest
-from trainwright.system.contract import Extent, Rerun, System
-from trainwright.system.memory import within_memory
+from trainwright.system.contract import Extent, Rerun, System, Table
+from trainwright.system.memory import TooLarge, within_memory
 from trainwright.training.building import Training
 from trainwright.training.cohort import Cohort
 from trainwright.training.pretraining import epoch_seconds
@@ -78,6 +78,27 @@ def published_step(system: System) -> float:
     with within_memory():
         data = _noise(system.extent, recipe.batch_size)
         return _timed(_cohort(recipe.replace(steps=1, evaluate_every=1), data).train_interval)
+
+
+def published_steps(table: Table, watch: Callable[[str], object]) -> dict[str, float | None]:
+    """`published_step` of each system that has an extent, by name; None where it does not fit the memory.
+
+    Systems that train the same are measured once. `watch` is told which is measured.
+    """
+    measured: dict[tuple[Recipe, Extent], float | None] = {}
+    seconds: dict[str, float | None] = {}
+    for system in table.systems:
+        if system.extent is None:
+            continue
+        training = system.recipe("paper"), system.extent
+        if training not in measured:
+            watch(system.name)
+            try:
+                measured[training] = published_step(system)
+            except TooLarge:
+                measured[training] = None
+        seconds[system.name] = measured[training]
+    return seconds
 
 
 def _measure(rerun: Rerun) -> Cost:

@@ -32,7 +32,7 @@ def rows(table: Table, results: Path, budget: Budget | None = None) -> list[tupl
 def as_json(
     table: Table, results: Path, budget: Budget | None = None, planned: Planned | None = None
 ) -> list[dict[str, Any]]:
-    """The same as plain values: the published error, and the record and the plan, None where there is none."""
+    """The same as plain values: the published error, the record and the plan; None where there is none."""
     planned = planned or Planned.of(table)
     kept = [_kept(row, results, budget) for row in table.systems]
     return [
