@@ -24,6 +24,10 @@ BudgetName = Annotated[
     str, option("quick (minutes), standard (towards the published error) or paper (the published protocol).")
 ]
 Store = Annotated[Path | None, option("The folder for the training runs. Default: in the cache.")]
+Data = Annotated[
+    str | None,
+    option("The stand-in for data too large to try: a folder of images, or a known set. Default: cifar10."),
+]
 Results = Annotated[Path, option("The folder for the records, BUDGET/NAME.json.")]
 
 
@@ -37,6 +41,14 @@ def run_all(
         str | None,
         option("quick, standard or paper. Default: standard to run; to show, the largest with a record."),
     ] = None,
+    data: Data = None,
+    cost: Annotated[
+        bool, option("Measure a training step of budget paper here, for the plan of the table.", "--cost")
+    ] = False,
+    teraflops: Annotated[
+        float | None,
+        option("The accelerator's rate in the plan, in 10¹² operations per second. Default: 50."),
+    ] = None,
     store: Store = None,
     results: Results = Path("results/systems"),
     markdown: Markdown = False,
@@ -46,26 +58,43 @@ def run_all(
     """List the published systems, or show a table: published error beside measured error.
 
     With --run, trains what is missing: one seed of every system first, then the next seed. Rerun the same
-    command to resume.
+    command to resume. Where the published protocol is too long to be tried, a plan says what it would take.
     """
     from trainwright import systems
     from trainwright.cli.terminal import console, plain_table
+    from trainwright.system import Rerun, plan
     from trainwright.system import table as as_table
+    from trainwright.system.cost import published_steps
 
     if table is None:
         if train:
             raise SettingError("systems: --run trains a table's systems; name it with --table dropout")
+        if data is not None or cost or teraflops is not None:
+            raise SettingError(
+                "systems: --data, --cost and --teraflops belong to a table; name it with --table"
+            )
         _list(as_json)
         return
     shown = systems.table(table)
+    _check(shown, train, data, cost or teraflops is not None)
     chosen = None if budget is None else budget_of(budget)
-    failed = _run_table(shown, chosen or "standard", seeds, store, results, quiet) if train else 0
+    reruns = [Rerun(system, chosen or "standard", source=data) for system in shown.systems]
+    failed = _run_table(reruns, seeds, store, results, quiet) if train else 0
+    here = (
+        published_steps(shown, lambda name: _say(f"{name}: a step of budget paper ...", quiet))
+        if cost
+        else {}
+    )
+    planned = plan.Planned.of(shown, plan.TERAFLOPS if teraflops is None else teraflops, here)
     if as_json:
-        print(json.dumps(as_table.as_json(shown, results, chosen), indent=1))
+        print(json.dumps(as_table.as_json(shown, results, chosen, planned), indent=1))
     elif markdown:
-        print(as_table.markdown(shown, results, chosen))
+        print(as_table.markdown(shown, results, chosen, planned))
     elif not quiet:
         console().print(plain_table(as_table.HEADS, as_table.rows(shown, results, chosen)))
+        if planned.plans:
+            console().print("\n" + planned.sentence)
+            console().print(plain_table(plan.HEADS, planned.rows))
     sys.exit(failed)
 
 
@@ -73,6 +102,7 @@ def run_one(
     name: Annotated[str, typer.Argument(help="The system; `trainwright systems` lists them.")],
     seeds: Seeds = 1,
     budget: BudgetName = "standard",
+    data: Data = None,
     hold_out: Annotated[
         bool,
         option(
@@ -94,7 +124,7 @@ def run_one(
     from trainwright.cli.terminal import console, facts_table
     from trainwright.system import Rerun
 
-    rerun = Rerun(systems.find(name), budget_of(budget), hold_out)
+    rerun = Rerun(systems.find(name), budget_of(budget), hold_out, data)
     keep_compiled()
     folder = _ready(store, results)
     _announce(rerun, folder, seeds, quiet or as_json)
@@ -117,31 +147,43 @@ def budget_of(text: str) -> Budget:
 def _list(as_json: bool) -> None:
     from trainwright import systems
     from trainwright.cli.terminal import console, plain_table
+    from trainwright.system.table import metric, published
 
     listed = [row for table in systems.tables().values() for row in table.systems]
     if as_json:
-        facts = {row.name: {"title": row.title, "published": row.published} for row in listed}
+        facts = {
+            row.name: {"title": row.title, "published": row.published, "metric": row.metric} for row in listed
+        }
         print(json.dumps(facts, indent=1))
         return
-    rows = [(row.name, f"{row.published:.2f}", row.title) for row in listed]
-    console().print(plain_table(("system", "published %", "what it is"), rows))
+    rows = [(row.name, published(row), metric(row), row.title) for row in listed]
+    console().print(plain_table(("system", "published %", "measure", "what it is"), rows))
 
 
-def _run_table(
-    table: Table, budget: Budget, seeds: int, store: Path | None, results: Path, quiet: bool
-) -> int:
+def _check(table: Table, train: bool, data: str | None, planning: bool) -> None:
+    """Raise `SettingError` for options that mean nothing for this table."""
+    from trainwright.system import plan
+
+    if data is not None and not train:
+        raise SettingError("systems: --data is what --run trains on; give both, or neither")
+    if planning and not plan.plans(table):
+        raise SettingError(
+            f"systems: table {table.name!r} has no plan, as its protocol can be tried: leave --cost and "
+            "--teraflops out"
+        )
+
+
+def _run_table(reruns: list[Rerun], seeds: int, store: Path | None, results: Path, quiet: bool) -> int:
     """Train what the store has not; the exit code of the first system that failed, else 0."""
     from trainwright.base.environment import keep_compiled
     from trainwright.report.quantities import duration
     from trainwright.runs.store import Store
-    from trainwright.system import Rerun
     from trainwright.system.cost import measure, total
     from trainwright.system.memory import TooLarge
     from trainwright.system.training import missing
 
     keep_compiled()
     folder = _ready(store, results)
-    reruns = [Rerun(system, budget) for system in table.systems]
     costs: dict[Rerun, Cost] = {}
     trainings: dict[Rerun, int] = {}
     failed = 0
@@ -234,13 +276,14 @@ def _train(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) ->
 def _facts(made: Record, results: Path) -> dict[str, object]:
     from trainwright.report.quantities import duration
     from trainwright.system.record import place
-    from trainwright.system.table import measured
+    from trainwright.system.table import measured, metric, published
 
-    error = "validation error %" if made.held_out else "test error %"
+    split = "validation" if made.held_out else "test"
     return {
         "system": made.title,
-        "published %": f"{made.published:.2f}",
-        error: measured(made),
+        "published %": published(made),
+        f"{split} {metric(made)} %": measured(made),
+        "data": made.data,
         "seeds": len(made.outcomes),
         "updates": f"{made.steps:,}",
         "time per training": duration(made.seconds),

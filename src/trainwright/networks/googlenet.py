@@ -94,7 +94,7 @@ class Googlenet(Network):
                 heads.append(self._head(f"head{len(heads) + 1}", outputs, flow))
             if name in POOLED:
                 flow = flow.max_pool(f"inception_{name}/pool", HALVING)
-        flow = _dropped(flow.global_average("average"), self.dropout, "average")
+        flow = dropped(flow.global_average("average"), self.dropout, "average")
         return flow.output(outputs).network(heads)
 
     def task(self, task: Task) -> Task:
@@ -125,8 +125,9 @@ class Googlenet(Network):
             flow = flow.average_pool(f"{name}/pool", window)
         flow = flow.convolution(f"{name}_conv", scaled(128, self.width), Window(1))
         flow = flow.hidden(f"{name}_hidden", scaled(1024, self.width))
-        return _dropped(flow, self.head_dropout, name).output(outputs, name)
+        return dropped(flow, self.head_dropout, name).output(outputs, name)
 
 
-def _dropped(flow: Flow, rate: float, name: str) -> Flow:
+def dropped(flow: Flow, rate: float, name: str) -> Flow:
+    """The flow with some of its values left out in training; with a rate of 0 as it is."""
     return flow.apply(f"{name}/drop", DropoutLayer(rate, name, "train")) if rate else flow

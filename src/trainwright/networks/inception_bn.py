@@ -2,8 +2,9 @@
 
 Source: Ioffe & Szegedy 2015 (arXiv 1502.03167), figure 5. The normalisation itself is the strategy
 `batch_norm`, which puts it between each convolution and its activation as the paper has it: with and
-without it the network is that of the paper's figure 2. Local response normalisation and dropout, which the
-paper leaves out with it, are strategies, too.
+without it the network is that of the paper's figure 2. Local response normalisation, which the paper leaves
+out with it, is a strategy, too; so is dropout at every layer, where the paper has it before the output alone
+(`dropout`).
 
 The paper's table contradicts itself: with the projections of 4c and 4d as printed (128) their outputs have
 608 channels, not the 576 that it prints. Both readings are in use: 128 in Caffe's version and those made of
@@ -28,7 +29,7 @@ from trainwright.base.errors import SettingError
 from trainwright.flow import Flow, begin_images, join, scaled
 from trainwright.layers.window import Window
 from trainwright.network import Network, NetworkBuilder
-from trainwright.networks.googlenet import HALVING
+from trainwright.networks.googlenet import HALVING, Rate, dropped
 
 
 class Inception(NamedTuple):
@@ -71,6 +72,9 @@ class InceptionBn(Network):
     """Channels of the projections of 4c and 4d: 128 as printed, or 96, with which the sums are right."""
     width: Annotated[int, Field(ge=1)] = 100
     """Channels of every layer but the output, in per cent of the published ones."""
+    dropout: Rate = 0.0
+    """Probability to drop one of the values that the output layer sees: 0.4 in the paper's network without
+    batch normalisation."""
 
     def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
         flow = begin_images(self.name, shape, builder, least=32)
@@ -82,7 +86,7 @@ class InceptionBn(Network):
             if name in CONTRADICTORY:
                 module = module._replace(projection=self.projection)
             flow = self._module(f"inception_{name}", module, flow)
-        return flow.global_average("average").output(outputs).network()
+        return dropped(flow.global_average("average"), self.dropout, "average").output(outputs).network()
 
     def _module(self, name: str, module: Inception, flow: Flow) -> Flow:
         """Four paths side by side; three, each by two pixels at a time, where the image is halved."""

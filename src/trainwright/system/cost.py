@@ -7,13 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import jax
+import numpy as np
 
+from trainwright.base.errors import SettingError
 from trainwright.baseline import Baseline
-from trainwright.data import Dataset
+from trainwright.data import Dataset, sequences
+from trainwright.data.dataset import Splits
 from trainwright.data.splits import subset
+from trainwright.recipe import Recipe
 from trainwright.runs.store import pretraining_digest
-from trainwright.system.contract import Rerun
-from trainwright.system.memory import within_memory
+from trainwright.system.contract import Extent, Rerun, System, Table
+from trainwright.system.memory import TooLarge, within_memory
 from trainwright.training.building import Training
 from trainwright.training.cohort import Cohort
 from trainwright.training.pretraining import epoch_seconds
@@ -53,23 +57,92 @@ def total(costs: Sequence[tuple[Cost, int]]) -> float:
 
 
 def measure(rerun: Rerun) -> Cost:
-    """The cost of one training of a system, compiling left out. Raises `TooLarge` where its arrays find no
-    room."""
+    """The cost of one training of a system, compiling left out; of an ensemble, of all its members. Raises
+    `TooLarge` where its arrays find no room."""
     with within_memory():
         return _measure(rerun)
 
 
+def published_step(system: System) -> float:
+    """Seconds of a training step under budget paper on this machine, compiling left out; of an ensemble, of
+    its first member. The images are noise of the published size, so the published data need not be here.
+
+    Raises `TooLarge` where its arrays find no room, and `SettingError` where no size is given.
+    """
+    if system.extent is None:
+        raise SettingError(
+            f"{system.name}: the size of its data is not given; `trainwright system {system.name}` measures"
+            " its cost"
+        )
+    recipe = system.recipe("paper")
+    with within_memory():
+        data = _noise(system.extent, recipe.batch_size)
+        return _timed(_cohort(recipe.replace(steps=1, evaluate_every=1), data).train_interval)
+
+
+def published_steps(table: Table, watch: Callable[[str], object]) -> dict[str, float | None]:
+    """`published_step` of each system that has an extent, by name; None where it does not fit the memory.
+
+    Systems that train the same are measured once. `watch` is told which is measured.
+    """
+    measured: dict[tuple[Recipe, Extent], float | None] = {}
+    seconds: dict[str, float | None] = {}
+    for system in table.systems:
+        if system.extent is None:
+            continue
+        training = system.recipe("paper"), system.extent
+        if training not in measured:
+            watch(system.name)
+            try:
+                measured[training] = published_step(system)
+            except TooLarge:
+                measured[training] = None
+        seconds[system.name] = measured[training]
+    return seconds
+
+
 def _measure(rerun: Rerun) -> Cost:
-    learner, data = rerun.learner, rerun.data
+    each = {member: _member(rerun, member) for member in set(rerun.members)}
+    costs = [each[member] for member in rerun.members]
+    steps = sum(cost.steps for cost in costs)
+    return Cost(
+        sum(cost.seconds for cost in costs),
+        steps,
+        sum(cost.steps * cost.step_seconds for cost in costs) / max(steps, 1),
+        {name: seconds for cost in costs for name, seconds in cost.pretraining.items()},
+    )
+
+
+def _member(rerun: Rerun, learner: Recipe | Baseline) -> Cost:
+    data = rerun.data
     if isinstance(learner, Baseline):
         return _baseline(learner, data)
-    trial = Training(learner.replace(steps=rerun.length, evaluate_every=STEPS), data, 0)
+    examples = data.splits.examples
+    length = learner.length(examples)
+    cohort = _cohort(learner.replace(steps=length, evaluate_every=STEPS), data)
+    step, evaluation = _timed(cohort.train_interval) / STEPS, _timed(cohort.evaluate)
+    seconds = length * step + length // learner.interval(examples) * evaluation
+    return Cost(seconds, length, step, _pretraining(Training(learner, data, 0)))
+
+
+def _cohort(recipe: Recipe, data: Dataset) -> Cohort:
+    """A training that is about to begin."""
+    trial = Training(recipe, data, 0)
     cohort = Cohort(trial, width=1)
     cohort.place(trial)
-    step, evaluation = _second_time(cohort.train_interval) / STEPS, _second_time(cohort.evaluate)
-    evaluations = rerun.length // learner.interval(data.splits.examples)
-    seconds = rerun.length * step + evaluations * evaluation
-    return Cost(seconds, rerun.length, step, _pretraining(Training(learner, data, 0)))
+    return cohort
+
+
+def _noise(extent: Extent, batch: int) -> Dataset:
+    """One batch of images of the published size, and a few more."""
+    rng = np.random.default_rng(0)
+    images = rng.random((batch + 2, *extent.shape), np.float32)
+    splits = Splits(np.arange(batch), np.array([batch]), np.array([batch + 1]))
+    if extent.outputs == sequences.OUTPUTS:
+        return Dataset("noise", "sequence", images, sequences.from_texts(["1"] * len(images)), splits)
+    classes = tuple(map(str, range(extent.outputs)))
+    targets = np.arange(len(images), dtype=np.int32) % extent.outputs
+    return Dataset("noise", "classification", images, targets, splits, classes)
 
 
 def _pretraining(training: Training) -> dict[str, float]:
@@ -81,7 +154,7 @@ def _pretraining(training: Training) -> dict[str, float]:
     return seconds
 
 
-def _second_time(function: Callable[[], object]) -> float:
+def _timed(function: Callable[[], object]) -> float:
     """Seconds that a function takes once it is compiled."""
     jax.block_until_ready(function())  # type: ignore[no-untyped-call]
     start = time.perf_counter()

@@ -19,8 +19,8 @@ from trainwright.base import files, strict_json
 from trainwright.base.environment import environment
 from trainwright.base.errors import StoreError
 from trainwright.comparison.measured import Measured
+from trainwright.comparison.metrics import METRICS, measure
 from trainwright.runs.run import Run
-from trainwright.runs.score import score
 from trainwright.system.contract import Budget, Rerun
 from trainwright.training.progress import Progress
 
@@ -35,7 +35,7 @@ class Outcome:
     status: str
     """finished or diverged."""
     steps: int
-    """Weight updates, in all phases."""
+    """Weight updates, in all phases and of all members."""
     seconds: float
     """Of training and evaluating, compiling left out."""
 
@@ -46,8 +46,8 @@ class Record:
 
     system: str
     title: str
-    published: float
-    """Test error in %."""
+    published: float | None
+    """Test error in %; None where there is no number."""
     source: str
     budget: Budget
     held_out: bool
@@ -68,13 +68,19 @@ class Record:
     seconds: float
     """What a training took on average, or the first one so far."""
     curve: dict[str, list[float]]
-    """The first training: step, train_loss (nats), error (%) on the validation examples."""
+    """The first training (of an ensemble, its first member's): step, train_loss (nats), and on the validation
+    examples the error (%) of classes, or of whole numbers."""
     curve_of: str
     """Whether these were trained on."""
     command: str
     date: str
     """The day on which it was written, UTC."""
     environment: dict[str, Any]
+    metric: str = "error"
+    """What the errors measure: a name in `trainwright.comparison.metrics.METRICS`."""
+    data: str = "mnist"
+    """The name of the data that it was trained on: of a stand-in, that of the folder. Records without this
+    and the metric are from before there were others."""
 
     @property
     def finished(self) -> bool:
@@ -121,18 +127,18 @@ def largest(folder: Path, name: str, *, held_out: bool = False) -> Record | None
 def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> Record:
     """The record of trainings that have ended, seed by seed."""
     split: Literal["validation", "test"] = "validation" if rerun.hold_out else "test"
+    metric = METRICS[rerun.system.metric]
+    errors = [round(100 * measure(run, split, metric), 4) for run in runs]
     outcomes = tuple(
-        Outcome(
-            run.seed, round(100 * score(run, split).error, 4), run.status, run.steps, round(run.seconds, 1)
-        )
-        for run in runs
+        Outcome(run.seed, error, run.status, run.steps, round(run.seconds, 1))
+        for run, error in zip(runs, errors, strict=True)
     )
-    error = Measured.of([outcome.error for outcome in outcomes], "%", signed=False)
-    bounds = (round(error.low, 4), round(error.high, 4))
+    spread = Measured.of(errors, "%", signed=False)
+    bounds = (round(spread.low, 4), round(spread.high, 4))
     return _record(
         rerun,
         outcomes=outcomes,
-        mean=round(error.mean, 4),
+        mean=round(spread.mean, 4),
         interval=bounds if all(map(isfinite, bounds)) else None,
         steps=outcomes[0].steps,
         seconds=round(sum(outcome.seconds for outcome in outcomes) / len(outcomes), 1),
@@ -166,9 +172,11 @@ def _record(rerun: Rerun, **rest: Any) -> Record:
         source=system.source,
         budget=rerun.budget,
         held_out=rerun.hold_out,
-        recipe=rerun.learner.to_json(),
+        recipe=rerun.to_json(),
         deviations=system.deviations,
         length=rerun.length,
+        metric=system.metric,
+        data=rerun.data.name,
         curve_of="validation examples, " + ("held out" if rerun.apart else "trained on too"),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         **rest,

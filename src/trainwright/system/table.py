@@ -1,6 +1,7 @@
 """The table: published error beside measured error, from the records alone.
 
-A row without a record says "not run". No measured number comes from anywhere else.
+A row without a record says "not run". No measured number comes from anywhere else: what a plan says of a row
+stands in a table of its own.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trainwright.comparison.metrics import METRICS
 from trainwright.report.markdown import prose, row_of
 from trainwright.report.quantities import MISSING, duration, number
-from trainwright.system import record
+from trainwright.system import plan, record
 from trainwright.system.contract import Budget, System, Table
+from trainwright.system.plan import Planned
 from trainwright.system.record import Record
 
-HEADS = ("system", "published %", "measured % [95 %]", "n", "updates", "time per training", "budget")
+HEADS = (
+    "system", "published %", "measured % [95 %]", "n", "updates", "time per training", "budget", "measure",
+    "data",
+)  # fmt: skip
 
 
 def rows(table: Table, results: Path, budget: Budget | None = None) -> list[tuple[str, ...]]:
@@ -23,13 +29,32 @@ def rows(table: Table, results: Path, budget: Budget | None = None) -> list[tupl
     return [_row(row, _kept(row, results, budget)) for row in table.systems]
 
 
-def as_json(table: Table, results: Path, budget: Budget | None = None) -> list[dict[str, Any]]:
-    """The same as plain values: the published error and the record, None where there is none."""
+def as_json(
+    table: Table, results: Path, budget: Budget | None = None, planned: Planned | None = None
+) -> list[dict[str, Any]]:
+    """The same as plain values: the published error, the record and the plan; None where there is none."""
+    planned = planned or Planned.of(table)
     kept = [_kept(row, results, budget) for row in table.systems]
     return [
-        {"system": row.name, "published": row.published, "record": found and asdict(found)}
+        {
+            "system": row.name,
+            "published": row.published,
+            "metric": row.metric,
+            "record": found and asdict(found),
+            "plan": planned.as_json(row.name),
+        }
         for row, found in zip(table.systems, kept, strict=True)
     ]
+
+
+def published(system: System | Record) -> str:
+    """The published error; a dash where there is none."""
+    return MISSING if system.published is None else number(system.published, 2)
+
+
+def metric(system: System | Record) -> str:
+    """What the errors are of, in a word or two: `top-5 error`."""
+    return METRICS[system.metric].label.replace("test ", "")
 
 
 def measured(kept: Record) -> str:
@@ -44,11 +69,21 @@ def measured(kept: Record) -> str:
     return f"{number(kept.mean, 2)}{bounds}" + (f", {diverged} diverged" if diverged else "")
 
 
-def markdown(table: Table, results: Path, budget: Budget | None = None) -> str:
+def markdown(
+    table: Table, results: Path, budget: Budget | None = None, planned: Planned | None = None
+) -> str:
     """The table as Markdown, and row by row what deviates from the source and what was run."""
-    lines = [row_of(list(HEADS)), row_of([":---", "---:", ":---", "---:", "---:", "---:", ":---"])]
+    lines = [
+        row_of(list(HEADS)),
+        row_of([":---", "---:", ":---", "---:", "---:", "---:", ":---", ":---", ":---"]),
+    ]
     lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in rows(table, results, budget)]
     parts = [f"# {prose(table.title)}", prose(table.about), "\n".join(lines)]
+    planned = planned or Planned.of(table)
+    if planned.plans:
+        lines = [row_of(list(plan.HEADS)), row_of([":---", *["---:"] * (len(plan.HEADS) - 1)])]
+        lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in planned.rows]
+        parts += ["## The plan", prose(planned.sentence), "\n".join(lines)]
     for system in table.systems:
         parts += _details(system, _kept(system, results, budget))
         if apart := record.largest(results, system.name, held_out=True):
@@ -66,9 +101,9 @@ def _kept(row: System, results: Path, budget: Budget | None) -> Record | None:
 
 
 def _row(row: System, kept: Record | None) -> tuple[str, ...]:
-    head = (row.name, number(row.published, 2))
+    head = (row.name, published(row))
     if kept is None:
-        return (*head, "not run", *[MISSING] * 4)
+        return (*head, "not run", *[MISSING] * 4, metric(row), MISSING)
     return (
         *head,
         measured(kept),
@@ -76,20 +111,31 @@ def _row(row: System, kept: Record | None) -> tuple[str, ...]:
         f"{kept.steps:,}" if kept.steps else MISSING,
         duration(kept.seconds),
         kept.budget,
+        metric(kept),
+        kept.data,
     )
 
 
 def _details(system: System, kept: Record | None) -> list[str]:
     parts = [
         f"## `{system.name}`",
-        f"{prose(system.title)}. Published: {number(system.published, 2)} % ({prose(system.source)}).",
+        f"{prose(system.title)}. {_source(system)}",
     ]
     if system.deviations:
         parts.append("\n".join(f"- {prose(text)}" for text in system.deviations))
     if kept is None:
         return [*parts, f"Not run: `trainwright system {system.name}` trains it."]
     errors = ", ".join(number(outcome.error, 2) for outcome in kept.outcomes)
-    return [*parts, f"Test error by seed, in %: {errors or MISSING}. {_how(kept)}"]
+    label = METRICS[kept.metric].label.capitalize()
+    where = "" if kept.data == system.dataset else f" on {prose(kept.data)}, not {system.dataset}"
+    return [*parts, f"{label} by seed{where}, in %: {errors or MISSING}. {_how(kept)}"]
+
+
+def _source(system: System) -> str:
+    """The published error and where it stands."""
+    if system.published is None:
+        return f"Published in a figure only ({prose(system.source)})."
+    return f"Published: {published(system)} % ({prose(system.source)})."
 
 
 def _how(kept: Record) -> str:

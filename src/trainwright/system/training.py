@@ -1,5 +1,8 @@
 """Training a system again, seed by seed, with its record kept up to date.
 
+An ensemble's members are trained one after the other, each with a seed of its own; one seed of the system is
+one ensemble.
+
 Trainings are kept in a store: one that is there already is not repeated, and one that was interrupted resumes
 where it was.
 """
@@ -7,11 +10,14 @@ where it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from trainwright.base.errors import StoreError
 from trainwright.baseline import Baseline
+from trainwright.recipe import Recipe
+from trainwright.runs.average import average
 from trainwright.runs.run import Run
 from trainwright.runs.store import DamagedRun, Store, digest
 from trainwright.system import record
@@ -46,7 +52,8 @@ def train(
     with, and `TooLarge` for a system that does not fit the machine's memory.
     """
     before = record.read(results, rerun.system.name, rerun.budget, held_out=rerun.hold_out)
-    recorded = before.outcomes if before and before.recipe == rerun.learner.to_json() else ()
+    same = before and (before.recipe, before.data) == (rerun.to_json(), rerun.data.name)
+    recorded = before.outcomes if before and same else ()
     last = time.monotonic()
 
     def watch_and_record(progress: Progress) -> None:
@@ -59,7 +66,11 @@ def train(
     runs: list[Run] = []
     for seed in _seeds(rerun, seeds):
         with within_memory():
-            runs.append(_train(rerun, seed, store, watch_and_record, watch_pretraining))
+            members = [
+                _train(rerun, member, number, store, watch_and_record, watch_pretraining)
+                for member, number in _trainings(rerun, seed)
+            ]
+        runs.append(_together(members, seed))
         made = record.of_runs(rerun, runs, command)
         if recorded[: len(runs)] != made.outcomes:
             made.write(results)
@@ -67,23 +78,43 @@ def train(
 
 
 def missing(rerun: Rerun, store: Store, seeds: int = 1) -> list[int]:
-    """The seeds whose trainings the store has not."""
-    return [seed for seed in _seeds(rerun, seeds) if _digest(rerun, seed) not in store]
+    """The seeds with a training that the store has not."""
+    return [
+        seed
+        for seed in _seeds(rerun, seeds)
+        if any(_digest(rerun, *training) not in store for training in _trainings(rerun, seed))
+    ]
 
 
 def _seeds(rerun: Rerun, seeds: int) -> range:
     return range(1 if isinstance(rerun.learner, Baseline) else seeds)
 
 
-def _digest(rerun: Rerun, seed: int) -> str:
-    return digest(rerun.learner.to_json(), rerun.data.fingerprint, seed)
+def _trainings(rerun: Rerun, seed: int) -> list[tuple[Recipe | Baseline, int]]:
+    """The members of one ensemble, or the one learner, each with its own seed."""
+    first = seed * len(rerun.members)
+    return [(member, first + place) for place, member in enumerate(rerun.members)]
+
+
+def _together(members: Sequence[Run], seed: int) -> Run:
+    """The run of one seed: that of its only member, or the average of its members."""
+    return replace(average(members, members[0].recipe), seed=seed)
+
+
+def _digest(rerun: Rerun, learner: Recipe | Baseline, seed: int) -> str:
+    return digest(learner.to_json(), rerun.data.fingerprint, seed)
 
 
 def _train(
-    rerun: Rerun, seed: int, store: Store, watch: Watch, watch_pretraining: WatchPretraining | None
+    rerun: Rerun,
+    learner: Recipe | Baseline,
+    seed: int,
+    store: Store,
+    watch: Watch,
+    watch_pretraining: WatchPretraining | None,
 ) -> Run:
     """The run from the store, or trained now and put there."""
-    name = _digest(rerun, seed)
+    name = _digest(rerun, learner, seed)
     if name in store:
         try:
             return store.read(name)
@@ -96,13 +127,13 @@ def _train(
             "wait for it, or give another folder with --store"
         )
     with claim:
-        if isinstance(rerun.learner, Baseline):
-            run = rerun.learner.fit(rerun.data)
+        if isinstance(learner, Baseline):
+            run = learner.fit(rerun.data)
             store.write(run)
         else:
             checkpoints = StoredCheckpoints(store)
             run = fit(
-                rerun.learner,
+                learner,
                 rerun.data,
                 seed,
                 watch=watch,
@@ -110,5 +141,5 @@ def _train(
                 checkpoints=checkpoints,
             )
             store.write(run)
-            checkpoints.drop(Training(rerun.learner, rerun.data, seed))
+            checkpoints.drop(Training(learner, rerun.data, seed))
     return run
