@@ -189,22 +189,17 @@ def not_size(over: Over, networks: Networks) -> ex.Judged:
     BOOK + "figure 6.7",
 )
 def ineffective(over: Over, networks: Networks) -> ex.Judged:
-    """Of each way to enlarge the shallow network, the gain of the largest; half of depth's gain less that is
-    positive by its whole interval, over seeds."""
+    """Of each way to enlarge the shallow network, the gain of the largest: half of depth's gain less that is
+    positive by its whole interval, over seeds; and depth's own gain is."""
     whole = over[networks.shallow]
-    error = {arm.name: np.asarray(arm.errors) for arm in whole.arms}
-    depth = error[networks.shallow] - error[networks.deepest]
+    gained = {arm.name: np.subtract(whole.arm(networks.shallow).errors, arm.errors) for arm in whole.arms}
+    largest = (networks.convolutions[-1], networks.dense[-1])
     left = ex.Measurements(
-        {
-            ways[-1]: ex.Measured.percent(NOT_NEARLY * depth - (error[networks.shallow] - error[ways[-1]]))
-            for ways in (networks.convolutions, networks.dense)
-        }
+        {name: ex.Measured.percent(NOT_NEARLY * gained[networks.deepest] - gained[name]) for name in largest}
     )
-    by_size = gains(over, [(ways[-1], networks.shallow) for ways in (networks.convolutions, networks.dense)])
-    by_depth = whole.gain(networks.deepest)
-    return f"depth gains {by_depth}; size: {by_size}; half of the first less the second: {left}.", (
-        left.all_positive
-    )
+    by_depth, by_size = whole.gain(networks.deepest), gains(over, [(n, networks.shallow) for n in largest])
+    seen = f"depth gains {by_depth}; size: {by_size}; half of the first less the second: {left}."
+    return seen, left.all_positive and by_depth.positive
 
 
 @ex.claim("A deep network gains from more parameters.", BOOK + "figure 6.7 (11 layers)")
