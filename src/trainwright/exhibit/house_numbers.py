@@ -2,7 +2,8 @@
 
 A stand-in for the Street View House Numbers (Netzer et al. 2011), which have to be downloaded by hand. As
 there, the numbers are cut out with a margin around them and scaled to one size, whatever their length; fonts,
-colours, brightness and sharpness vary from one picture to the next. They are easier than photographs.
+colours, brightness and sharpness vary from one picture to the next. They are easier than photographs: a
+number is always brighter than its wall, and stands alone.
 """
 
 from __future__ import annotations
@@ -82,11 +83,11 @@ def _photographed(covered: NDArray[np.float32], rng: np.random.Generator) -> NDA
 
 
 def _colours(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Two colours, (2, 3), that can be told apart by their brightness."""
+    """A number's colour and its wall's, (2, 3): the number is the brighter one."""
     while True:
-        pair = rng.uniform(0, 255, (2, 3))
-        if abs(pair[0].mean() - pair[1].mean()) >= LEAST_CONTRAST:
-            return pair
+        wall, number = sorted(rng.uniform(0, 255, (2, 3)), key=np.mean)
+        if np.mean(number) - np.mean(wall) >= LEAST_CONTRAST:
+            return np.array([number, wall])
 
 
 def _drawn(number: str, font: str) -> Image.Image:

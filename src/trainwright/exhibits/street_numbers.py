@@ -39,15 +39,15 @@ LOOKS = {
     "deep, larger convolutions": {"color": ex.VERMILLION, "marker": "o"},
 }
 SCALES = ex.scales(
-    shape=((16, 32), (32, 64)),  # height and width of a picture
-    numbers=((6000, 1000), (30_000, 5000)),  # training (with validation) and test pictures
-    lengths=((0.4, 0.4, 0.2), (0.15, 0.4, 0.25, 0.15, 0.05)),  # probabilities of 1 digit, 2, ...
-    depths=((3, 5, 7), (3, 5, 7, 9, 11)),
+    shape=((12, 24), (32, 64)),  # height and width of a picture
+    numbers=((8000, 1000), (30_000, 5000)),  # training (with validation) and test pictures
+    lengths=((0.5, 0.5), (0.15, 0.4, 0.25, 0.15, 0.05)),  # probabilities of 1 digit, 2, ...
+    depths=((3, 4, 5), (3, 5, 7, 9, 11)),
     width=(12, 25),  # of the convolutions, and below of the dense layers, in % of the published ones
     dense=(3, 10),
     larger=((4,), (2, 4, 8)),  # by how much the shallow network's layers are enlarged
     larger_deep=((2,), (2, 4)),
-    steps=(500, 6000),
+    steps=(1000, 6000),
     batch=(32, 64),
     seeds=(3, 4),
 )
