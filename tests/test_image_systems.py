@@ -216,9 +216,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int | None]]:
         return replace(images(6, 8, 40), name=Path(source).stem)
 
     monkeypatch.setattr(contract, "load", load)
-    contract._loaded.cache_clear()
+    contract.loaded.cache_clear()
     yield asked
-    contract._loaded.cache_clear()
+    contract.loaded.cache_clear()
 
 
 def test_each_budget_has_its_data_in_its_size(stand_in: list[tuple[str, int | None]]) -> None:

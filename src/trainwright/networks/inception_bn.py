@@ -78,40 +78,46 @@ class InceptionBn(Network):
 
     def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
         flow = begin_images(self.name, shape, builder, least=32)
-        flow = self._convolution("conv1", 64, Window(7, stride=2, padding=3), flow)
+        flow = flow.convolution("conv1", scaled(64, self.width), Window(7, stride=2, padding=3))
         flow = flow.max_pool("conv1/pool", HALVING)
-        flow = self._convolution("conv2_reduce", 64, Window(1), flow)
-        flow = self._convolution("conv2", 192, Window(3, padding=1), flow).max_pool("conv2/pool", HALVING)
+        flow = flow.convolution("conv2_reduce", scaled(64, self.width), Window(1))
+        flow = flow.convolution("conv2", scaled(192, self.width), Window(3, padding=1))
+        flow = flow.max_pool("conv2/pool", HALVING)
         for name, module in MODULES.items():
             if name in CONTRADICTORY:
                 module = module._replace(projection=self.projection)
-            flow = self._module(f"inception_{name}", module, flow)
+            flow = inception(f"inception_{name}", module, flow, self.width)
         return dropped(flow.global_average("average"), self.dropout, "average").output(outputs).network()
 
-    def _module(self, name: str, module: Inception, flow: Flow) -> Flow:
-        """Four paths side by side; three, each by two pixels at a time, where the image is halved."""
-        stride = 1 if module.one else 2
-        three, last = Window(3, padding=1), Window(3, stride, padding=1)
-        single = self._convolution(f"{name}_3x3_reduce", module.three_reduce, Window(1), flow)
-        double = self._convolution(f"{name}_double_3x3_reduce", module.double_reduce, Window(1), flow)
-        double = self._convolution(f"{name}_double_3x3_1", module.double, three, double)
-        paths = [
-            self._convolution(f"{name}_3x3", module.three, last, single),
-            self._convolution(f"{name}_double_3x3_2", module.double, last, double),
-        ]
-        if not module.one:
-            return join(name, [*paths, flow.max_pool(f"{name}/pool", HALVING)])
-        pooled = (
-            flow.max_pool(f"{name}_projection/pool", three)
-            if module.pool == "max"
-            else flow.average_pool(f"{name}_projection/pool", three, count_padding=True)
-        )
-        one = self._convolution(f"{name}_1x1", module.one, Window(1), flow)
-        projected = self._convolution(f"{name}_projection", module.projection, Window(1), pooled)
-        return join(name, [one, *paths, projected])
 
-    def _convolution(self, name: str, channels: int, window: Window, flow: Flow) -> Flow:
-        return flow.convolution(name, scaled(channels, self.width), window)
+def inception(name: str, module: Inception, flow: Flow, width: int) -> Flow:
+    """Four paths side by side; three, each by two pixels at a time, where the image is halved.
+
+    `width`: the channels of every convolution, in per cent of the module's.
+    """
+
+    def convolved(part: str, channels: int, window: Window, before: Flow) -> Flow:
+        return before.convolution(f"{name}_{part}", scaled(channels, width), window)
+
+    stride = 1 if module.one else 2
+    three, last = Window(3, padding=1), Window(3, stride, padding=1)
+    single = convolved("3x3_reduce", module.three_reduce, Window(1), flow)
+    double = convolved("double_3x3_reduce", module.double_reduce, Window(1), flow)
+    double = convolved("double_3x3_1", module.double, three, double)
+    paths = [
+        convolved("3x3", module.three, last, single),
+        convolved("double_3x3_2", module.double, last, double),
+    ]
+    if not module.one:
+        return join(name, [*paths, flow.max_pool(f"{name}/pool", HALVING)])
+    pooled = (
+        flow.max_pool(f"{name}_projection/pool", three)
+        if module.pool == "max"
+        else flow.average_pool(f"{name}_projection/pool", three, count_padding=True)
+    )
+    one = convolved("1x1", module.one, Window(1), flow)
+    projected = convolved("projection", module.projection, Window(1), pooled)
+    return join(name, [one, *paths, projected])
 
 
 def from_pretrainedmodels(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

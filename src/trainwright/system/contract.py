@@ -153,7 +153,7 @@ class Rerun:
     @cached_property
     def data(self) -> Dataset:
         """What it is trained on. Raises what `load` does, and `SettingError` for too few classes."""
-        data = _loaded(self.dataset, self._size)
+        data = loaded(self.dataset, self._size)
         if data.classes:
             check_classes(METRICS[self.system.metric], len(data.classes))
         return data if self.apart else merged(data)
@@ -228,6 +228,6 @@ def merged(data: Dataset) -> Dataset:
 
 
 @lru_cache(maxsize=1)
-def _loaded(source: str, size: int | None) -> Dataset:
+def loaded(source: str, size: int | None) -> Dataset:
     """The data set, once for all systems of a table."""
     return load(source, size=size)
