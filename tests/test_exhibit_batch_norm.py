@@ -11,8 +11,9 @@ import pytest
 import comparisons
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.comparison.sweep import Sweep
+from trainwright.diagnosis.traces import Trace
 from trainwright.exhibits import batch_norm
-from trainwright.exhibits.batch_norm import SCALES, WITH, WITHOUT, Trace
+from trainwright.exhibits.batch_norm import SCALES, WITH, WITHOUT
 from trainwright.runs.run import Run
 from trainwright.studies.study import Study
 from trainwright.training.fit import fit

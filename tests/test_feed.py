@@ -44,9 +44,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing may be kept in memory, and a block holds three steps of eight images."""
-    monkeypatch.setenv("TRAINWRIGHT_MEMORY", "1e-9")
-    monkeypatch.setattr(streamed, "BLOCK_BYTES", 24 * BYTES)
+    """The images are more than may be kept in memory, and a block holds three steps of eight images."""
+    assert streamed.BLOCKS * 24 < memory.COPIES * 120
+    monkeypatch.setenv("TRAINWRIGHT_MEMORY", str(streamed.BLOCKS * 24 * BYTES / memory.GIGABYTE))
 
 
 def both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset, Dataset]:
@@ -107,7 +107,7 @@ def test_blocks_are_the_images_of_their_rows(photos: Path, small_blocks: None, s
 @pytest.mark.parametrize("items", [1, 2, 3, 7, 12, 97, 100])
 @pytest.mark.parametrize("room", [1, 2, 5, 30, 200])
 def test_blocks_fit_and_have_two_lengths_at_most(items: int, room: int) -> None:
-    parts = in_blocks(np.arange(items), streamed.BLOCK_BYTES // room)
+    parts = in_blocks(np.arange(items), streamed.block_bytes() // room)
     np.testing.assert_array_equal(np.concatenate(parts), np.arange(items))
     lengths = {len(part) for part in parts}
     assert max(lengths) <= max(room, 3)
@@ -215,10 +215,12 @@ def test_a_damaged_image_is_named_when_its_turn_comes(
 
     copy = shutil.copytree(photos, tmp_path / "copy")
     path = copy / "cat" / "3.png"
+    data = load(copy)
     path.write_bytes(path.read_bytes()[:-40])
-    data = load(copy)  # its header is whole
-    with pytest.raises(DataError, match=r"copy/cat/3\.png: .*; replace it or remove it"):
+    with pytest.raises(DataError, match=rf"^{path}: .*; replace it or remove it"):
         fit(Recipe(Mlp((4,)), batch_size=8, epochs=1), data)
+    with pytest.raises(DataError, match=rf"^{path}: .*; replace it or remove it"):
+        load(copy)  # the channels' statistics are the first to see it
 
 
 def test_what_needs_all_images_says_so(photos: Path, small_blocks: None) -> None:
@@ -237,8 +239,7 @@ def test_predicting_streams(photos: Path, monkeypatch: pytest.MonkeyPatch) -> No
     model = Model.of(fit(Recipe(Mlp((8,)), batch_size=8, epochs=2), data), data)
     names, images = read_images(photos, model.shape)
     expected = model.table(images)
-    monkeypatch.setenv("TRAINWRIGHT_MEMORY", "1e-9")
-    monkeypatch.setattr(streamed, "BLOCK_BYTES", 50 * 5 * BYTES)
+    monkeypatch.setenv("TRAINWRIGHT_MEMORY", str(streamed.BLOCKS * 4 * 5 * BYTES / memory.GIGABYTE))
     streamed_names, stream = read_images(photos, model.shape)
     assert isinstance(stream, Streamed)
     assert streamed_names == names

@@ -34,7 +34,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
 
 
 def fill(folder: Path, count: int = 20) -> Path:
-    """Photographs of two classes, each brighter in a colour of its own; sizes and formats vary, some are grey."""
+    """Photographs of two classes, each brighter in a colour of its own; sizes and formats vary."""
     for number, name in enumerate(("cat", "dog")):
         (folder / name).mkdir(parents=True)
         for i in range(count):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from comparisons import recommendation
 from trainwright import report
+from trainwright.cli import main
 from trainwright.comparison.recommendation import Recommendation
 from trainwright.comparison.results import Interval
 from trainwright.report.html import page
@@ -58,6 +61,29 @@ def test_parts_that_could_go_and_pairs_that_need_each_other_are_named() -> None:
     idle, pair = remarks(recommendation())
     assert idle == "Not shown to contribute where they stand: max_norm."
     assert pair.startswith("dropout is shown to contribute only with batch_norm: taking it out costs +0.40")
+
+
+def test_a_search_s_report_is_redrawn_from_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["trainwright", "report", str(tmp_path), *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    found = recommendation()
+    (tmp_path / "found.json").write_text(found.to_json())
+    assert run() == 0
+    assert capsys.readouterr().out.startswith("Train with batch_norm")
+    assert (tmp_path / "report.html").read_text("utf-8") == page(found.comparison, found)
+    assert run("--json") == 0
+    assert Recommendation.from_json(capsys.readouterr().out) == found
+    assert run("--metric", "brier") == 2
+    assert "repeat it with --metric" in capsys.readouterr().err
+    (tmp_path / "found.json").write_text("{")
+    assert run() == 4
+    assert "is damaged" in capsys.readouterr().err
 
 
 def test_the_page_has_the_path_and_how_to_use_it() -> None:

@@ -429,6 +429,13 @@ def test_the_verdict_comes_from_fresh_seeds_of_the_chosen_candidates(tuned: Tune
     assert seen[-1].fraction == 1
 
 
+def test_a_family_s_settings_are_written_out_even_where_they_are_the_defaults(tuned: Tuned) -> None:
+    _, _, runs, _ = tuned
+    plain, dropout = ({setting.strategies for setting in arm.tuning} for arm in runs.arms)
+    assert plain == {""}
+    assert dropout == {"dropout(hidden_rate=0.2)", "dropout(hidden_rate=0.5)"}
+
+
 def test_baselines_have_a_run_on_every_fold(tuned: Tuned) -> None:
     _, _, runs, _ = tuned
     assert [arm.name for arm in runs.baselines] == ["guess", "linear"]

@@ -18,7 +18,7 @@ from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
 from trainwright.data.preparation import Preparation
 from trainwright.data.raw import Inputs
-from trainwright.model import Model
+from trainwright.model import Model, is_saved
 
 NAME = "ensemble.json"
 
@@ -52,7 +52,7 @@ class Ensemble:
         """Write the folder, its members first. Raises `StoreError` as `Model.save` does."""
         target = Path(folder)
         if target.exists():
-            if not replace or not (target / NAME).is_file():
+            if not replace or not is_saved(target):
                 raise StoreError(f"{target} already exists: delete it or choose another folder")
             with files.explained(target):
                 shutil.rmtree(target)

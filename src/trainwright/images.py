@@ -1,9 +1,9 @@
 """Images in the compiled step: what the strategies that change them share.
 
-Images reach a strategy as the network sees them: bytes as fractions of 255, other numbers standardised. Where
-a setting is about brightness, it is a fraction of the pixels' range in the batch, from its darkest value to
-its brightest. So it means the same however the inputs were scaled, and the network sees no value that it
-would not see otherwise. Where an image is turned or bent, what moves in repeats the nearest edge.
+Images reach a strategy as the network sees them: bytes in grey as fractions of 255, others standardised.
+Where a setting is about brightness, it is a fraction of the pixels' range in the batch, from its darkest
+value to its brightest. So it means the same however the inputs were scaled, and the network sees no value
+that it would not see otherwise. Where an image is turned or bent, what moves in repeats the nearest edge.
 """
 
 from __future__ import annotations

@@ -37,6 +37,11 @@ from trainwright.training.building import to_device
 from trainwright.training.predict import predict
 
 
+def is_saved(folder: Path) -> bool:
+    """Whether a folder holds a model, or an ensemble of models."""
+    return any((folder / name).is_file() for name in ("model.json", "ensemble.json"))
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A network with its weights, and how raw data becomes its inputs."""
@@ -91,7 +96,7 @@ class Model:
         }
         target = Path(folder)
         with files.explained(target.parent):
-            may_replace = replace and (target / "model.json").is_file()
+            may_replace = replace and is_saved(target)
             if not files.write(target, contents, target.parent, replace=may_replace):
                 raise StoreError(f"{target} already exists: delete it or choose another folder")
 

@@ -18,12 +18,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any
 
-import annotated_types
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +29,7 @@ import numpy as np
 from trainwright import strategies
 from trainwright.base.config import allowed, settings
 from trainwright.base.errors import SettingError
+from trainwright.base.limits import bad_values
 from trainwright.data import Dataset, load
 from trainwright.network import DECIDED_ONCE
 from trainwright.networks.mlp import Mlp
@@ -112,7 +111,7 @@ def check_documents_its_settings(cls: type[Strategy]) -> None:
 def check_refuses_bad_settings(cls: type[Strategy]) -> None:
     """A setting of the wrong kind or out of range raises `SettingError` with field, value and remedy."""
     for place, (field, info) in enumerate(settings(cls).items()):
-        for bad in _bad_values(info.annotation, info.metadata):
+        for bad in bad_values(info):
             wanted = f"{cls.name}: {field} = {bad!r} is not allowed: give {allowed(info)}"
             said = [_refusal(cls, **cls.example | {field: bad})]
             if place == 0 and not cls.example.keys() - {field}:
@@ -223,40 +222,6 @@ def _refusal(make: Callable[..., Any], *arguments: Any, **given: Any) -> str:
     except SettingError as error:
         return str(error)
     return "is accepted"
-
-
-def _bad_values(annotation: Any, limits: list[Any]) -> list[Any]:
-    """Values that a field of this kind, within these limits, must not accept."""
-    if get_origin(annotation) is Literal:
-        return ["nonsense", 3]
-    if get_origin(annotation) is Annotated:
-        kind, info = get_args(annotation)
-        return _bad_values(kind, info.metadata)
-    if get_args(annotation):
-        return [bad for bad in _bad_values(get_args(annotation)[0], limits) if bad is not None]
-    kinds: dict[Any, list[Any]] = {
-        float: ["much", math.nan, math.inf, None],
-        int: ["many", 1.5, None],
-        bool: ["perhaps", 2, None],
-        str: [3, None],
-    }
-    return kinds.get(annotation, []) + (_beyond(limits) if annotation in (float, int) else [])
-
-
-def _beyond(limits: list[Any]) -> list[Any]:
-    """A number just outside each limit."""
-    beyond: list[Any] = []
-    for limit in limits:
-        match limit:
-            case annotated_types.Ge():
-                beyond.append(limit.ge - 1)  # type: ignore[operator]
-            case annotated_types.Le():
-                beyond.append(limit.le + 1)  # type: ignore[operator]
-            case annotated_types.Gt():
-                beyond.append(limit.gt)
-            case annotated_types.Lt():
-                beyond.append(limit.lt)
-    return beyond
 
 
 @cache

@@ -47,13 +47,16 @@ class Config:
     """The name on the command line, in files and in reports: the class's name in snake case."""
 
     def __str__(self) -> str:
-        """As written on the command line: the name, and the settings that differ from the defaults."""
-        changed = [
+        return self.written()
+
+    def written(self, *always: str) -> str:
+        """As on the command line: the name, the settings that differ from the defaults, and these always."""
+        settings = [
             f"{field.name}={getattr(self, field.name)!r}"
             for field in dataclasses.fields(self)  # type: ignore[arg-type]
-            if getattr(self, field.name) != field.default
+            if field.name in always or getattr(self, field.name) != field.default
         ]
-        return f"{self.name}({', '.join(changed)})" if changed else self.name
+        return f"{self.name}({', '.join(settings)})" if settings else self.name
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:

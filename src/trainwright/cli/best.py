@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from trainwright.base.errors import Interrupted
 from trainwright.cli.options import Json, Network, Quiet, Size, Source, Target, Task, command, option
+from trainwright.cli.report import FOUND
 
 if TYPE_CHECKING:
     from trainwright.search.found import Found
@@ -112,7 +113,7 @@ def _write(found: Found, folder: Path) -> None:
 
     report.write(found.comparison, folder / "report.html", found.recommendation)
     contents = {
-        "found.json": found.recommendation.to_json(),
+        FOUND: found.recommendation.to_json(),
         "recipe.json": strict_json.dumps(found.recipe.to_json()),
     }
     with files.explained(folder):
@@ -132,6 +133,5 @@ def _show(found: Found, folder: Path, as_json: bool, quiet: bool) -> None:
         print(found.recommendation.to_json())
     elif not quiet:
         console().print(report.recommended(found.recommendation), "")
-        print(
-            f"Report: {folder / 'report.html'}   model: {folder / 'model'}   recipe: {folder / 'recipe.json'}"
-        )
+        model = folder / ("ensemble" if found.ensemble else "model") if found.model else "none, it diverged"
+        print(f"Report: {folder / 'report.html'}   model: {model}   recipe: {folder / 'recipe.json'}")

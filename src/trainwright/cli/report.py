@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainwright.base.errors import StoreError
+from trainwright.base.errors import SettingError, StoreError
 from trainwright.cli.options import Json, Markdown, Quiet, command, option
+
+FOUND = "found.json"  # what a search writes
 
 if TYPE_CHECKING:
     from trainwright.comparison.results import Comparison
 
 
 def run(
-    folder: Annotated[Path, typer.Argument(help="A study's folder (its --out).")],
+    folder: Annotated[Path, typer.Argument(help="A study's or a search's folder (its --out).")],
     out: Annotated[Path | None, option("The HTML file to write. Default: FOLDER/report.html.")] = None,
     metric: Annotated[
         str | None,
@@ -28,16 +30,42 @@ def run(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Redraw a study's report and print its tables.
+    """Redraw the report of a study or of a search, and print its tables.
 
     With --metric, the study is judged anew from the stored predictions, and the report is
     FOLDER/report-METRIC.html.
     """
     from trainwright.report import write
 
+    if (folder / FOUND).is_file():
+        _redraw_search(folder, out or folder / "report.html", metric, markdown, as_json, quiet)
+        return
     comparison = _judged_by(folder, metric) if metric else _stored(folder)
     write(comparison, out or folder / (f"report-{metric}.html" if metric else "report.html"))
     show(comparison, markdown, as_json, quiet)
+
+
+def _redraw_search(
+    folder: Path, out: Path, metric: str | None, markdown: bool, as_json: bool, quiet: bool
+) -> None:
+    """The report of `trainwright best`, from its result alone."""
+    from trainwright import report
+    from trainwright.cli.terminal import console
+    from trainwright.comparison.recommendation import Recommendation
+
+    if metric:
+        raise SettingError(f"{folder} is a search, which chose by its own metric: repeat it with --metric")
+    try:
+        found = Recommendation.from_json((folder / FOUND).read_text("utf-8"))
+    except (OSError, StoreError, UnicodeDecodeError):
+        raise StoreError(f"{folder / FOUND} is damaged: repeat the search (its trainings are kept)") from None
+    report.write(found.comparison, out, found)
+    if as_json:
+        print(found.to_json())
+    elif markdown:
+        print(report.markdown(found.comparison))
+    elif not quiet:
+        console().print(report.recommended(found), "")
 
 
 def _stored(folder: Path) -> Comparison:

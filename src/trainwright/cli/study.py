@@ -58,6 +58,13 @@ def run(
             "--factorial",
         ),
     ] = False,
+    ensemble: Annotated[
+        list[str] | None,
+        option(
+            "An arm that averages trainings of other arms, such as '5 * plain' or '3 * plain + 2 * l2'."
+            " May be repeated."
+        ),
+    ] = None,
     base: Annotated[
         str | None,
         option(
@@ -122,6 +129,7 @@ def run(
         "group": group,
         "arm": arm,
         "factorial": factorial or None,
+        "ensemble": ensemble,
         "base": base,
         "baseline": baseline,
         "no_baselines": no_baselines or None,
@@ -168,6 +176,7 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
     from trainwright.data import DataSpec
     from trainwright.studies import defaults, record
     from trainwright.studies.arms import read_baselines
+    from trainwright.studies.ensembles import read_ensembles
     from trainwright.studies.study import Study
 
     spec = DataSpec(source, **{name: given.get(name) for name in ("target", "task", "size", "group")})
@@ -196,6 +205,7 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
         tuning=tuning,
         baselines=read_baselines([*baselines, *given.get("baseline", [])]),
         factors=factors,
+        ensembles=read_ensembles(given.get("ensemble", [])),
         loaded=data,
     )
     folder = given.get("out") or Path(f"study-{data.name}")

@@ -11,6 +11,7 @@ from trainwright.comparison import cells, metrics
 from trainwright.comparison.cells import Layout
 from trainwright.comparison.estimate import quantile
 from trainwright.comparison.results import Interval
+from trainwright.runs.average import mean_prediction
 from trainwright.runs.run import Run
 
 
@@ -18,13 +19,7 @@ def averaged(runs: Sequence[Run], metric: str | None = None, level: float = 0.95
     """The metric of these runs' average prediction, all of the same test examples: probabilities of classes,
     or values, are averaged. There is but one such average, so the interval is over examples alone."""
     first = runs[0]
-    predictions = np.stack([np.asarray(run.predictions["test"], np.float64) for run in runs])
-    if first.data["task"] != "regression":
-        with np.errstate(divide="ignore"):
-            mean = np.log(np.exp(predictions).mean(axis=0))
-    else:
-        mean = predictions.mean(axis=0)
-    together = replace(first, predictions={**first.predictions, "test": mean})
+    together = replace(first, predictions={**first.predictions, "test": mean_prediction(runs, "test")})
     validated = np.concatenate([metrics.targets(run, "validation") for run in runs])
     measured, _ = metrics.choose(metric, first.data["task"], validated)
     layout = Layout.of([together])

@@ -158,8 +158,8 @@ class Dataset:
     def standardized(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Inputs (rows, *shape) and targets (rows,) of these examples as the network sees them.
 
-        Numbers have mean 0 and standard deviation 1 over the training split, and gaps are 0. Images are
-        fractions of white.
+        Numbers, and each channel of images in colour, have mean 0 and standard deviation 1 over the training
+        split, and gaps are 0. Images in grey are fractions of white.
         """
         return standardize(self.inputs[rows], self.standardization), self.standardized_targets(rows)
 

@@ -241,10 +241,13 @@ def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
 
 @contextmanager
 def _naming(source: str | Path) -> Iterator[None]:
-    """Put the source's name before messages of readers and preparation, which know lines and columns only."""
+    """Put the source's name before messages of readers and preparation, which know lines and columns only;
+    those about an image have its path."""
     try:
         yield
     except DataError as error:
+        if str(error).startswith(str(source)):
+            raise
         raise DataError(f"{source}: {error}") from error
     except OSError as error:
         raise DataError(f"{source}: {error.strerror or error}") from error

@@ -1,4 +1,5 @@
-"""Images and other arrays whose numbers share one unit: one shift and one scale for all of them."""
+"""Images and other arrays whose numbers share one unit: one shift and one scale for all of them, or for each
+colour."""
 
 from __future__ import annotations
 
@@ -14,11 +15,16 @@ from trainwright.data.streamed import Streamed
 from trainwright.data.values import LARGEST
 
 WHITE = 255.0  # the highest value of a byte
+PART = 50  # images that are looked at at a time
+SAMPLE = 500  # images that tell the channels' means and deviations
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """(value - shift) × scale, for every pixel alike. `low` and `high`: the raw values' range."""
+    """(value - shift) × scale, for every pixel alike. `low` and `high`: the raw values' range.
+
+    With `shifts` and `scales`, one for each channel, (value - shifts) × scales instead.
+    """
 
     shape: tuple[int, ...]
     shift: float
@@ -26,12 +32,20 @@ class Pixels:
     low: float
     high: float
     kind: Literal["pixels"] = "pixels"
+    shifts: tuple[float, ...] = ()
+    scales: tuple[float, ...] = ()
 
     def measure(self, inputs: NDArray[Any] | Streamed, rows: NDArray[np.int64]) -> Standardization:
-        """One shift and one scale of the training images, `rows` of `inputs`; none where the unit is known
-        beforehand."""
+        """What the training images, `rows` of `inputs`, say of shift and scale.
+
+        Bytes in colour: a shift and a scale for each channel, by up to 500 images spread evenly. Other bytes,
+        and numbers whose unit is known beforehand: none. Other numbers: one for all.
+        """
         if isinstance(inputs, Streamed) or inputs.dtype == np.uint8:
-            return Standardization(unit=np.asarray(self.scale, np.float32))
+            if self.shape[-1] == 1:
+                return Standardization(unit=np.asarray(self.scale, np.float32))
+            places = np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64)
+            return Standardization(*measure_channels(inputs, rows[places]))
         if not self.shift:
             return Standardization()
         shift, scale = measure(inputs[rows].reshape(-1, 1))
@@ -39,6 +53,8 @@ class Pixels:
 
     def in_fold(self, shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Pixels:
         """The pixels with a fold's shift and scale in their own numbers."""
+        if shift.ndim:
+            return replace(self, shifts=tuple(shift.tolist()), scales=tuple(scale.tolist()))
         moved = self.shift + float(shift) / self.scale
         return replace(self, shift=moved, scale=self.scale * float(scale))
 
@@ -55,6 +71,10 @@ class Pixels:
             raise DataError(f"images of shape {images.shape[1:]}, but training had {self.shape}")
         check_numbers(images)
         inputs = images.astype(np.float32)
+        if self.shifts:
+            inputs -= np.asarray(self.shifts, np.float32)
+            inputs *= np.asarray(self.scales, np.float32)
+            return inputs
         if self.shift:
             inputs -= np.float32(self.shift)
         inputs *= np.float32(self.scale)
@@ -72,10 +92,16 @@ class Pixels:
         )
 
     def report(self) -> list[dict[str, str]]:
-        """One line: all pixels are treated alike."""
+        """One line: all pixels are treated alike, or all of a colour."""
         size = "×".join(map(str, self.shape))
         done = f"({self.low:g} to {self.high:g}) "
-        if self.shift:
+        if self.shifts:
+            means, deviations = (
+                ", ".join(f"{value:.4g}" for value in values)
+                for values in (self.shifts, (1 / scale if scale else 0 for scale in self.scales))
+            )
+            done += f"standardised by channel: minus {means}, divided by {deviations}"
+        elif self.shift:
             divisor = f"divided by {1 / self.scale:g}" if self.scale else "and all set to 0"
             done += f"standardised together: minus {self.shift:g}, {divisor}"
         else:
@@ -107,6 +133,28 @@ def read_pixels(images: NDArray[Any] | Streamed, highest: float | None) -> Pixel
         shift = float(images.mean(dtype=np.float64)) or low  # 0 says that the unit is known
         scale = float(1 / images.std(dtype=np.float64))
     return Pixels(images.shape[1:], shift, scale, low, high)
+
+
+def measure_channels(
+    images: NDArray[np.uint8] | Streamed, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Shift and scale (channels,) of these images of bytes (examples, height, width, channels): each
+    channel's mean, and 1 over its standard deviation, 0 if it has but one value.
+
+    >>> shift, scale = measure_channels(np.uint8([[[[0, 7]]], [[[2, 7]]]]), np.array([0, 1]))
+    >>> shift.tolist(), scale.tolist()
+    ([1.0, 7.0], [1.0, 0.0])
+    """
+    channels, values = images.shape[-1], np.arange(256.0)
+    counts = np.zeros((channels, 256))
+    for part in np.array_split(rows, -(-len(rows) // PART)):
+        pixels = images[part].reshape(-1, channels)
+        counts += [np.bincount(pixels[:, channel], minlength=256) for channel in range(channels)]
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    mean = shares @ values
+    variance = (shares * (values - mean[:, None]) ** 2).sum(axis=1)
+    scale = np.divide(1, np.sqrt(variance), out=np.zeros(channels), where=(counts > 0).sum(axis=1) > 1)
+    return mean.astype(np.float32), scale.astype(np.float32)
 
 
 def halved(images: NDArray[np.float32]) -> NDArray[np.float32]:

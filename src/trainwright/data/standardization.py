@@ -22,26 +22,27 @@ class Standardization(NamedTuple):
     """
 
     shift: NDArray[np.float32] | None = None
-    """What is subtracted from each input, (features,), or () for all pixels alike; None: inputs stay as they
-    are."""
+    """What is subtracted from each input, (features,), (channels,) of images in colour, or () for all pixels
+    alike; None: inputs stay as they are."""
     scale: NDArray[np.float32] | None = None
     """What then multiplies it: 1 over the standard deviation; 0 where all training rows have one value."""
     target_shift: NDArray[np.float32] | None = None
     """The same for a quantity to predict, (); None: targets stay as they are."""
     target_scale: NDArray[np.float32] | None = None
     unit: NDArray[np.float32] | None = None
-    """What a step of 1 is worth where inputs are bytes, (), such as 1/255; None: inputs are numbers as they
-    stand. The same in all folds."""
+    """What alone multiplies inputs that are bytes in grey, (), such as 1/255; the same in all folds."""
 
 
 def standardize(x: Any, fold: Standardization, xp: Any = np) -> Any:
-    """Inputs (examples, *shape) as the network sees them, float32: bytes as fractions; numbers shifted and
-    scaled, a gap (NaN) at the mean, 0.
+    """Inputs (examples, *shape) as the network sees them, float32: shifted and scaled, a gap (NaN) at the
+    mean, 0; bytes in grey as fractions.
 
     `xp` is NumPy, or `jax.numpy` in a compiled program.
     """
+    if x.dtype == np.uint8:
+        x = x.astype(np.float32)
     if fold.unit is not None:
-        return x.astype(np.float32) * fold.unit
+        return x * fold.unit
     if fold.shift is None:
         return x
     standardized = (x - fold.shift) * fold.scale

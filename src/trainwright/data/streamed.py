@@ -10,9 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trainwright.data.readers import memory
 from trainwright.data.threads import cores, in_threads
 
-BLOCK_BYTES = 2**26  # of images that are handed over at a time; a few blocks are in memory at once
+BLOCK_BYTES = 2**26  # of images that are handed over at a time, at most
+BLOCKS = 8  # in the memory that images may take: some four are there at once, beside what is made of them
 GROUP = 32  # images that a thread decodes at a time, at most
 
 
@@ -66,10 +68,15 @@ class Streamed:
         return images
 
 
+def block_bytes() -> int:
+    """The bytes of images that are handed over at a time. Raises `SettingError` as `memory.bound` does."""
+    return min(BLOCK_BYTES, memory.bound() // BLOCKS)
+
+
 def blocks(images: Streamed, parts: Sequence[NDArray[np.integer[Any]]]) -> Iterator[NDArray[np.uint8]]:
     """The images of each part's rows (rows,), one part after the other, the next ones decoded meanwhile.
 
-    Threads read ahead by about a block (`BLOCK_BYTES`), or a part where that is less, whatever the number of
+    Threads read ahead by about a block (`block_bytes`), or a part where that is less, whatever the number of
     parts. The order is that of the rows, however many threads there are.
 
     Raises `DataError`, with the path, for an image that can't be decoded, when its part's turn comes.
@@ -83,7 +90,7 @@ def blocks(images: Streamed, parts: Sequence[NDArray[np.integer[Any]]]) -> Itera
     def decode(number: int) -> NDArray[np.uint8]:
         return np.stack([images.files.decode(int(row)) for row in groups[number]])
 
-    ahead = min(BLOCK_BYTES // (size * math.prod(images.files.shape)), max(map(len, parts)) // size)
+    ahead = min(block_bytes() // (size * math.prod(images.files.shape)), max(map(len, parts)) // size)
     threads = min(cores(), max(ahead, 1))
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(ahead, 1))
     reader = iter(grain.MapDataset.source(range(len(groups))).map(decode).to_iter_dataset(options))
@@ -93,17 +100,18 @@ def blocks(images: Streamed, parts: Sequence[NDArray[np.integer[Any]]]) -> Itera
 
 def in_blocks(rows: NDArray[Any], bytes_each: int, least: int = 2) -> list[NDArray[Any]]:
     """Items (items, ...) of so many bytes each in parts of a block at most, all of one length where that can
-    be done at little cost, else of two; each has at least `least` items, if there are that many.
+    be done at little cost, else of two; each has at least `least` items, if there are that many, even where
+    these take more than a block.
 
     A program is compiled for each length. And a loop of one turn may be compiled to other last bits than one
     of more.
 
-    >>> [len(part) for part in in_blocks(np.arange(12), BLOCK_BYTES // 5)]
+    >>> [len(part) for part in in_blocks(np.arange(12), block_bytes() // 5)]
     [4, 4, 4]
-    >>> [len(part) for part in in_blocks(np.arange(7), BLOCK_BYTES // 5)]
+    >>> [len(part) for part in in_blocks(np.arange(7), block_bytes() // 5)]
     [4, 3]
     """
-    most = max(BLOCK_BYTES // bytes_each, least)
+    most = max(block_bytes() // bytes_each, least)
     fewest = -(-len(rows) // most)
     even = [count for count in range(fewest, 2 * fewest) if len(rows) % count == 0]
     count = next((count for count in even if len(rows) // count >= least), fewest)

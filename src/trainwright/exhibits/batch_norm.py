@@ -14,7 +14,6 @@ training, as a share of the spread between them; much more stable means at most 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,12 +23,13 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
-from trainwright.diagnosis.layers import layer_values
+from trainwright.diagnosis.traces import Trace, trace
 
 PAPER = "Ioffe & Szegedy 2015, "
 WITHOUT, WITH = "without", "with batch norm"
 COLOURS = {WITHOUT: ex.BLUE, WITH: ex.VERMILLION}
 PERCENTILES = (15, 50, 85)
+EXAMPLES = 1000  # of the validation split, over which the percentiles are
 LOOK_EVERY = 100  # steps: most of the wandering is over in the first thousand
 MUCH = 0.5  # an input is much more stable that wanders at most half as far
 PerSeed = dict[str, NDArray[np.float64]]  # by arm, (seeds,)
@@ -93,7 +93,7 @@ class BatchNorm(ex.Exhibit):
                 "The paper names neither rates, optimiser nor the first weights' deviation: here plain "
                 "descent at four rates, 0.1, and a pixel is 1 above one half. Its figure 1a is of test "
                 "examples; here validation examples draw the curves, and test examples judge the end.",
-                f"Percentiles over 1,000 validation images, both at rate {rate:g}, the best without "
+                f"Percentiles over {EXAMPLES:,} validation images, both at rate {rate:g}, the best without "
                 "batch norm; drawn: seed 0, the unit whose spread is the layer's median.",
                 *ex.cautions(own, *same.comparisons.values()),
             ),
@@ -126,46 +126,17 @@ def first_at(run: ex.Run, goal: float) -> float:
     return float(there[0]) if len(there) else np.inf
 
 
-class Trace(NamedTuple):
-    """The inputs of the last hidden layer's sigmoids along a training."""
-
-    steps: NDArray[np.int64]
-    percentiles: NDArray[np.float64]
-    """(steps, 3, units): over validation images."""
-
-    def typical(self) -> int:
-        """The unit whose spread at the end is the median of the layer's."""
-        spread = self.percentiles[-1, -1] - self.percentiles[-1, 0]
-        return int(np.argsort(spread)[len(spread) // 2])
-
-    def wander(self) -> NDArray[np.float64]:
-        """(units,): the range that a percentile of a unit's input covers, in units of the input's spread.
-
-        The mean over the three percentiles: the paper speaks of changes of mean and of variance. A range,
-        as a path's length would grow with the number of evaluations.
-        """
-        spread = (self.percentiles[:, -1] - self.percentiles[:, 0]).mean(axis=0)
-        return np.asarray(np.ptp(self.percentiles, axis=0).mean(axis=0) / spread)
-
-
 def trace_all(trained: ex.Study, rate: float) -> dict[str, list[Trace]]:
     """Train each arm and seed once more, at this rate, and look often enough to see how the inputs begin."""
     data = trained.dataset()
-    x, _ = data.standardized(data.splits.validation[:1000])
-
-    def trace(recipe: ex.Recipe, seed: int) -> Trace:
-        def look(weights: ex.Weights) -> NDArray[np.float64]:
-            received = layer_values(recipe, data, weights, x, "hidden3", stage="pre_activation")
-            return np.percentile(received.astype(np.float64), PERCENTILES, axis=0)
-
-        _, seen = ex.watched(recipe, data, seed, look)
-        return Trace(np.array(list(seen)), np.array(list(seen.values())))
-
     recipes = {
         arm: recipe.replace(learning_rate=rate, evaluate_every=LOOK_EVERY)
         for arm, recipe in trained.arms.items()
     }
-    return {arm: [trace(recipe, seed) for seed in range(trained.seeds)] for arm, recipe in recipes.items()}
+    return {
+        arm: [trace(recipe, data, seed, "hidden3", PERCENTILES, EXAMPLES) for seed in range(trained.seeds)]
+        for arm, recipe in recipes.items()
+    }
 
 
 @ex.claim(
@@ -241,9 +212,9 @@ def draw(own: ex.Comparison, same: ex.Sweep, traces: dict[str, Trace]) -> Figure
             ex.curves(panels["accuracy"], accuracy, looks={label: look}, log="y")
     draw_accuracies(panels["accuracy"])
     rate, what = own.arm(WITHOUT).learning_rate, "one sigmoid's input:\nmedian, 15th to 85th percentile"
-    for name, trace in traces.items():
-        rows = zip(trace.steps, *trace.percentiles[:, :, trace.typical()].T, strict=True)
-        median = {step: ex.Measured(middle, low, high, n=1000) for step, low, middle, high in rows}
+    for name, seen in traces.items():
+        rows = zip(seen.steps, *seen.percentiles[:, :, seen.typical()].T, strict=True)
+        median = {step: ex.Measured(middle, low, high, n=EXAMPLES) for step, low, middle, high in rows}
         title, looks = f"{name.capitalize()}, rate {rate:g}", {name: {"color": COLOURS[name]}}
         ex.curves(panels[name], {name: median}, title, "step", what, looks=looks)
     panels[WITH].sharey(panels[WITHOUT])

@@ -43,10 +43,7 @@ SCALES = ex.scales(
     every=(20, 500),
     patience=(10, 20),
     seeds=(30, 10),
-    note=(
-        "Scaled down: so few examples that a network overfits within seconds; full is all of MNIST.",
-        "",
-    ),
+    note=("Scaled down: so few examples that a network overfits within seconds; full is all of MNIST.", ""),
 )
 
 

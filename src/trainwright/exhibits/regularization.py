@@ -133,12 +133,11 @@ def first_layers(trained: ex.Study, rows: pd.DataFrame, store: Path) -> Weights:
 
 def first_weights(trained: ex.Study, arm: str, store: Path) -> NDArray[np.float32]:
     """The first layer's weights from pixels that are not blank throughout, over all seeds."""
-    kernels = []
-    for run in ex.runs_of(trained, arm, store):
-        data = trained.dataset(run.seed)
-        inked = data.inputs[data.splits.train].any(axis=0).ravel()
-        kernels.append(run.weights["hidden1/kernel"][inked].ravel())
-    return np.concatenate(kernels)
+
+    def inked(run: ex.Run, data: ex.Dataset) -> NDArray[np.float32]:
+        return run.weights["hidden1/kernel"][data.inputs[data.splits.train].any(axis=0).ravel()].ravel()
+
+    return np.concatenate(ex.look_into(trained, arm, store, inked))
 
 
 def count_zeros(trained: ex.Study, weights: Weights, store: Path) -> pd.DataFrame:

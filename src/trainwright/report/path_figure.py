@@ -49,7 +49,7 @@ def drawn(comparison: Comparison, path: Path, width: int = WIDE) -> str:
                     drawing.say(line, 4, top + 16 + LINE * index, weight="bold", fontsize=SMALL)
             if beside:
                 drawing.say(words, width - right + 16, 6 + y - 8, weight="bold")
-                drawing.say(size, width - right + 16, 6 + y + 9, fontsize=SMALL)
+                drawing.say(size, width - right + 16, 6 + y + (9 if words else 0), fontsize=SMALL)
             else:
                 drawing.say(f"{words} {size}", width - 4, top + 16, fontsize=SMALL, ha="right")
             low, mean, high = (unit.factor * v for v in (interval.low, interval.mean, interval.high))

@@ -25,7 +25,7 @@ def recipes(comparison: Comparison) -> Recipes:
         {
             **_settings(arm.recipe),
             "strategies": arm.recipe.get("strategies", []),
-            "learning_rate": arm.learning_rate,
+            "learning_rate": arm.learning_rate or None,
         }
         for arm in ordered
     ]

@@ -90,9 +90,10 @@ def remarks(found: Recommendation) -> list[str]:
     if found.path is None:
         return []
     said = []
-    if idle := [step.part for step in found.path.steps if step.could_go]:
+    idle = [step.part for step in found.path.steps if step.could_go]
+    if idle:
         said.append(f"Not shown to contribute where they stand: {', '.join(idle)}.")
-    said += [_interaction(pair, found) for pair in found.path.interactions if pair.shown]
+    said += [_interaction(pair, found, idle) for pair in found.path.interactions if pair.shown]
     return said
 
 
@@ -143,7 +144,8 @@ def rivals(found: Recommendation) -> Table:
     ]
     points = unit.points and f",{unit.points}"
     heads = ("arm", f"worse by{points} [{level}]", "adjusted p")
-    return Table("Against the best recipe; negative is better than it", heads, tuple(rows))
+    name = "plain" if found.best == found.comparison.reference else "the best recipe"
+    return Table(f"Against {name}; negative is better than it", heads, tuple(rows))
 
 
 def tried(found: Recommendation) -> Table:
@@ -171,11 +173,11 @@ def cost(found: Recommendation) -> str:
     )
 
 
-def _interaction(pair: Interaction, found: Recommendation) -> str:
+def _interaction(pair: Interaction, found: Recommendation, idle: list[str]) -> str:
     first, second = pair.parts
     unit = quantities.unit(found.comparison)
     beside, without = (" ".join(quantities.difference(one, unit)) for one in (pair.beside, pair.without))
-    if pair.only_together:
+    if pair.only_together and first not in idle:
         how = f"{first} is shown to contribute only with {second}"
     else:
         more = "more" if pair.difference.mean > 0 else "less"

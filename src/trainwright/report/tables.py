@@ -41,7 +41,7 @@ def results(comparison: Comparison) -> Table:
             (verdicts.signed(verdicts.word(arm)), ""),
             quantities.difference(arm.difference.interval, unit) if arm.difference else NOTHING,
             quantities.error(arm.error, unit),
-            *([(quantities.significant(arm.learning_rate), "")] if comparison.trained else []),
+            *([(_rate(arm.learning_rate), "")] if comparison.trained else []),
             (str(len(arm.seeds)), f"({arm.diverged} diverged)" if arm.diverged else ""),
         )
 
@@ -109,7 +109,7 @@ def settings(comparison: Comparison) -> Table:
         choice = chosen(arm)
         best = choice if choice in tried else min(tried, key=lambda setting: setting.validation_error)
         rates = sorted({setting.learning_rate for setting in tried})
-        ends = " to ".join(map(quantities.significant, dict.fromkeys((rates[0], rates[-1]))))
+        ends = " to ".join(map(_rate, dict.fromkeys((rates[0], rates[-1]))))
         return (
             (name or MISSING, ""),
             (ends, f"({len(rates)})" if len(rates) > 1 else ""),
@@ -144,7 +144,12 @@ def candidates(comparison: Comparison) -> Table:
 
 
 def _marked(setting: Setting, choice: Setting | None) -> str:
-    return ("▸ " if setting == choice else "") + quantities.significant(setting.learning_rate)
+    return ("▸ " if setting == choice else "") + _rate(setting.learning_rate)
+
+
+def _rate(rate: float) -> str:
+    """A learning rate; an ensemble has none of its own, which its arm says with 0."""
+    return quantities.significant(rate) if rate else MISSING
 
 
 def _validation(setting: Setting, unit: quantities.Unit, diverged: int) -> Pieces:

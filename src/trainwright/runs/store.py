@@ -14,8 +14,6 @@ is needed to read it.
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import json
 import logging
@@ -26,18 +24,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from filelock import BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
-from safetensors import numpy as safetensors
 
 from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
+from trainwright.runs import formats
+from trainwright.runs.formats import Arrays
 from trainwright.runs.run import Pretrained, Run
 
 SEMANTICS = 3  # raised when the same recipe, data and seed would give other numbers
-
-Arrays = Mapping[str, NDArray[Any]]
 
 logger = logging.getLogger(__name__)
 
@@ -111,10 +107,10 @@ class Store:
         if name in self:
             return name
         contents = {
-            "run.json": _text({"digest": name} | {field: getattr(run, field) for field in _FACTS}),
-            "history.csv": _csv(run.history),
-            "predictions.npz": _npz(run.predictions),
-            "model.safetensors": _safetensors(run.weights),
+            "run.json": formats.to_json({"digest": name} | {field: getattr(run, field) for field in _FACTS}),
+            "history.csv": formats.to_csv(run.history),
+            "predictions.npz": formats.to_npz(run.predictions),
+            "model.safetensors": formats.to_safetensors(run.weights),
         }
         with files.explained(self.folder):
             self._prepare()
@@ -137,11 +133,11 @@ class Store:
         facts = strict_json.loads(_read(folder, "run.json"))
         if facts.pop("digest") != digest:
             raise DamagedRun(f"{folder} holds another run than its name says")
-        model = _StoredArrays(folder, "model.safetensors", safetensors.load)
+        model = _StoredArrays(folder, "model.safetensors", formats.parse_safetensors)
         return Run(
             **facts,
-            history=_parse_csv(_read(folder, "history.csv")),
-            predictions=_StoredArrays(folder, "predictions.npz", _parse_npz),
+            history=formats.parse_csv(_read(folder, "history.csv")),
+            predictions=_StoredArrays(folder, "predictions.npz", formats.parse_npz),
             weights=model.load() if weights else model,
         )
 
@@ -149,9 +145,9 @@ class Store:
         """Keep what a pretraining left, whole or not at all. If it is there already, that one stays."""
         facts = {field: getattr(pretrained, field) for field in _PRETRAINED_FACTS}
         contents = {
-            "pretrained.json": _text(facts),
-            "history.csv": _csv(pretrained.history),
-            "arrays.safetensors": _safetensors(pretrained.arrays),
+            "pretrained.json": formats.to_json(facts),
+            "history.csv": formats.to_csv(pretrained.history),
+            "arrays.safetensors": formats.to_safetensors(pretrained.arrays),
         }
         with files.explained(self.folder):
             self._prepare()
@@ -165,8 +161,8 @@ class Store:
             return None
         try:
             facts = strict_json.loads(files.read(folder, "pretrained.json"))
-            history = _parse_csv(files.read(folder, "history.csv"))
-            arrays = safetensors.load(files.read(folder, "arrays.safetensors"))
+            history = formats.parse_csv(files.read(folder, "history.csv"))
+            arrays = formats.parse_safetensors(files.read(folder, "arrays.safetensors"))
         except files.Damaged as damage:
             logger.warning("%s; the pretraining is done again", damage)
             self._move_aside(folder)
@@ -204,7 +200,10 @@ class Store:
         with files.explained(self.folder):
             self._prepare()
             older = self._checkpoints(name)
-            contents = {"state.json": _text(state), "arrays.safetensors": _safetensors(arrays)}
+            contents = {
+                "state.json": formats.to_json(state),
+                "arrays.safetensors": formats.to_safetensors(arrays),
+            }
             number = int(older[0].name) + 1 if older else 1
             files.write(self.folder / "checkpoints" / name / str(number), contents, self.folder / "writing")
             for folder in older:
@@ -214,7 +213,7 @@ class Store:
         """The newest undamaged checkpoint's (arrays, state); None, and a logged warning, if there is none."""
         for folder in self._checkpoints(name):
             try:
-                arrays = safetensors.load(files.read(folder, "arrays.safetensors"))
+                arrays = formats.parse_safetensors(files.read(folder, "arrays.safetensors"))
                 return arrays, strict_json.loads(files.read(folder, "state.json"))
             except files.Damaged as damage:
                 logger.warning("%s; the checkpoint is not used", damage)
@@ -242,7 +241,7 @@ class Store:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         files.sweep(self.folder / "writing")
         if not (self.folder / "store.json").exists():
-            form = _text({"format": files.FORMAT})
+            form = formats.to_json({"format": files.FORMAT})
             files.replace_file(self.folder / "store.json", form, self.folder / "writing")
         self._ready = True
 
@@ -275,43 +274,3 @@ class _StoredArrays(Mapping[str, NDArray[Any]]):
 
 _FACTS = tuple(field.name for field in fields(Run) if field.name not in ("history", "predictions", "weights"))
 _PRETRAINED_FACTS = tuple(f.name for f in fields(Pretrained) if f.name not in ("history", "arrays"))
-
-
-def _text(value: Any) -> bytes:
-    return strict_json.dumps(value).encode() + b"\n"
-
-
-def _csv(columns: Arrays) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(_column(name, values).tolist() for name, values in columns.items()), strict=True))
-    return text.getvalue().encode()
-
-
-def _parse_csv(content: bytes) -> dict[str, NDArray[Any]]:
-    header, *rows = csv.reader(io.StringIO(content.decode()))
-    return {name: _column(name, [row[i] for row in rows]) for i, name in enumerate(header)}
-
-
-def _column(name: str, values: Any) -> NDArray[Any]:
-    """Counts for `step`; for all else float64, whose shortest decimal form gives back the same number."""
-    return np.asarray(values, dtype=np.int64 if name == "step" else np.float64)
-
-
-def _npz(arrays: Arrays) -> bytes:
-    if any(array.dtype.hasobject for array in arrays.values()):
-        raise TypeError("arrays of Python objects cannot be stored without pickle")
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take the names for options
-    return buffer.getvalue()
-
-
-def _parse_npz(content: bytes) -> dict[str, NDArray[Any]]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def _safetensors(arrays: Arrays) -> bytes:
-    # safetensors copies the memory as it lies: an array must lie in C order.
-    return safetensors.save({name: np.asarray(array, order="C") for name, array in arrays.items()})

@@ -21,34 +21,31 @@ from trainwright.base.errors import SettingError
 from trainwright.base.keys import generator
 from trainwright.comparison import metrics
 from trainwright.comparison.averaged import averaged
-from trainwright.comparison.compare import FEW_SEEDS, check_levels, compare
+from trainwright.comparison.compare import check_levels
 from trainwright.comparison.metrics import Metric
-from trainwright.comparison.path import trace
-from trainwright.comparison.recommendation import Recommendation, Tried
-from trainwright.comparison.results import Comparison
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec, Source
 from trainwright.ensemble import Ensemble
 from trainwright.model import Model
 from trainwright.recipe import Recipe
+from trainwright.runs.run import Run
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.search import delivery
 from trainwright.search.budget import Budget
-from trainwright.search.confirmation import SEEDS, Confirmed, confirmed
+from trainwright.search.confirmation import confirmed
 from trainwright.search.found import Found
 from trainwright.search.procedure import Effort, Standing, search
 from trainwright.search.progress import SearchProgress, of_standing
+from trainwright.search.recommending import recommended
 from trainwright.search.record import Record
 from trainwright.search.rounds import searched
-from trainwright.search.space import Space, spelled
+from trainwright.search.space import Space
 from trainwright.studies import defaults
 from trainwright.studies.arms import as_arms, read_baselines
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.plan import FIRST_TUNING_SEED, Planned, planned
 from trainwright.studies.tuning import Trial, Tuning
-
-LISTED = 30  # recipes that were tried, in the result
 
 Watch = Callable[[SearchProgress], None]
 
@@ -170,93 +167,44 @@ class Job:
         yield from searched(procedure, standing, store, training, metric, budget)
         of_search = budget.used
         evidence = yield from confirmed(standing, self.space, data, store, metric, budget)
-        recommendation = self._recommended(standing, evidence, metric, reason, budget, record, of_search)
-        standing.stage = "training the model"
+        recommendation = recommended(
+            standing, self.space, evidence, metric, of_search, level=self.level, command=self.command
+        )
         recipe = Recipe.from_json(recommendation.recipe)
+        standing.stage = "training the model"
         [run] = yield from trained(store, [final := delivery.final(recipe, self.loaded)])
-        model = Model.of(run, final.data) if self.loaded.preparation else None
-        members = self._members(evidence, recommendation.delivered, store) if self.ensemble else None
-        return Found(recommendation, recipe, model, members)
-
-    def _recommended(
-        self,
-        standing: Standing,
-        evidence: Confirmed,
-        metric: Metric,
-        reason: str,
-        budget: Budget,
-        record: Record,
-        of_search: int,
-    ) -> Recommendation:
-        def compared(reference: str) -> Comparison:
-            made = compare(
-                evidence.arms,
-                reference=reference,
-                metric=metric.name,
-                level=self.level,
-                baselines=evidence.baselines,
-                command=self.command,
-            )
-            return replace(made, metric_reason=reason)
-
-        comparison = compared("plain")
-        path = None
-        if evidence.parts:
-            path = trace(
-                evidence.ablated,
-                evidence.order,
-                evidence.parts,
-                metric=metric.name,
-                delta=comparison.delta,
-                level=self.level,
-            )
-        trials = min(standing.trials(standing.best), standing.trials(standing.plain))
-        delivered = Recommendation(
-            comparison=comparison,
-            against=compared(evidence.best),
-            best=evidence.best,
-            single=evidence.single,
-            strategies=_in_words(standing, self.space),
-            path=path,
-            seen=standing.error(standing.best),
-            seen_plain=standing.error(standing.plain, trials or None),
-            tried=_tried(standing, self.space),
-            recipes=len(_recipes(standing)),
+        budget.charge(1, 0)
+        runs = [one for one in evidence.runs(recommendation.delivered) if not guessed(one)]
+        together = self.ensemble and len(runs) > 1
+        recommendation = replace(
+            recommendation,
+            comparison=replace(recommendation.comparison, metric_reason=reason),
             trainings=budget.used,
             seconds=budget.seconds,
-        )
-        recipe = Recipe.from_json(delivered.recipe)
-        runs = next(arm for arm in evidence.arms if arm.name == delivered.delivered).runs
-        return replace(
-            delivered,
-            ensemble=averaged(
-                [run for run in next(iter(runs.values())) if not score(run, "validation").guessed],
-                metric.name,
-                self.level,
-            )
-            if self.ensemble
-            else None,
+            ensemble=averaged(runs, metric.name, self.level) if together else None,
             fit=delivery.fit_command(recipe, self.start, self.spec, self.loaded),
             python=delivery.in_python(recipe),
-            cautions=tuple(_cautions(standing, evidence, delivered, self.space, record, of_search, recipe)),
+            cautions=(*recommendation.cautions, *record.cautions(recommendation)),
         )
+        usable = self.loaded.preparation is not None and not guessed(run)
+        model = Model.of(run, final.data) if usable else None
+        return Found(recommendation, recipe, model, self._members(runs) if usable and together else None)
 
-    def _members(self, evidence: Confirmed, name: str, store: Store) -> Ensemble | None:
-        """The confirmed networks of an arm, those that kept weights."""
-        arm = next(arm for arm in evidence.arms if arm.name == name)
-        models = []
-        for run in next(iter(arm.runs.values())):
-            if self.loaded.preparation and not score(run, "validation").guessed:
-                models.append(
-                    Model.of(replace(run, weights=dict(run.weights)), self.space.data.fold(run.seed))
-                )
-        return Ensemble(tuple(models)) if models else None
+    def _members(self, runs: Sequence[Run]) -> Ensemble:
+        """The confirmed networks, each with the preparation of its own fold."""
+        folds = [(replace(run, weights=dict(run.weights)), self.space.data.fold(run.seed)) for run in runs]
+        return Ensemble(tuple(Model.of(run, fold) for run, fold in folds))
 
     def _metric(self) -> tuple[Metric, str]:
         """What the search goes by, and why where it is not the usual: by all examples but those set aside."""
         data = self.space.data
         rows = np.concatenate([data.splits.train, data.splits.validation])
         return metrics.choose(self.metric, data.task, data.labels(rows))
+
+
+def guessed(run: Run) -> bool:
+    """Whether a training diverged and left no weights."""
+    return score(run, "validation").guessed
 
 
 def _network(text: str) -> Any:
@@ -269,65 +217,3 @@ def _network(text: str) -> Any:
 def _search_seed(seed: int, number: int) -> int:
     """The seed of a search's trial: none that a confirmation ever has."""
     return int(generator(seed, "search", number).integers(FIRST_TUNING_SEED, 2**53))
-
-
-def _in_words(standing: Standing, space: Space) -> str:
-    """The best recipe as it is called in a sentence."""
-    words = spelled(standing.best, space.plain)
-    return words if words != "plain" or standing.best == standing.plain else "plain with other numbers"
-
-
-def _recipes(standing: Standing) -> list[Recipe]:
-    candidates = dict.fromkeys(trial.candidate for trial in standing.outcomes)
-    return [candidate for candidate in candidates if isinstance(candidate, Recipe)]
-
-
-def _tried(standing: Standing, space: Space) -> tuple[Tried, ...]:
-    """What was tried, those with the most trials first, best first among them."""
-    rows = [
-        Tried(
-            spelled(recipe, space.plain),
-            f"{recipe.network}, rate {recipe.learning_rate:g}, batches of {recipe.batch_size}, "
-            f"{recipe.epochs} epochs",
-            standing.error(recipe),
-            standing.trials(recipe),
-        )
-        for recipe in _recipes(standing)
-        if standing.trials(recipe)
-    ]
-    return tuple(sorted(rows, key=lambda row: (-row.trials, row.validation))[:LISTED])
-
-
-def _cautions(
-    standing: Standing,
-    evidence: Confirmed,
-    recommendation: Recommendation,
-    space: Space,
-    record: Record,
-    of_search: int,
-    recipe: Recipe,
-) -> Sequence[str]:
-    """What a reader should know of the search; the comparison has its own."""
-    found = []
-    if not standing.screened:
-        found.append(
-            f"the budget ended while strategies were being screened, after {of_search} trainings: this is "
-            "the best of what was tried; give more --minutes or --trainings to go on"
-        )
-    elif not standing.exhausted:
-        found.append("the budget ended the search, not lack of ideas: a larger one goes on where it stopped")
-    seeds = len(recommendation.winner.seeds)
-    if FEW_SEEDS <= seeds <= SEEDS:
-        found.append(
-            f"the budget allowed {seeds} seeds for the confirmation: more would narrow the intervals"
-        )
-    if recommendation.path and not recommendation.path.complete:
-        found.append("the budget ended the ablation path before it reached the plain recipe")
-    if earlier := record.earlier(recommendation):
-        found.append(
-            f"these unseen examples were read {earlier} times before, for other recipes of this search: "
-            "the figures are a little too good"
-        )
-    if delivery.stops(recipe):
-        found.append("the model stops by what it sees on validation: a fifth of the data is kept for that")
-    return found

@@ -54,6 +54,11 @@ class Confirmed:
     parts: tuple[str, ...]
     """All parts that the best recipe has beyond the plain one."""
 
+    def runs(self, name: str) -> tuple[Run, ...]:
+        """The runs of the arm of this name."""
+        (arm,) = (arm for arm in self.arms if arm.name == name)
+        return next(iter(arm.runs.values()))
+
 
 def confirmed(
     standing: Standing, space: Space, data: Dataset, store: Store, metric: Metric, budget: Budget

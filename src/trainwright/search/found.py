@@ -21,7 +21,8 @@ class Found:
     recipe: Recipe
     """What to train with: the best recipe, or the plain one where nothing is shown to be better."""
     model: Model | None
-    """One network of the recipe, trained on all data; None for data that came as prepared arrays."""
+    """One network of the recipe, trained on all data; None for data that came as prepared
+    arrays, and if its training diverged."""
     ensemble: Ensemble | None = None
     """The confirmed networks as one model, where that was asked for."""
 

@@ -57,9 +57,16 @@ class Record:
             text = strict_json.dumps(content).encode() + b"\n"
             files.replace_file(self.folder / NAME, text, self.folder)
 
-    def earlier(self, recommendation: Recommendation) -> int:
-        """How many other best recipes of this search were read on the examples set aside before."""
-        return sum(recipe != recommendation.winner.recipe for recipe in self.looks)
+    def cautions(self, recommendation: Recommendation) -> list[str]:
+        """That other best recipes of this search were read on the examples set aside before, if any were."""
+        earlier = sum(recipe != recommendation.winner.recipe for recipe in self.looks)
+        if not earlier:
+            return []
+        times = "once" if earlier == 1 else f"{earlier} times"
+        return [
+            f"these unseen examples were read {times} before, for other recipes of this search: the figures "
+            "may be a little too good"
+        ]
 
     def looked(self, recommendation: Recommendation) -> None:
         """Note that the best recipe has been read on the examples set aside."""

@@ -19,6 +19,7 @@ from typing import Literal
 
 from trainwright import strategies
 from trainwright.data.dataset import Dataset
+from trainwright.data.streamed import Streamed
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies.adam import Adam
@@ -75,9 +76,9 @@ def arms(data: Dataset, base: Recipe) -> list[str]:
 
 
 def baselines(data: Dataset) -> tuple[str, ...]:
-    """The baselines of a study. Of sequences, which others cannot predict, and of large images, which would
-    take them longer than the networks, only guessing."""
-    large = len(data.targets) * math.prod(data.shape) > MOST_VALUES
+    """The baselines of a study. Of sequences, which others cannot predict, and of images that are streamed or
+    large, which would take them longer than the networks, only guessing."""
+    large = isinstance(data.inputs, Streamed) or len(data.targets) * math.prod(data.shape) > MOST_VALUES
     return BASELINES[:1] if large or data.task == "sequence" else BASELINES
 
 

@@ -90,6 +90,7 @@ class Record:
             "rates": list(study.rates),
             "reference": study.reference,
             "folds": study.folds,
+            "ensembles": {name: list(members) for name, members in study.ensembles.items()},
             "factors": {name: list(present) for name, present in study.factors.items()},
             "tuning": asdict(study.tuning) if study.tuning else None,
             "store": os.path.relpath(self.store, folder),
@@ -131,6 +132,7 @@ class Record:
                 tuning=stored["tuning"] and TypeAdapter(Tuning).validate_python(stored["tuning"]),
                 baselines=_from_json(stored["baselines"]),
                 folds=stored["folds"],
+                ensembles={name: tuple(members) for name, members in stored.get("ensembles", {}).items()},
                 factors={name: tuple(present) for name, present in stored.get("factors", {}).items()},
             )
             return cls(
@@ -146,7 +148,7 @@ class Record:
 
 def _question(study: Study) -> Any:
     """What a study asks: its arms, on its data. Looks at this are paid for."""
-    return as_arms(study.arms), study.reference, study.folds, study.dataset().fingerprint
+    return as_arms(study.arms), study.ensembles, study.reference, study.folds, study.dataset().fingerprint
 
 
 def _to_json(named: Mapping[str, Any]) -> dict[str, Any]:

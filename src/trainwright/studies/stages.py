@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from trainwright.base.config import Config
 from trainwright.comparison import metrics
 from trainwright.comparison.compare import ArmRuns, Setting
 from trainwright.comparison.metrics import Metric
@@ -88,15 +89,33 @@ def cautions(tuned: Tuned) -> Iterator[str]:
 
 def _settings(choice: Choice) -> tuple[Setting, ...]:
     several = len({_without_rate(tried.candidate) for tried in choice.tried}) > 1
+    varied = _varied([tried.candidate for tried in choice.tried])
     return tuple(
         Setting(
             _rate(tried.candidate),
             tried.error,
             tried.diverged,
-            _strategies(tried.candidate) if several else "",
+            _strategies(tried.candidate, varied) if several else "",
         )
         for tried in choice.tried
     )
+
+
+def _varied(candidates: Sequence[Candidate]) -> dict[str, set[str]]:
+    """By name, the settings in which the candidates' parts differ: they tell one from another, and so are
+    written out even where they are the defaults."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for part in (part for candidate in candidates for part in _parts(candidate)):
+        for name, value in part.to_json().items():
+            values.setdefault((part.name, name), set()).add(repr(value))
+    varied: dict[str, set[str]] = {}
+    for (part_name, name), seen in values.items():
+        varied.setdefault(part_name, set()).update({name} if len(seen) > 1 else ())
+    return varied
+
+
+def _parts(candidate: Candidate) -> tuple[Config, ...]:
+    return candidate.strategies if isinstance(candidate, Recipe) else (candidate,)
 
 
 def _rate(candidate: Candidate) -> float:
@@ -107,7 +126,5 @@ def _without_rate(candidate: Candidate) -> Candidate:
     return candidate.replace(learning_rate=1.0) if isinstance(candidate, Recipe) else candidate
 
 
-def _strategies(candidate: Candidate) -> str:
-    if not isinstance(candidate, Recipe):
-        return str(candidate)
-    return ", ".join(map(str, candidate.strategies))
+def _strategies(candidate: Candidate, varied: dict[str, set[str]]) -> str:
+    return ", ".join(part.written(*varied[part.name]) for part in _parts(candidate))

@@ -22,19 +22,29 @@ from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.data.splits import FOLDS
+from trainwright.ensemble import Ensemble
 from trainwright.model import Model
 from trainwright.recipe import Recipe
-from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms
+from trainwright.studies.ensembles import (
+    Ensembles,
+    averaged,
+    check_ensembles,
+    further_members,
+    members_of,
+    planned_members,
+)
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.factorial import effects
+from trainwright.studies.handover import best_of
 from trainwright.studies.plan import Planned, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.tuning import Trial, Tuning, allowance, choose
 
 Watch = Callable[[StudyProgress], None]
+Folder = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +84,8 @@ class Study:
     test set of its own, all seeds share the one split."""
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By arm, the strategies that it combines, where the study is factorial; see `studies.factorial`."""
+    ensembles: Ensembles = field(default_factory=dict)
+    """Arms that are averages of other arms' trainings: by name, the arms, each as often as it has members."""
     loaded: Dataset | None = field(default=None, repr=False)
     """The data set, where it has been read already."""
 
@@ -90,6 +102,7 @@ class Study:
             raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
         if twice := self.arms.keys() & self.baselines.keys():
             raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
+        check_ensembles(self.ensembles, list(self.arms), rate_chosen=bool(self.rates) and self.tuning is None)
         check_arms(self._all, tuned=bool(self.tuning), rate_chosen=bool(self.rates or self.tuning))
 
     @cached_property
@@ -144,15 +157,9 @@ class Study:
         """
         if self.tuning:
             raise SettingError("study: with a tuning stage, its trainings depend on what is chosen")
-        return self._verdict({arm.name: arm.candidates[0] for arm in self._all})
+        return self._with_members({arm.name: arm.candidates[0] for arm in self._all})
 
-    def run(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        workers: int | None = None,
-        watch: Watch | None = None,
-    ) -> list[ArmRuns]:
+    def run(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> list[ArmRuns]:
         """Train what the store in `folder` has not, and return every arm's runs by learning rate.
 
         `workers`: processes, one training per core each; by default as many as there are cores. `watch` is
@@ -161,19 +168,13 @@ class Study:
         """
         return self.execute(folder, workers=workers, watch=watch).arms
 
-    def execute(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        workers: int | None = None,
-        watch: Watch | None = None,
-    ) -> StudyRuns:
+    def execute(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> StudyRuns:
         """`run`, with the baselines' runs and what tuning decided."""
         return _execute([self], folder, workers, watch)[0]
 
     def tune(
         self,
-        folder: str | os.PathLike[str],
+        folder: Folder,
         *,
         fold: int | None = None,
         workers: int | None = None,
@@ -194,7 +195,7 @@ class Study:
 
     def compare(
         self,
-        folder: str | os.PathLike[str],
+        folder: Folder,
         *,
         metric: str | None = None,
         delta: float | None = None,
@@ -222,30 +223,23 @@ class Study:
             command=command,
         )
         added = cautions(runs.tuned) if runs.tuned else ()
+        combined = runs.arms[: len(self.arms)]  # without the ensembles
         return replace(
             comparison,
             cautions=(*comparison.cautions, *added),
-            factorial=effects(self.factors, runs.arms, comparison) if self.factors else None,
+            factorial=effects(self.factors, combined, comparison) if self.factors else None,
         )
 
-    def best_model(self, folder: str | os.PathLike[str], comparison: Comparison) -> Model:
-        """The model of the arm, and of its seed, that did best on validation.
+    def best_model(self, folder: Folder, comparison: Comparison) -> Model | Ensemble:
+        """The model of the arm, and of its seed, that did best on validation; an ensemble's models together.
 
         Raises `SettingError` if every training of that arm diverged.
         """
         arm = comparison.best_on_validation()
-        store = Store(Path(folder))
-        candidate = Recipe.from_json(arm.recipe)
-        finished = []
-        for seed in arm.seeds:
-            one = planned(arm.name, candidate, self.dataset(seed), seed)
-            found = score(store.read(one.digest), "validation")
-            if not found.guessed:
-                finished.append(((found.error, found.loss, seed), one))
-        if not finished:
-            raise SettingError("study: every training diverged, so there is no model: give smaller rates")
-        _, chosen = min(finished)
-        return Model.of(store.read(chosen.digest, weights=True), chosen.data)
+        members = self.ensembles.get(arm.name, (arm.name,))
+        candidates = {name: Recipe.from_json(comparison.arm(name).recipe) for name in members}
+        groups = [members_of(members, candidates, self.dataset(seed), seed) for seed in arm.seeds]
+        return best_of(groups, arm.recipe, Store(Path(folder)))
 
     def rounds(self, store: Store) -> Rounds[StudyRuns]:
         """The study round by round; see `executor`."""
@@ -254,16 +248,23 @@ class Study:
         if self.tuning:
             tuned = yield from self._tuned(store, self.tuning)
             candidates = {name: choice.candidate for name, choice in tuned.choices.items()}
-        plan = self._verdict(candidates)
-        runs = by_arm(plan, (yield from trained(store, plan)), tuned)
-        return StudyRuns([runs[name] for name in self.arms], [runs[name] for name in self.baselines], tuned)
+        plan = self._with_members(candidates)
+        runs = yield from trained(store, plan)
+        compared = len(self._verdict(candidates))
+        arms = by_arm(plan[:compared], runs[:compared], tuned)
+        found = {one.digest: run for one, run in zip(plan, runs, strict=True)}
+        ensembles = averaged(self.ensembles, candidates, self.dataset, self.verdict_seeds, found)
+        return StudyRuns(
+            [*(arms[name] for name in self.arms), *ensembles], [arms[name] for name in self.baselines], tuned
+        )
 
     def most_runs(self) -> int:
         """How many trainings there may be."""
         if not self.tuning:
             return len(self.plan)
         tuning = len(self._arms) * allowance(self._arms, self._grid(self.tuning))
-        return tuning + len(self._all) * len(self.verdict_seeds)
+        each = len(self._all) + further_members(self.ensembles)
+        return tuning + each * len(self.verdict_seeds)
 
     def _grid(self, tuning: Tuning) -> Tuning:
         return replace(tuning, rates=tuple(sorted(self.rates)))
@@ -279,6 +280,13 @@ class Study:
         procedure = choose(self._all, self._reference, self._grid(tuning), FOLDS if pooled else 1)
         return Tuned(*(yield from tuned_by(procedure, store, training, self._metric(self.metric))))
 
+    def _with_members(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
+        """The trainings that are compared, and after these what else the ensembles need."""
+        compared = self._verdict(candidates)
+        needed = planned_members(self.ensembles, candidates, self.dataset, self.verdict_seeds)
+        known = {one.digest for one in compared}
+        return compared + [one for one in needed if one.digest not in known]
+
     def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""
         rates = () if self.tuning else self.rates
@@ -292,7 +300,7 @@ class Study:
 
 def run_all(
     studies: Sequence[Study],
-    folder: str | os.PathLike[str],
+    folder: Folder,
     *,
     workers: int | None = None,
     watch: Watch | None = None,
@@ -305,10 +313,7 @@ def run_all(
 
 
 def _execute(
-    studies: Sequence[Study],
-    folder: str | os.PathLike[str],
-    workers: int | None,
-    watch: Watch | None,
+    studies: Sequence[Study], folder: Folder, workers: int | None, watch: Watch | None
 ) -> list[StudyRuns]:
     store = Store(Path(folder))
     most = sum(study.most_runs() for study in studies)

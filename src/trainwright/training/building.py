@@ -24,6 +24,7 @@ from trainwright.strategy import NothingToActOn, users
 from trainwright.training import step
 from trainwright.training.step import State
 
+EXAMPLES_BYTES = 2**27  # of examples that are shown to strategies at most
 EXAMPLES = 1000  # at most so many are shown to the strategies that look at what a layer receives
 CACHED_BYTES = 2**22  # of activations a cohort may hold at a step, so that they stay in a core's cache
 FOR_ONE_SOFTMAX = ("targets", "loss")  # hooks that see targets and outputs, and cannot tell softmaxes apart
@@ -66,7 +67,8 @@ def build(training: Training, pretrained: Sequence[Pretrained] = ()) -> tuple[nn
         marginals = np.bincount(labels, minlength=data.outputs) / len(labels)
 
     def examples() -> NDArray[np.float32]:
-        rows = keys.generator(seed, "init", "examples").permutation(data.splits.train)[:EXAMPLES]
+        most = max(1, min(EXAMPLES, EXAMPLES_BYTES // (4 * math.prod(data.shape))))
+        rows = keys.generator(seed, "init", "examples").permutation(data.splits.train)[:most]
         return data.standardized(rows)[0]
 
     if data.task == "sequence":
@@ -100,7 +102,7 @@ def pretrainings(training: Training) -> tuple[Pretraining, ...]:
     if low < 0 or high > 1:
         raise DataError(
             f"{training.data.name}: {chosen[0].name} needs inputs in [0, 1], and these go from {low:.4g} to "
-            f"{high:.4g}: give images, or fractions as prepared arrays"
+            f"{high:.4g}: give images in grey, or fractions as prepared arrays"
         )
     return tuple(one for strategy in chosen for one in strategy.pretraining(model))
 

@@ -75,8 +75,8 @@ class Feed:
         parts: list[jax.Array] = []
         for data, part in self._blocks(by_chunk, axis=-2):
             within = part.reshape(*rows.shape[:-1], -1)
-            _wait(parts)
             parts.append(step.predictions(program._replace(chunk=size), recipe, state, data, fold, within))
+            _wait(parts)  # two at once would hold twice the activations
         return jnp.concatenate(parts, axis=-2)[..., :count, :]
 
     def added(self, program: Program, state: State, fold: Fold) -> jax.Array:

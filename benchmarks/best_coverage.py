@@ -1,0 +1,134 @@
+"""Is the figure that `trainwright best` prints honest? Searches repeated on tables whose truth is known.
+
+    python benchmarks/best_coverage.py ~/best-coverage results --tables 100 --trainings 200
+
+Every table is drawn anew from a population of `populations.py`, searched, and confirmed. The truth of a
+recipe is what its trainings reach on rows that no table has, when trained on fresh tables of the same size:
+the mean of ten. Counted is how often the 95 % intervals hold it, for the error of the best recipe and for its
+difference to plain; beside that stands the optimism of the search's own figure, and what is left of it in the
+confirmed one. A file per table; those that are there are skipped. Writes `results/best-coverage.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from populations import POPULATIONS, Population, Rows
+
+from trainwright import Recipe, best
+from trainwright.comparison.metrics import METRICS
+from trainwright.data.dataset import Dataset, Splits
+from trainwright.search.found import Found
+from trainwright.training.fit import fit
+
+SIZE = 600
+FRESH = 10
+DRAWN = ("blobs", "friedman")
+
+
+def dataset(population: Population, rows: Rows, judged: Rows | None = None) -> Dataset:
+    """A table; with rows to be judged behind it, where they are given, as a test set of its own."""
+    inputs, targets = rows.inputs, rows.targets
+    train = test = np.arange(len(targets))
+    if judged is not None:
+        inputs, targets = (np.concatenate(part) for part in zip(rows, judged, strict=True))
+        test = np.arange(len(train), len(targets))
+    classes: tuple[str, ...] = ()
+    if population.task == "classification":
+        classes = tuple(map(str, np.unique(population.truth.targets)))
+    splits, own = Splits(train, train, test), judged is not None
+    return Dataset("table", population.task, inputs, targets, splits, classes, own_test=own)  # type: ignore[arg-type]
+
+
+def truth(population: Population, recipe: dict[str, Any], metric: str, number: int) -> float:
+    """What trainings of a recipe reach on the population, on fresh tables."""
+    measured, errors = METRICS[metric], []
+    for fresh in range(FRESH):
+        rng = np.random.default_rng([number, fresh, 7])
+        drawn = dataset(population, population.draw(rng, round(0.8 * SIZE)), population.truth)
+        aside = drawn.set_aside().fold(fresh)
+        run = fit(Recipe.from_json(recipe), aside, fresh)
+        targets: NDArray[Any] = run.predictions["test_targets"]
+        losses = measured.losses(run.predictions["test"], targets)
+        errors.append(measured.contributions(losses, targets).mean())
+    return float(np.mean(errors))
+
+
+def search(name: str, number: int, trainings: int) -> dict[str, Any]:
+    """One table: what was printed, and the truth of it."""
+    population = POPULATIONS[name]()
+    rows = population.draw(np.random.default_rng([number, 3]), SIZE)
+    found: Found = best(dataset(population, rows), trainings=trainings, seed=number)
+    result = found.recommendation
+    metric = next(one.name for one in METRICS.values() if one.label == found.comparison.metric)
+    best_truth = truth(population, result.winner.recipe, metric, number)
+    plain_truth = truth(population, found.comparison.arm("plain").recipe, metric, number)
+    error, difference = result.winner.error, result.winner.difference
+    return {
+        "population": name,
+        "strategies": result.strategies,
+        "error": [error.low, error.mean, error.high],
+        "difference": difference and [difference.interval.low, difference.interval.high],
+        "verdict": difference and difference.verdict,
+        "seen": result.seen,
+        "truth": best_truth,
+        "truth_of_difference": best_truth - plain_truth,
+    }
+
+
+def share(flags: list[bool]) -> str:
+    rate = float(np.mean(flags))
+    return f"{100 * rate:.1f} ± {196 * sqrt(rate * (1 - rate) / len(flags)):.1f} % of {len(flags)}"
+
+
+def page(results: list[dict[str, Any]], trainings: int) -> str:
+    lines = ["# Is the figure that `trainwright best` prints honest?", ""]
+    lines.append(
+        f"Tables of {SIZE} rows, {trainings} trainings each; "
+        f"`python benchmarks/best_coverage.py STORE results --tables {len(results) // len(DRAWN)} "
+        f"--trainings {trainings}`."
+    )
+    heads = ["population", "error covered", "difference to plain covered"]
+    heads += ["optimism of the search", "of the figure"]
+    lines += ["", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    for name in DRAWN:
+        own = [one for one in results if one["population"] == name]
+        compared = [one for one in own if one["difference"]]
+        errors = share([one["error"][0] <= one["truth"] <= one["error"][2] for one in own])
+        gains = share(
+            [one["difference"][0] <= one["truth_of_difference"] <= one["difference"][1] for one in compared]
+        ) if compared else "–"  # fmt: skip
+        optimism = np.mean([one["truth"] - one["seen"] for one in own])
+        left = np.mean([one["truth"] - one["error"][1] for one in own])
+        lines.append(f"| {name} | {errors} | {gains} | {optimism:+.4f} | {left:+.4f} |")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("store", type=Path, help="the folder for finished tables, outside the checkout")
+    parser.add_argument("out", type=Path, help="the folder for best-coverage.md")
+    parser.add_argument("--tables", type=int, default=100, help="of each population")
+    parser.add_argument("--trainings", type=int, default=200, help="the budget of each search")
+    given = parser.parse_args()
+    given.store.mkdir(parents=True, exist_ok=True)
+    results = []
+    for number in range(given.tables):
+        for name in DRAWN:
+            path = given.store / f"{name}-{given.trainings}-{number:04}.json"
+            if not path.exists():
+                path.write_text(json.dumps(search(name, number, given.trainings)), "utf-8")
+            results.append(json.loads(path.read_text("utf-8")))
+            print(path.name, results[-1], flush=True)
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "best-coverage.md").write_text(page(results, given.trainings), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Handover: the model that a study hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from trainwright.base.errors import SettingError
+from trainwright.ensemble import Ensemble
+from trainwright.model import Model
+from trainwright.runs.average import average
+from trainwright.runs.score import score
+from trainwright.runs.store import Store
+from trainwright.studies.plan import Planned
+
+
+def best_of(groups: Sequence[Sequence[Planned]], recipe: dict[str, Any], store: Store) -> Model | Ensemble:
+    """The model of the group whose average did best on validation; ties go to the lower loss, then to the
+    first. A group is a training of an arm, or the members of an ensemble.
+
+    `recipe`: the arm's, as JSON. The store has all trainings. Raises `SettingError` if every one diverged.
+    """
+    finished = []
+    for place, group in enumerate(groups):
+        reached = score(average([store.read(one.digest) for one in group], recipe), "validation")
+        if not reached.guessed:
+            finished.append((reached.error, reached.loss, place))
+    if not finished:
+        raise SettingError("study: every training diverged, so there is no model: give smaller rates")
+    best = groups[min(finished)[-1]]
+    models = tuple(Model.of(store.read(one.digest, weights=True), one.data) for one in best)
+    return models[0] if len(models) == 1 else Ensemble(models)
