@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 SIDE, CLASSES = 128, 4
-COUNTS = (4000, 8000, 16000)
+COUNTS = (8000, 16000)
 LIMIT = 0.04  # gigabytes that images may take
 
 
