@@ -75,7 +75,7 @@ class Space:
     def families(self) -> Mapping[str, tuple[Setting, ...]]:
         """The strategies that may be added, with their settings; those that cannot act on the data are not
         there."""
-        texts = self.arms or (*defaults.arms(self.data, self.base), *FURTHER)
+        texts = self.arms or (*defaults.arms(self.data, self.plain), *FURTHER)
         families = {}
         for text in texts:
             settings = [strategies.read(one) for one in alternatives(text)]
