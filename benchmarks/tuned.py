@@ -4,9 +4,10 @@
 
 draws tables from the populations of `populations.py`, runs a study with its tuning stage on each (the
 choice pools over the folds, as `trainwright study` does it), and writes `results/tuned.json` and
-`results/tuned.md`. The truth of an arm is the mean, over all tables of its population and size, of what its
-tuned trainings reach, against plain's, on rows that no table has; that of `again` is zero. Intervals that
-suffered from choosing on the rows that they judge would cover it too seldom.
+`results/tuned.md`. What is true of an arm is measured on rows that no table has: of the candidates that were
+chosen on that table, by the very trainings that the study judged; and of the arm as such, the mean over all
+tables of its population and size (of `again`: zero). Had choosing on the rows that are judged made arms look
+better than they are, estimates would lie below the former.
 """
 
 from __future__ import annotations
@@ -62,6 +63,12 @@ class Judged:
     truth: float
     """What the arm's trainings on this table reach beyond plain's, on rows that no table has."""
     chosen: str
+
+    @property
+    def bias(self) -> float:
+        """The estimate less the truth, in half-widths of the interval; 0 where nothing differs."""
+        half = (self.high - self.low) / 2
+        return ((self.high + self.low) / 2 - self.truth) / half if half else 0.0
 
     @property
     def found(self) -> bool:
@@ -130,6 +137,11 @@ def share(flags: list[bool]) -> str:
     return f"{100 * rate:.1f} ± {100 * 1.96 * sqrt(rate * (1 - rate) / len(flags)):.1f} %"
 
 
+def mean(values: list[float]) -> str:
+    margin = 1.96 * np.std(values) / sqrt(len(values))
+    return f"{np.mean(values):+.2f} ± {margin:.2f}"
+
+
 def page(judged: list[Judged], command: str) -> Iterator[str]:
     tables = len({(one.population, one.size, one.table) for one in judged})
     yield "# How often the intervals cover, with tuning switched on"
@@ -137,22 +149,30 @@ def page(judged: list[Judged], command: str) -> Iterator[str]:
         f"{tables} studies, each of a table of its own (populations and sizes as in "
         "[coverage.md](coverage.md)): five arms tuned alike on the rows that the verdict then judges, "
         f"{SEEDS} fresh seeds in five folds × 2. *Again* is plain with other first weights, tuned apart: "
-        "whatever is found of it is false. The truth of the others is the mean, over all tables of a "
-        "population and size, of what the trainings of the candidates chosen there reach on 4,000 rows that "
-        "no table has. Intervals are at 95 % for one arm; *found*: helps or hurts after Holm's correction "
-        "over the four arms; *wrong*: with the wrong sign. ± is the 95 % margin if intervals "
-        "were independent.",
+        "whatever is found of it is false. *Covers, chosen*: the interval holds what the study's own "
+        "trainings of the chosen candidates reach on 4,000 rows that no table has, so only the rows judged are "
+        "chance there and more than 95 % are to be expected. *Bias*: the estimate less that truth, in half-widths "
+        "of the interval; negative if choosing on the rows that are judged made arms look better than they are. "
+        "*Covers, arm*: the interval holds the mean of that truth over all tables (of *again*: zero); from "
+        "table to table tuning chooses other candidates, which no interval of one study can know of. "
+        "*Found*: helps or hurts after Holm's correction over the four arms; *wrong*: with the wrong sign. ± is the "
+        "95 % margin if intervals were independent.",
         110,
         break_on_hyphens=False,
     )
     yield f"```sh\n{command}\n```"
+    known = [one for one in judged if np.isfinite(one.truth)]
+    if len(known) < len(judged):
+        yield f"Left out: {len(judged) - len(known)} of {len(judged)} intervals, of arms with a run that diverged."
+    judged = known
     true: dict[tuple[str, int, str], float] = {}
     for key in {(one.population, one.size, one.arm) for one in judged}:
         own = [one.truth for one in judged if (one.population, one.size, one.arm) == key]
         true[key] = 0.0 if key[2] == "again" else float(np.mean(own))
     lines = [
-        "| population | rows | studies | covers | again: found | others: found | wrong |",
-        "|---|---|---|---|---|---|---|",
+        "| population | rows | studies | covers, chosen | bias | covers, arm | again: found | others: found "
+        "| wrong |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     kinds = sorted({(one.population, one.size) for one in judged})
     rows = [
@@ -161,13 +181,15 @@ def page(judged: list[Judged], command: str) -> Iterator[str]:
     ]
     for title, own in [*rows, ("**all** | ", judged)]:
         truth = [true[one.population, one.size, one.arm] for one in own]
-        covers = [one.low <= value <= one.high for one, value in zip(own, truth, strict=True)]
+        of_arm = [one.low <= value <= one.high for one, value in zip(own, truth, strict=True)]
+        of_chosen = [one.low <= one.truth <= one.high for one in own]
         again = [one.found for one in own if one.arm == "again"]
         others = [(one, value) for one, value in zip(own, truth, strict=True) if one.arm != "again"]
         wrong = [one.found and (value < 0) != (one.verdict == "helps") for one, value in others]
         lines.append(
-            f"| {title} | {len(again)} | {share(covers)} | {share(again)} "
-            f"| {share([one.found for one, _ in others])} | {share(wrong)} |"
+            f"| {title} | {len(again)} | {share(of_chosen)} | {mean([one.bias for one in own])} "
+            f"| {share(of_arm)} | {share(again)} | {share([one.found for one, _ in others])} "
+            f"| {share(wrong)} |"
         )
     yield "\n".join(lines)
 
@@ -192,8 +214,8 @@ def main() -> None:
                 judged += study_table(name, population, size, table, folder)
                 content = {"environment": environment(), "judged": [asdict(one) for one in judged]}
                 files.replace_file(record, (json.dumps(content, indent=0) + "\n").encode(), given.out)
-                (given.out / "tuned.md").write_text("\n\n".join(page(judged, command)) + "\n", "utf-8")
                 print(f"{name}-{size}-{table}", flush=True)
+    (given.out / "tuned.md").write_text("\n\n".join(page(judged, command)) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
