@@ -91,10 +91,10 @@ def logistic_layers(strategy: Strategy, model: nnx.Module) -> dict[str, tuple[in
     layers: dict[str, tuple[int, int]] = {}
     for name in (name.removesuffix("/activation") for name in order if name.endswith("/activation")):
         part = model.parts[name]  # type: ignore[attr-defined]
-        if not isinstance(part, nnx.Linear):
-            raise NothingToActOn(str(strategy), f"{name} is not fully connected: take an mlp")
         if model.parts[f"{name}/activation"] is not jax.nn.sigmoid:  # type: ignore[attr-defined]
             raise NothingToActOn(str(strategy), f"{name} has no logistic units: add activation('sigmoid')")
+        if not isinstance(part, nnx.Linear):
+            raise NothingToActOn(str(strategy), f"{name} is not fully connected: take an mlp")
         layers[name] = part.in_features, part.out_features
     if not layers:
         reason = "the network has no hidden layer to pretrain: take one that has, such as mlp((500,))"
