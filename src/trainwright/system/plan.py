@@ -162,8 +162,8 @@ class Planned:
         return (
             "A plan, not a result: what budget paper takes, counted from its networks (multiply-adds to "
             "predict for one image; a step takes three forward passes), and the time on an accelerator that "
-            f"sustains {significant(self.teraflops)}×10¹² operations per second. Of an ensemble, all members "
-            "together."
+            f"sustains {significant(self.teraflops)}×10¹² operations per second. What strategies add, such "
+            "as batch norm or augmentation, is left out. Of an ensemble, all members together."
         )
 
     @property
