@@ -57,7 +57,7 @@ def house_numbers(
     return images, np.array(numbers)
 
 
-def _placed(number: str, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
+def _placed(number: str, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     """Where the number covers the picture, (height, width) from 0 to 1: in some font, place and tilt."""
     drawn = _drawn(number, FONTS[rng.integers(len(FONTS))])
     drawn = drawn.rotate(rng.uniform(-TILT, TILT), Image.Resampling.BILINEAR, expand=True)
@@ -68,10 +68,10 @@ def _placed(number: str, shape: tuple[int, int], rng: np.random.Generator) -> ND
     corner = int(rng.integers(shape[1] - width + 1)), int(rng.integers(shape[0] - height + 1))
     picture.paste(drawn.resize((width, height), Image.Resampling.LANCZOS), corner)
     blurred = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, BLUR)))
-    return np.asarray(blurred, np.float64) / 255
+    return np.asarray(blurred, np.float32) / np.float32(255)
 
 
-def _photographed(covered: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _photographed(covered: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
     """The number on a wall, in colours of their own, under light from a side, with noise."""
     number, wall = _colours(rng)
     height, width = covered.shape
