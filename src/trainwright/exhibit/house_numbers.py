@@ -67,7 +67,8 @@ def _placed(number: str, shape: tuple[int, int], rng: np.random.Generator) -> ND
     picture = Image.new("L", (shape[1], shape[0]))
     corner = int(rng.integers(shape[1] - width + 1)), int(rng.integers(shape[0] - height + 1))
     picture.paste(drawn.resize((width, height), Image.Resampling.LANCZOS), corner)
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, BLUR))), np.float32) / 255
+    blurred = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, BLUR)))
+    return np.asarray(blurred, np.float32) / np.float32(255)
 
 
 def _photographed(covered: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -79,7 +80,7 @@ def _photographed(covered: NDArray[np.float32], rng: np.random.Generator) -> NDA
     light = strength * (np.sin(angle) * down + np.cos(angle) * right)
     image = wall + covered[..., None] * (number - wall) + light[..., None]
     image += rng.uniform(0, NOISE) * rng.standard_normal(image.shape)
-    return np.clip(np.round(image), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(image), 0, 255), np.uint8)
 
 
 def _colours(rng: np.random.Generator) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ the rate six times as fast. Predictions use running averages, as the paper's cur
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -161,18 +161,28 @@ def accuracies(runs: Iterable[ex.ArmRuns]) -> pd.DataFrame:
 def outcomes(curves: pd.DataFrame) -> pd.DataFrame:
     """A row for each training: its highest accuracy in %; the first step at which it is as good as the plain
     network with the same seed ever gets, infinite if it never is; and whether it diverged."""
-    best = curves.groupby(["arm", "seed"], sort=False)["accuracy"].max().fillna(CHANCE)
+    best = {key: curve.max() for key, curve in _by_training(curves)}
     rows = []
-    for (arm, seed), curve in curves.groupby(["arm", "seed"], sort=False):
-        there = curve["step"][curve["accuracy"] >= best[PLAIN, seed]]
+    for (arm, seed), curve in _by_training(curves):
+        there = curve.index[curve >= best[PLAIN, seed]]
         rows.append(
             {
-                "arm": arm, "seed": seed, "best": best[arm, seed], "last": curve["step"].max(),
+                "arm": arm,
+                "seed": seed,
+                "best": np.nan_to_num(best[arm, seed], nan=CHANCE),
+                "last": curve.index.max(),
                 "steps": float(there.min()) if len(there) else np.inf,
-                "diverged": bool(curve["accuracy"].isna().any()),
+                "diverged": bool(curve.isna().any()),
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows)
+
+
+def _by_training(curves: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.Series[float]]]:
+    """Each training's arm and seed, and its accuracies by step."""
+    for arm, of_arm in curves.groupby("arm", sort=False):
+        for seed, rows in of_arm.groupby("seed", sort=False):
+            yield (str(arm), int(str(seed))), rows.set_index("step")["accuracy"]
 
 
 def hastening(reached: pd.DataFrame, arm: str) -> tuple[str, ex.Measured, bool]:

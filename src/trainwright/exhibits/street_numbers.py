@@ -130,7 +130,9 @@ class StreetNumbers(ex.Exhibit):
         runs, loaded = study.run(store), study.dataset()
         over = {name: ex.compare(runs, reference=name) for name in study.arms}
         rows = loaded.splits.test[:6]
-        samples = dict(zip(sequences.to_texts(loaded.targets[rows]), loaded.inputs[rows], strict=True))
+        samples = dict(
+            zip(sequences.to_texts(loaded.targets[rows].astype(int)), loaded.inputs[rows], strict=True)
+        )
         whole, (height, width, _) = over[networks.shallow], loaded.shape
         return self.result(
             draw(whole, networks, samples),
