@@ -146,8 +146,8 @@ def page(judged: list[Judged], command: str) -> Iterator[str]:
     tables = len({(one.population, one.size, one.table) for one in judged})
     yield "# How often the intervals cover, with tuning switched on"
     about = f"""{tables} studies, each of a table of its own (populations and sizes as in
-        [coverage.md](coverage.md)): five arms tuned alike on the rows that the verdict then judges, {SEEDS}
-        fresh seeds in five folds × 2. *Again* is plain with other first weights, tuned apart: whatever is
+        [coverage.md](coverage.md)): five arms tuned alike on the rows that the verdict then judges,
+        {SEEDS} fresh seeds in five folds × 2. *Again* is plain with other first weights, tuned apart: whatever is
         found of it is false. *Covers, chosen*: the interval holds what the study's own trainings of the chosen
         candidates reach on 4,000 rows that no table has, so only the rows judged are chance there and more
         than 95 % are to be expected. *Bias*: the estimate less that truth, in half-widths of the interval;

@@ -66,7 +66,7 @@ class Record:
     length: int
     """Updates at which it ends at the latest; 0 for a baseline."""
     seconds: float
-    """What a training took on average, or the first one so far."""
+    """What a training took on average, or the first so far."""
     curve: dict[str, list[float]]
     """The first training: step, train_loss (nats), and on the validation examples the error (%) of classes, or
     of whole numbers. Of an ensemble one line: the means of its members' at their ends."""
