@@ -6,7 +6,8 @@ import numpy as np
 
 from trainwright.base.config import config
 from trainwright.network import he_normal
-from trainwright.strategy import Kernel, Site, Strategy
+from trainwright.site import Kernel, Site
+from trainwright.strategy import Strategy
 
 
 @config

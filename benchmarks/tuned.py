@@ -147,15 +147,15 @@ def page(judged: list[Judged], command: str) -> Iterator[str]:
     yield "# How often the intervals cover, with tuning switched on"
     about = f"""{tables} studies, each of a table of its own (populations and sizes as in
         [coverage.md](coverage.md)): five arms tuned alike on the rows that the verdict then judges,
-        {SEEDS} fresh seeds in five folds × 2. *Again* is plain with other first weights, tuned apart: whatever is
-        found of it is false. *Covers, chosen*: the interval holds what the study's own trainings of the chosen
-        candidates reach on 4,000 rows that no table has, so only the rows judged are chance there and more
-        than 95 % are to be expected. *Bias*: the estimate less that truth, in half-widths of the interval;
-        negative if choosing on the rows that are judged made arms look better than they are. *Covers, arm*:
-        the interval holds the mean of that truth over all tables (of *again*: zero); from table to table
-        tuning chooses other candidates, which no interval of one study can know of. *Found*: helps or hurts
-        after Holm's correction over the four arms; *wrong*: with the wrong sign. ± is the 95 % margin if
-        intervals were independent."""
+        {SEEDS} fresh seeds in five folds × 2. *Again* is plain with other first weights, tuned apart:
+        whatever is found of it is false. *Covers, chosen*: the interval holds what the study's own
+        trainings of the chosen candidates reach on 4,000 rows that no table has, so only the rows
+        judged are chance there and more than 95 % are to be expected. *Bias*: the estimate less that
+        truth, in half-widths of the interval; negative if choosing on the rows that are judged made
+        arms look better than they are. *Covers, arm*: the interval holds the mean of that truth over
+        all tables (of *again*: zero); from table to table tuning chooses other candidates, which no
+        interval of one study can know of. *Found*: helps or hurts after Holm's correction over the
+        four arms; *wrong*: with the wrong sign. ± is the 95 % margin if intervals were independent."""
     yield fill(" ".join(about.split()), 110, break_on_hyphens=False)
     yield f"```sh\n{command}\n```"
     known = [one for one in judged if np.isfinite(one.truth)]

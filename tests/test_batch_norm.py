@@ -8,7 +8,7 @@ from flax import nnx
 
 from small import digits, recipe
 from trainwright.base.errors import SettingError
-from trainwright.network import Chain
+from trainwright.chain import Chain
 from trainwright.strategies import BatchNorm
 from trainwright.strategies.batch_norm import BatchNormLayer
 from trainwright.training.batches import order

@@ -24,8 +24,9 @@ from trainwright.network import Network
 from trainwright.networks.mlp import Mlp
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
+from trainwright.site import Layer, Site
 from trainwright.strategies import L2, BatchNorm, Dropout, EarlyStopping, Momentum, Noise
-from trainwright.strategy import Layer, Site, Strategy
+from trainwright.strategy import Strategy
 from trainwright.training import step
 from trainwright.training.batches import order
 from trainwright.training.building import Training, cohort_width, dry_run

@@ -14,6 +14,7 @@ from small import SPLITS, digits, table
 from trainwright import networks
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
+from trainwright.chain import Chain, Joint, array_name
 from trainwright.cli import main
 from trainwright.data import load
 from trainwright.data.dataset import Dataset
@@ -22,7 +23,7 @@ from trainwright.flow import begin
 from trainwright.layers.convolution import Convolution, Maxout
 from trainwright.layers.window import Window
 from trainwright.model import Model
-from trainwright.network import Chain, Joint, Network, NetworkBuilder, array_name
+from trainwright.network import Network, NetworkBuilder
 from trainwright.networks.convnet import Convnet
 from trainwright.networks.deep_image import DeepImage
 from trainwright.networks.googlenet import Googlenet

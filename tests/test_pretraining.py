@@ -15,11 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from small import digits, recipe, table
 from trainwright.base import files
 from trainwright.base.errors import DataError, SettingError, StoreError
+from trainwright.chain import extension_of
 from trainwright.data import load, read_inputs
 from trainwright.energy import dbm, rbm
 from trainwright.energy.pretraining import machine_of, stack_of
 from trainwright.model import Model
-from trainwright.network import extension_of
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.run import arrays_of

@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from trainwright.base.errors import SettingError
+from trainwright.chain import Chain, Joint
 from trainwright.layers.pooling import AveragePool, MaxPool, global_average
 from trainwright.layers.window import Window
-from trainwright.network import Chain, Joint, NetworkBuilder
-from trainwright.strategy import Part
+from trainwright.network import NetworkBuilder
+from trainwright.site import Part
 
 
 @dataclass(frozen=True, eq=False)

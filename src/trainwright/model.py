@@ -23,13 +23,14 @@ from safetensors import numpy as safetensors
 
 from trainwright.base import files, strict_json
 from trainwright.base.errors import DataError, StoreError
+from trainwright.chain import array_name
 from trainwright.data import sequences
 from trainwright.data.dataset import Dataset
 from trainwright.data.preparation import Preparation
 from trainwright.data.raw import Inputs
 from trainwright.data.streamed import Streamed, blocks, in_blocks
 from trainwright.data.targets import Quantity
-from trainwright.network import NetworkBuilder, array_name
+from trainwright.network import NetworkBuilder
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.task import Task, task_named

@@ -19,10 +19,10 @@ import pandas as pd
 from flax import nnx
 from numpy.typing import NDArray
 
+from trainwright.chain import array_name
 from trainwright.data import sequences
 from trainwright.data.dataset import Dataset
 from trainwright.diagnosis.layers import as_chain, layers_of, received
-from trainwright.network import array_name
 from trainwright.recipe import Recipe
 from trainwright.task import task_of
 from trainwright.training import step

@@ -13,8 +13,8 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from trainwright.base.errors import SettingError
+from trainwright.chain import Chain
 from trainwright.data.dataset import Dataset
-from trainwright.network import Chain
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.training.building import Training, build, filled

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
 from trainwright.diagnosis.layers import layer_values
-from trainwright.strategy import Kernel, Site, Strategy
+from trainwright.site import Kernel, Site
+from trainwright.strategy import Strategy
 
 NIELSEN = "Nielsen 2015, chapter 4"
 SCALES = ex.scales(

@@ -26,7 +26,8 @@ from pydantic import Field
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
 from trainwright.layers.dense import identity
-from trainwright.strategy import HyperParameter, Kernel, Site, Strategy
+from trainwright.site import HyperParameter, Kernel, Site
+from trainwright.strategy import Strategy
 
 
 @config

@@ -20,7 +20,8 @@ from pydantic import Field
 
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.strategy import HyperParameter, Layer, Site, Strategy
+from trainwright.site import HyperParameter, Layer, Site
+from trainwright.strategy import Strategy
 
 
 @config

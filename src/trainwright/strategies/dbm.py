@@ -31,13 +31,13 @@ from pydantic import Field
 
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
+from trainwright.chain import Extension
 from trainwright.energy import dbm, machine
 from trainwright.energy.machine import Layers, Machine
 from trainwright.energy.pretraining import Cost, JointTraining, Positive, Share, machine_of, named
-from trainwright.network import Extension
 from trainwright.pretraining import Arrays, Pretraining
+from trainwright.site import HyperParameter, Kernel
 from trainwright.strategies.rbm import Rbm, logistic_layers, sampling_key
-from trainwright.strategy import HyperParameter, Kernel
 
 UPDATES = 50  # of the mean field that gives the network's added inputs
 

@@ -19,7 +19,8 @@ from pydantic import Field
 from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.strategy import HyperParameter, Layer, Site, Strategy
+from trainwright.site import HyperParameter, Layer, Site
+from trainwright.strategy import Strategy
 
 FINEST = 2.0**-16  # masks are drawn with 16 bits a unit, which tell no finer rates from none or all
 

@@ -19,7 +19,8 @@ from pydantic import Field
 
 from trainwright.base.config import config
 from trainwright.network import he_normal
-from trainwright.strategy import Kernel, NothingToActOn, Site, Strategy
+from trainwright.site import Kernel, Site
+from trainwright.strategy import NothingToActOn, Strategy
 
 
 @config

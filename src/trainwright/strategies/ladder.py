@@ -26,10 +26,11 @@ from pydantic import Field
 
 from trainwright.base import keys
 from trainwright.base.config import config
-from trainwright.network import Chain
+from trainwright.chain import Chain
 from trainwright.objective import Batch
+from trainwright.site import HyperParameter, Layer, Site
 from trainwright.strategies.batch_norm import BatchNormLayer
-from trainwright.strategy import HyperParameter, Layer, NothingToActOn, Site, Strategy
+from trainwright.strategy import NothingToActOn, Strategy
 
 EPSILON = 1e-5  # added to variances
 

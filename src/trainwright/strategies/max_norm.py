@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from pydantic import Field
 
 from trainwright.base.config import config
-from trainwright.network import array_name
+from trainwright.chain import array_name
 from trainwright.strategy import NothingToActOn, Params, Strategy, kernels, map_kernels
 
 FIRST = "hidden1/"

@@ -17,7 +17,8 @@ from pydantic import Field
 
 from trainwright.base import keys
 from trainwright.base.config import config
-from trainwright.strategy import HyperParameter, Layer, Site, Strategy
+from trainwright.site import HyperParameter, Layer, Site
+from trainwright.strategy import Strategy
 
 Deviation = Annotated[float, Field(ge=0)]
 

@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 
 from trainwright.base import keys
 from trainwright.base.config import config
+from trainwright.chain import Chain
 from trainwright.energy.pretraining import ContrastiveDivergence, Divergence, downwards, stack_of, upwards
-from trainwright.network import Chain
 from trainwright.pretraining import Arrays, Pretraining
-from trainwright.strategy import Kernel, NothingToActOn, Strategy
+from trainwright.site import Kernel
+from trainwright.strategy import NothingToActOn, Strategy
 
 
 @config

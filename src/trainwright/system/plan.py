@@ -21,12 +21,13 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from trainwright.base.errors import SettingError
+from trainwright.chain import Chain
 from trainwright.layers.convolution import Convolution, LocallyConnected
 from trainwright.layers.dense import dense
-from trainwright.network import Affine, Chain, Network, NetworkBuilder
+from trainwright.network import Affine, Network, NetworkBuilder
 from trainwright.recipe import Recipe
 from trainwright.report.quantities import MISSING, duration, significant
-from trainwright.strategy import Site
+from trainwright.site import Site
 from trainwright.system.contract import Extent, System, Table
 
 TERAFLOPS = 50.0

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from trainwright.base import keys
 from trainwright.base.errors import DataError, SettingError
+from trainwright.chain import Chain, array_name, extension_of, prediction_scale
 from trainwright.data.dataset import Dataset
-from trainwright.network import Chain, NetworkBuilder, array_name, extension_of, prediction_scale
+from trainwright.network import NetworkBuilder
 from trainwright.pretraining import Pretraining
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Pretrained, arrays_of

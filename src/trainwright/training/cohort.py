@@ -19,7 +19,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from trainwright.base.errors import SettingError
-from trainwright.network import extension_of
+from trainwright.chain import extension_of
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Pretrained
 from trainwright.strategy import users

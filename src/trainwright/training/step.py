@@ -15,8 +15,8 @@ import optax
 from flax import nnx
 
 from trainwright.base import keys
+from trainwright.chain import extension_of
 from trainwright.data.standardization import standardize, standardize_targets
-from trainwright.network import extension_of
 from trainwright.objective import Batch
 from trainwright.recipe import Recipe
 from trainwright.strategy import Params, users
