@@ -68,8 +68,8 @@ class Record:
     seconds: float
     """What a training took on average, or the first one so far."""
     curve: dict[str, list[float]]
-    """The first training: step, train_loss (nats), and on the validation examples the error (%) of classes, or
-    of whole numbers. Of an ensemble one line: the means of its members' at their ends."""
+    """The first training: step, train_loss (nats), and on the validation examples the error (%) of classes,
+    or of whole numbers. Of an ensemble one line: the means of its members' at their ends."""
     curve_of: str
     """Whether these were trained on."""
     command: str
