@@ -71,9 +71,9 @@ def made_up(**changes: tuple[float, float, bool]) -> pd.DataFrame:
     }  # fmt: skip
     seen = paper | {name.replace("_", "-"): change for name, change in changes.items()}
     rows = [
-        (arm, seed, steps * (1 + 0.01 * seed), best + 0.1 * ((7 * seed + len(arm)) % 3), 300.0, diverged)
-        for arm, (steps, best, diverged) in seen.items()
-        for seed in range(4)
+        (arm, seed, steps * (1 + 0.02 * wiggle), best + 0.1 * wiggle, 330.0, diverged)
+        for number, (arm, (steps, best, diverged)) in enumerate(seen.items())
+        for seed, wiggle in enumerate(np.roll([0, 1, 2, 0, -1, -2, 0], number)[:4])
     ]
     return pd.DataFrame(rows, columns=["arm", "seed", "steps", "best", "last", "diverged"])
 

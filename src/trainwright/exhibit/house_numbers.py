@@ -42,7 +42,7 @@ def house_numbers(
     """So many pictures, uint8 (count, height, width, 3), and the numbers on them, as texts.
 
     `shape`: height and width in pixels. `lengths`: the probabilities of numbers of one digit, two, and so on.
-    Numbers may begin with 0. The same seed gives the same pictures, whatever else is drawn.
+    Numbers may begin with 0. The same seed gives the same pictures.
 
     >>> images, numbers = house_numbers(3, seed=0)
     >>> images.shape, [len(number) for number in numbers]
