@@ -20,7 +20,7 @@ from typing import Any
 from trainwright.base import files
 from trainwright.base.cache import cache_folder
 from trainwright.base.environment import environment, keep_compiled
-from trainwright.cli.terminal import training_progress
+from trainwright.cli.progress import training_progress
 from trainwright.data import load
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run

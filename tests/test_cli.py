@@ -22,7 +22,7 @@ import pytest
 
 from trainwright import strategies
 from trainwright.base.errors import Interrupted, StoreError
-from trainwright.cli import main, terminal
+from trainwright.cli import main, progress
 from trainwright.data import load
 from trainwright.model import Model
 from trainwright.recipe import Recipe
@@ -65,14 +65,14 @@ def test_fit_goes_on_where_it_was_interrupted(
     assert fit("whole") == 0
     monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(terminal, "training_progress", lambda task, quiet: nullcontext(watch(interrupt_at(68))))
+        patch.setattr(progress, "training_progress", lambda task, quiet: nullcontext(watch(interrupt_at(68))))
         assert fit("model") == 130
     assert "rerun the same command to resume from" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
     seen: list[int] = []
     with monkeypatch.context() as patch:
         noted = watch(lambda one: seen.append(one.step))
-        patch.setattr(terminal, "training_progress", lambda task, quiet: nullcontext(noted))
+        patch.setattr(progress, "training_progress", lambda task, quiet: nullcontext(noted))
         assert fit("model") == 0
     assert min(seen) > 34
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "model")]
@@ -90,9 +90,9 @@ def test_fit_says_before_the_training_that_it_cannot_write(
     assert "step" not in said
 
 
-def watch(training: Callable[[Progress], None]) -> terminal.Watch:
+def watch(training: Callable[[Progress], None]) -> progress.Watch:
     """What is called after each evaluation, in place of showing it."""
-    return terminal.Watch(training, lambda epoch: None)
+    return progress.Watch(training, lambda epoch: None)
 
 
 def test_fit_shows_a_pretraining_s_epochs(

@@ -31,7 +31,9 @@ from trainwright.studies.study import Study
 from trainwright.system import Budget, Rerun, System, Table, cost, merged, record, system, training
 from trainwright.system.memory import within_memory
 from trainwright.system.table import markdown, rows
-from trainwright.systems.dropout_table import DECAY, TABLE, UPDATES
+from trainwright.systems.dropout_table import TABLE
+from trainwright.systems.dropout_table.feedforward import DECAY
+from trainwright.systems.dropout_table.protocol import UPDATES
 from trainwright.training import checkpoints
 from trainwright.training.building import Training, dry_run
 from trainwright.training.progress import Progress

@@ -73,7 +73,7 @@ def run(
     Finished trainings are kept. Rerun the same command to resume; give more --minutes or --trainings to go
     on.
     """
-    from trainwright.cli.terminal import search_progress
+    from trainwright.cli.progress import search_progress
     from trainwright.data import DataSpec
     from trainwright.search.best import best
 

@@ -52,7 +52,8 @@ def run(
     from trainwright import strategies
     from trainwright.base import files
     from trainwright.base.environment import keep_compiled
-    from trainwright.cli.terminal import console, diagnosis_page, facts_table, training_progress
+    from trainwright.cli.progress import training_progress
+    from trainwright.cli.terminal import console, diagnosis_page, facts_table
     from trainwright.data import load
     from trainwright.model import Model
     from trainwright.report.quantities import single

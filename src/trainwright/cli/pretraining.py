@@ -59,7 +59,8 @@ def run(
     from trainwright.base import files
     from trainwright.base.cache import cache_folder
     from trainwright.base.environment import keep_compiled
-    from trainwright.cli.terminal import console, facts_table, training_progress
+    from trainwright.cli.progress import training_progress
+    from trainwright.cli.terminal import console, facts_table
     from trainwright.data import load
     from trainwright.report import machines
     from trainwright.runs.run import arrays_of

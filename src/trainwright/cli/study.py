@@ -229,7 +229,7 @@ def _arms(recipe: Any, named: list[str], usual: list[str], factorial: bool) -> t
 
 def _compare(record: Record, folder: Path, workers: int | None, quiet: bool) -> Comparison:
     from trainwright.base import files
-    from trainwright.cli.terminal import study_progress
+    from trainwright.cli.progress import study_progress
 
     study = record.study
     with files.explained(folder):

@@ -250,7 +250,7 @@ def _cost(cost: Cost) -> str:
 
 
 def _train(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) -> Record:
-    from trainwright.cli.terminal import training_progress
+    from trainwright.cli.progress import training_progress
     from trainwright.runs.store import Store
     from trainwright.system.training import train
 

@@ -1,4 +1,4 @@
-"""The published systems, one file for each table: `dropout_table.py` holds the table `dropout`.
+"""The published systems, a file or folder for each table: `dropout_table` holds the table `dropout`.
 
 >>> find("dropout-3x1024").published
 1.25

@@ -22,7 +22,8 @@ from trainwright.strategies import (
     VirtualAdversarialTraining,
 )
 from trainwright.system import Budget, Table, system
-from trainwright.systems.dropout_table import DECAY, EPOCH, P_HIDDEN, P_INPUT
+from trainwright.systems.dropout_table.feedforward import DECAY, EPOCH
+from trainwright.systems.dropout_table.protocol import P_HIDDEN, P_INPUT
 
 NORM = 1.9365
 """The maxout paper's largest norm of a unit's incoming weights."""
