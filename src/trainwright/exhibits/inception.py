@@ -1,10 +1,10 @@
 """Inception: what batch norm makes of a deep image network, five times over.
 
-Ioffe & Szegedy 2015, section 4.2, figures 2 and 3: Inception on ImageNet, as it was and with batch norm (BN-
-Baseline); at 5 and 30 times its learning rate, with the other changes that batch norm allows (BN-x5, BN-x30);
-and at 5 times with sigmoids in place of rectified linear units (BN-x5-Sigmoid). What is compared is the
-number of steps until a network is as good as Inception ever gets, and how good it gets itself. Two more are
-trained that the paper tells of: five times the learning rate, and sigmoids, both without batch norm.
+Ioffe & Szegedy 2015, section 4.2, figures 2 and 3: Inception on ImageNet, as it was and with batch norm
+(BN-Baseline); at 5 and 30 times its learning rate, with the other changes that batch norm allows (BN-x5,
+BN-x30); and at 5 times with sigmoids in place of rectified linear units (BN-x5-Sigmoid). What is compared is
+the number of steps until a network is as good as Inception ever gets, and how good it gets itself. Two more
+are trained that the paper tells of: five times the learning rate, and sigmoids, both without batch norm.
 
 Here the pictures are those of Fashion-MNIST, and Inception is scaled down to some of its modules, with fewer
 channels, behind one convolution.

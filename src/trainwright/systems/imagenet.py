@@ -83,7 +83,7 @@ def googlenet(budget: Budget) -> Recipe:
     - Gradients there are asynchronous, here one after the other. The average of weights is exponential, with
       a decay of 0.9999 (standard, quick: 0.99); the paper does not say.
     - The one crop is the whole image, read at 224×224; training images are mirrored at random.
-    - Budgets standard and quick: the stand-in, 25 and 12 % of the channels, 20 passes and one, and a rate
+    - Budgets standard and quick: the stand-in, 25 and 12 % of the channels, 20 passes and two, and a rate
       that falls from 0.01 as half a cosine.
     """
     return googlenet_recipe(budget)
@@ -123,7 +123,7 @@ def googlenet_ensemble(budget: Budget) -> tuple[Recipe, ...]:
 
 def deep_image_recipe(budget: Budget) -> Recipe:
     """Deep Image's network, with its augmentations."""
-    passes = {"quick": 1, "standard": 20, "paper": 74}[budget]
+    passes = {"quick": 2, "standard": 20, "paper": 74}[budget]
     return Recipe(
         DeepImage(width={"quick": 6, "standard": 12, "paper": 100}[budget]),
         (
@@ -156,7 +156,7 @@ def deep_image_low(budget: Budget) -> Recipe:
       The number of crops is not in the table; 10 here.
     - The results that the authors submitted later were withdrawn, after too many submissions to the test
       server.
-    - Budgets standard and quick: the stand-in, 12 and 6 % of the channels, batch 32, 20 passes and one.
+    - Budgets standard and quick: the stand-in, 12 and 6 % of the channels, batch 32, 20 passes and two.
     """
     return deep_image_recipe(budget)
 

@@ -40,7 +40,7 @@ SETTINGS: dict[str, Any] = {
 }
 BATCH_NORM = "Ioffe & Szegedy 2015 (arXiv 1502.03167)"
 
-EPOCHS = {"quick": 1, "standard": 20}
+EPOCHS = {"quick": 2, "standard": 20}
 """Passes over the stand-in."""
 WIDTHS = {"quick": 12, "standard": 25, "paper": 100}
 """Channels, in per cent of the published ones."""
@@ -123,7 +123,7 @@ def inception(budget: Budget) -> Recipe:
     - Local response normalisation stands before the first pooling, in GoogLeNet behind it. The table of the
       network contradicts itself, see `inception_bn`.
     - The images of a step come from all of ImageNet; the paper's were shuffled within parts of it.
-    - Budgets standard and quick: the stand-in, 25 and 12 % of the channels, 20 passes and one, and a rate
+    - Budgets standard and quick: the stand-in, 25 and 12 % of the channels, 20 passes and two, and a rate
       that falls to a tenth. All rows of the figure have the same length, so that they can be compared.
     """
     return inception_recipe(budget, before_batch_norm(), updates=31_000_000, dropout=0.4)
