@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -219,6 +220,13 @@ def test_images_that_are_too_small_are_refused():
         build(Training(Recipe(Googlenet()), digits(), 0))
     with pytest.raises(SettingError, match="conv2: its window of 5×5 pixels does not fit what comes in, 2×2"):
         build(Training(Recipe(Convnet()), digits(), 0))
+
+
+def test_an_odd_side_that_is_to_be_halved_is_refused():
+    data = digits()
+    wide = replace(data, inputs=np.zeros((len(data.inputs), 48, 48, 3), np.uint8))
+    with pytest.raises(SettingError, match=r"inception_4e: the image is 3×3 pixels there.*multiples of 32"):
+        build(Training(Recipe(InceptionBn(width=1)), wide, 0))
 
 
 # Paths that part and meet, and heads.

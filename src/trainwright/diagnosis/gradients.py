@@ -52,7 +52,7 @@ def gradient_noise(run: Run, data: Dataset, sizes: Sequence[int], repeats: int) 
     """
     params, loss = mean_loss(Model.of(run, data).network())
     gradient, rows = jax.grad(loss), data.splits.train
-    x, y = jnp.asarray(data.inputs[rows]), jnp.asarray(data.targets[rows])
+    x, y = map(jnp.asarray, data.standardized(rows))
     exact = jax.jit(gradient)(params, x, y)
 
     def squared(i: jax.Array) -> Any:
@@ -79,7 +79,7 @@ def gradient_cost(run: Run, data: Dataset, sizes: Sequence[int]) -> pd.DataFrame
     params, loss = mean_loss(Model.of(run, data).network())
     table = []
     for size in sizes:
-        x, y = jnp.asarray(data.inputs[:size]), jnp.asarray(data.targets[:size])
+        x, y = map(jnp.asarray, data.standardized(np.arange(size)))
         compiled = jax.jit(jax.grad(loss)).lower(params, x, y).compile()
         calls, passed, worked = np.array([timed(compiled, params, x, y) for _ in range(9)]).T
         counted: Any = compiled.cost_analysis()

@@ -46,7 +46,7 @@ def house_numbers(
 
     >>> images, numbers = house_numbers(3, seed=0)
     >>> images.shape, [len(number) for number in numbers]
-    ((3, 24, 48, 3), [2, 3, 1])
+    ((3, 24, 48, 3), [3, 2, 1])
     """
     rng = np.random.default_rng(seed)
     digits = rng.choice(len(lengths), count, p=lengths) + 1

@@ -93,8 +93,14 @@ class InceptionBn(Network):
 def inception(name: str, module: Inception, flow: Flow, width: int) -> Flow:
     """Four paths side by side; three, each by two pixels at a time, where the image is halved.
 
-    `width`: the channels of every convolution, in per cent of the module's.
+    `width`: the channels of every convolution, in per cent of the module's. Raises `SettingError` for an odd
+    side that is to be halved: the published paths then differ in size.
     """
+    if not module.one and (flow.shape[0] % 2 or flow.shape[1] % 2):
+        raise SettingError(
+            f"{name}: the image is {flow.shape[0]}×{flow.shape[1]} pixels there, and a side that is halved "
+            "must be even: give images whose sides are multiples of 32, such as --size 64"
+        )
 
     def convolved(part: str, channels: int, window: Window, before: Flow) -> Flow:
         return before.convolution(f"{name}_{part}", scaled(channels, width), window)
