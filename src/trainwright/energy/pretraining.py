@@ -74,7 +74,7 @@ class ContrastiveDivergence(Divergence, Pretraining):
 
     def begin(self, arrays: Arrays, rng: np.random.Generator) -> tuple[State, tuple[Machine, ...]]:
         first = machine.initial(self.sizes, self.std, rng)
-        return learning.begin(first, self._numbers(0.0, 0.0)), stack_of(arrays, self.below)
+        return learning.begin(first, numbers_of(self, 0.0, 0.0)), stack_of(arrays, self.below)
 
     def step(
         self, state: Any, x: jax.Array, key: jax.Array, step: jax.Array, epoch: jax.Array
@@ -87,7 +87,7 @@ class ContrastiveDivergence(Divergence, Pretraining):
             learned,
             upwards(lower, x, self.up_below),
             key,
-            self._numbers(rate, momentum),
+            numbers_of(self, rate, momentum),
             sweeps,
             Doubling(self.up, self.down),
             stochastic=self.inputs == "binary",
@@ -105,15 +105,6 @@ class ContrastiveDivergence(Divergence, Pretraining):
 
     def result(self, state: Any) -> dict[str, jax.Array]:
         return named(state[0].machine, self.part)
-
-    def _numbers(self, rate: Any, momentum: Any) -> Numbers:
-        return Numbers(
-            rate,
-            momentum,
-            self.weight_cost,
-            sparsity_target=self.sparsity_target,
-            sparsity_cost=self.sparsity_cost,
-        )
 
 
 @config
@@ -141,7 +132,7 @@ class JointTraining(Pretraining):
         composed = dbm.compose(stack_of(arrays, self.layers))
         key = jax.random.key(int(rng.integers(2**31)), impl="threefry2x32")
         chains = machine.chains(composed, self.chains, key)
-        return learning.begin(composed, self._numbers(0.0, 0.0), chains)
+        return learning.begin(composed, numbers_of(self, 0.0, 0.0), chains)
 
     def step(
         self, state: State, x: jax.Array, key: jax.Array, step: jax.Array, epoch: jax.Array
@@ -149,7 +140,7 @@ class JointTraining(Pretraining):
         steps = step.astype(jnp.float32)
         rate = learning.decay(steps, self.learning_rate, self.rate_fall, self.rate_floor)
         momentum = jnp.where(epoch < self.momentum_epochs, self.initial_momentum, self.final_momentum)
-        numbers = self._numbers(rate, momentum)
+        numbers = numbers_of(self, rate, momentum)
         binary = self.inputs == "binary"
         return learning.persistent_step(state, x, key, numbers, self.sweeps, self.updates, stochastic=binary)
 
@@ -159,14 +150,16 @@ class JointTraining(Pretraining):
     def result(self, state: State) -> dict[str, jax.Array]:
         return named(state.machine, self.part)
 
-    def _numbers(self, rate: Any, momentum: Any) -> Numbers:
-        return Numbers(
-            rate,
-            momentum,
-            self.weight_cost,
-            sparsity_target=self.sparsity_target,
-            sparsity_cost=self.sparsity_cost,
-        )
+
+def numbers_of(training: ContrastiveDivergence | JointTraining, rate: Any, momentum: Any) -> Numbers:
+    """What a step of gradient learning takes, at this rate and momentum."""
+    return Numbers(
+        rate,
+        momentum,
+        training.weight_cost,
+        sparsity_target=training.sparsity_target,
+        sparsity_cost=training.sparsity_cost,
+    )
 
 
 def named(trained: Machine, part: str) -> dict[str, jax.Array]:
