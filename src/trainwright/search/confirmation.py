@@ -129,9 +129,9 @@ def _path(
         recipes = {removed: recipe for removed, recipe in recipes.items() if space.allows(recipe)}
         new = {removed: plan(recipe) for removed, recipe in recipes.items()}
         wanted = [one for each in new.values() for one in each]
-        if not budget.affords(len(wanted), absent(wanted, store)):
-            break
         missing = absent(wanted, store)
+        if not budget.affords(len(wanted), missing):
+            break
         found = iter((yield from trained(store, wanted)) if wanted else ())
         budget.charge(len(wanted), missing)
         ablated |= {removed: [next(found) for _ in each] for removed, each in new.items()}
