@@ -25,7 +25,7 @@ from trainwright.data import load
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.store import Store, digest
-from trainwright.strategies import Momentum, RateSchedule
+from trainwright.strategies import L2, Momentum, RateSchedule
 from trainwright.systems import find
 from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
@@ -36,6 +36,10 @@ RESULTS = Path(__file__).parents[1] / "results" / "systems"
 SCHEDULES: dict[str, Callable[[Recipe], Recipe]] = {
     "base": lambda recipe: recipe,
     "slow": lambda recipe: recipe.replace(learning_rate=0.05),
+    "slower": lambda recipe: recipe.replace(learning_rate=0.02),
+    "slowest": lambda recipe: recipe.replace(learning_rate=0.01),
+    "slow-l2": lambda recipe: recipe.replace(learning_rate=0.05).adding(L2(1e-5)),
+    "slow-l2-more": lambda recipe: recipe.replace(learning_rate=0.05).adding(L2(1e-4)),
     "fast": lambda recipe: recipe.replace(learning_rate=0.2),
     "heavy": lambda recipe: recipe.replace(learning_rate=0.05).adding(Momentum(0.95, nesterov=True)),
     "heavier": lambda recipe: recipe.replace(learning_rate=0.02).adding(Momentum(0.98, nesterov=True)),
@@ -43,6 +47,8 @@ SCHEDULES: dict[str, Callable[[Recipe], Recipe]] = {
     "exponential": lambda recipe: recipe.adding(RateSchedule("exponential")),
     "warm": lambda recipe: recipe.replace(learning_rate=0.2).adding(RateSchedule("cosine", warmup=0.1)),
     "small-batch": lambda recipe: recipe.replace(batch_size=64, learning_rate=0.05),
+    "smaller-batch": lambda recipe: recipe.replace(batch_size=32, learning_rate=0.05),
+    "smallest-batch": lambda recipe: recipe.replace(batch_size=16, learning_rate=0.05),
     "large-batch": lambda recipe: recipe.replace(batch_size=256, learning_rate=0.15),
 }
 """By name, what is changed of the system's own recipe."""

@@ -38,8 +38,9 @@ class Choice:
 
     @property
     def at_edge(self) -> bool:
-        """Whether the chosen rate is the smallest or largest of two or more."""
-        rates = sorted({setting.learning_rate for setting in self.grid})
+        """Whether the chosen rate is the smallest or largest of two or more tried with its candidate."""
+        chosen = self.grid[0].strategies  # where tuning chose; else there is but one candidate
+        rates = sorted({setting.learning_rate for setting in self.grid if setting.strategies == chosen})
         return len(rates) > 1 and self.learning_rate in (rates[0], rates[-1])
 
 

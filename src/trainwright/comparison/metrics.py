@@ -24,6 +24,7 @@ Task = Literal["classification", "regression", "sequence"]
 Unit = Literal["fraction", "target", "nats", "score"]
 Split = Literal["validation", "test"]
 RARE = 0.15  # where guessing errs less, the error rate hardly sees the other classes
+VERY_RARE = 0.05  # where guessing errs less, the most probable class is nearly always the commonest
 LEAST_PROBABILITY = 1e-15  # a probability of zero counts as this one in the log-loss
 
 
@@ -165,9 +166,9 @@ def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric,
     """The metric of this name, or the one that suits these targets; and why, where it is not the usual.
 
     The default is RMSE for regression, the error rate of whole numbers for sequences, and the error rate for
-    classification; but the balanced error where always guessing the commonest class would err in less than
-    15 %. Raises `SettingError` for a name that
-    the task does not have.
+    classification. Where always guessing the commonest class would err in less than 15 %, it is the balanced
+    error, and in less than 5 % the log-loss: decided by the largest probability, hardly any example would be
+    given to the other classes. Raises `SettingError` for a name that the task does not have.
 
     >>> metric, reason = choose(None, "classification", np.repeat([0, 1], [94, 6]))
     >>> metric.name, reason
@@ -184,7 +185,7 @@ def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric,
     guessing = 1 - sizes.max() / sizes.sum()
     if 0 < guessing < RARE:
         reason = f"always guessing the commonest class would err in only {100 * guessing:.1f} %"
-        return METRICS["balanced_error"], reason
+        return METRICS["log_loss" if guessing < VERY_RARE else "balanced_error"], reason
     return METRICS["error"], ""
 
 
