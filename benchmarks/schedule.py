@@ -3,9 +3,9 @@
 Usage: python benchmarks/schedule.py [--system NAME] [--epochs 60] [--store FOLDER] [SCHEDULE ...]
 
 Trains one system on 50,000 of MNIST's training images under each schedule below (or those named), one after
-the other, and writes the errors on the other 10,000 to results/systems/schedule-EPOCHS.json after each. Rerun
-it to resume. Search short first (60 epochs, six minutes each on two cores), then give the best few the length
-that they are meant for (`--epochs 300 fast base`).
+the other, and writes the errors on the other 10,000 to results/systems/schedule-SYSTEM-EPOCHS.json after
+each. Rerun it to resume. Search short first (60 epochs, six minutes each on two cores), then give the best
+few the length that they are meant for (`--epochs 300 fast base`).
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def write(system: str, epochs: int, trained: list[dict[str, Any]]) -> None:
     content = {"system": system, "epochs": epochs, "schedules": ranked, "environment": environment()}
     RESULTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=1) + "\n"
-    files.replace_file(RESULTS / f"schedule-{epochs}.json", text.encode(), RESULTS)
+    files.replace_file(RESULTS / f"schedule-{system}-{epochs}.json", text.encode(), RESULTS)
     for one in ranked:
         print(f"{one['validation_error_percent']:.3f} %  {one['schedule']}  ({one['seconds']} s)")
 

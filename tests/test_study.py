@@ -136,6 +136,14 @@ def test_seeds_come_in_whole_repetitions_of_the_folds(tmp_path: Path) -> None:
         assert np.array_equal(np.sort(np.concatenate(tested)), np.arange(90))
 
 
+def test_another_first_seed_repeats_the_study_on_trainings_of_its_own() -> None:
+    study, again = (small_study(folds=True, rates=(), seeds=5, first_seed=first) for first in (0, 7))
+    assert again.verdict_seeds == range(10, 15)  # where a repetition of the folds begins
+    assert not {one.digest for one in study.plan} & {one.digest for one in again.plan}
+    with pytest.raises(SettingError, match="first_seed = -1"):
+        small_study(first_seed=-1)
+
+
 def test_a_number_that_adds_a_layer_makes_another_program(tmp_path: Path) -> None:
     base = Recipe(Mlp((4,)), batch_size=16, epochs=1)
     arms = {str(one): base.replace(strategies=(one,)) for one in (Dropout(0.5), Dropout(0.5, input_rate=0.2))}

@@ -87,6 +87,7 @@ class Record:
             "arms": _to_json(study.arms),
             "baselines": _to_json(study.baselines),
             "seeds": study.seeds,
+            "first_seed": study.first_seed,
             "rates": list(study.rates),
             "reference": study.reference,
             "folds": study.folds,
@@ -126,6 +127,7 @@ class Record:
                 DataSpec.from_json(stored["data"]),
                 _from_json(stored["arms"]),
                 seeds=stored["seeds"],
+                first_seed=stored.get("first_seed", 0),
                 rates=tuple(stored["rates"]),
                 metric=stored["metric"],
                 reference=stored["reference"],
@@ -148,7 +150,8 @@ class Record:
 
 def _question(study: Study) -> Any:
     """What a study asks: its arms, on its data. Looks at this are paid for."""
-    return as_arms(study.arms), study.ensembles, study.reference, study.folds, study.dataset().fingerprint
+    arms, fingerprint = as_arms(study.arms), study.dataset().fingerprint
+    return arms, study.ensembles, study.reference, study.folds, study.first_seed, fingerprint
 
 
 def _to_json(named: Mapping[str, Any]) -> dict[str, Any]:

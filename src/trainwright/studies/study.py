@@ -86,12 +86,17 @@ class Study:
     """By arm, the strategies that it combines, where the study is factorial; see `studies.factorial`."""
     ensembles: Ensembles = field(default_factory=dict)
     """Arms that are averages of other arms' trainings: by name, the arms, each as often as it has members."""
+    first_seed: int = 0
+    """The verdict's first seed. With another one, the study is repeated on trainings of its own; in
+    cross-validation it begins a repetition of the folds."""
     loaded: Dataset | None = field(default=None, repr=False)
     """The data set, where it has been read already."""
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise SettingError(f"study: seeds = {self.seeds} is not allowed: give a whole number in [1, ∞)")
+        if self.first_seed < 0:
+            raise SettingError(f"study: first_seed = {self.first_seed} is not allowed: give one in [0, ∞)")
         if not self.arms:
             raise SettingError("study: no arms are given: name at least one recipe")
         if self.reference and self.reference not in self.arms:
@@ -147,7 +152,10 @@ class Study:
     @cached_property
     def verdict_seeds(self) -> range:
         """The seeds of the verdict, in whole repetitions of the folds."""
-        return range(math.ceil(self.seeds / FOLDS) * FOLDS if self._repeated else self.seeds)
+        first, seeds = self.first_seed, self.seeds
+        if self._repeated:
+            first, seeds = (math.ceil(number / FOLDS) * FOLDS for number in (first, seeds))
+        return range(first, first + seeds)
 
     @cached_property
     def plan(self) -> list[Planned]:
@@ -275,7 +283,8 @@ class Study:
 
         def training(trial: Trial) -> Planned:
             data = self.dataset(trial.number % FOLDS if fold is None else fold)
-            return planned("tuning", trial.candidate, data, tuning_seed(trial.number), "tuning")
+            seed = tuning_seed(self.first_seed + trial.number)
+            return planned("tuning", trial.candidate, data, seed, "tuning")
 
         procedure = choose(self._all, self._reference, self._grid(tuning), FOLDS if pooled else 1)
         return Tuned(*(yield from tuned_by(procedure, store, training, self._metric(self.metric))))
