@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from trainwright.base.errors import SettingError
 from trainwright.chain import Before, Chain, Extension
 from trainwright.layers.convolution import Convolution, LocallyConnected
 from trainwright.layers.dense import dense, identity
+from trainwright.layers.product import Product, exact
 from trainwright.layers.window import Window
 from trainwright.site import Kernel, Part, Site
 from trainwright.strategy import NothingToActOn, Strategy, users, uses
@@ -26,10 +27,11 @@ from trainwright.task import Task
 
 Given = TypeVar("Given")
 
-BUILDING_HOOKS = ("layer", "affine", "activation", "initial_kernel", "initial_bias")
+BUILDING_HOOKS = ("layer", "affine", "product", "activation", "initial_kernel", "initial_bias")
 DECIDED_ONCE = (
     "extension",
     "affine",
+    "product",
     "activation",
     "initial_kernel",
     "pretraining",
@@ -147,9 +149,14 @@ class NetworkBuilder:
     def linear(self, site: Site) -> Affine:
         """An affine map with the recipe's initial weights, of the site's kernel shape."""
         kernel, bias = jnp.asarray(self._kernel(site)), jnp.asarray(self._bias(site))
+        product = self.product(site)
         if site.window is None:
-            return dense(kernel, bias)
-        return (Convolution if kernel.ndim == 4 else LocallyConnected)(kernel, bias, site.window)
+            return dense(kernel, bias, product)
+        return (Convolution if kernel.ndim == 4 else LocallyConnected)(kernel, bias, site.window, product)
+
+    def product(self, site: Site) -> Product:
+        """How a layer multiplies its inputs by its weights."""
+        return self._decided("product", site) or exact
 
     def rng(self, site: Site, purpose: str) -> np.random.Generator:
         """A generator for one purpose at a layer."""
@@ -176,7 +183,7 @@ class NetworkBuilder:
                 layers[f"{name}_after" if name in beside else name] = layer
         return layers
 
-    def _decided(self, hook: str, site: Site) -> nnx.Module | None:
+    def _decided(self, hook: str, site: Site) -> Any:
         given = (self._noted(s, getattr(s, hook)(site)) for s in users(self.strategies, hook))
         return next((part for part in given if part is not None), None)
 

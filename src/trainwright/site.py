@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.errors import SettingError
 from trainwright.layers.convolution import Convolution, LocallyConnected, Maxout
+from trainwright.layers.product import Product
 from trainwright.layers.window import Window
 
 Kernel = NDArray[np.float32]
@@ -49,6 +50,9 @@ class Builder(Protocol):
 
     def linear(self, site: Site) -> nnx.Linear | Convolution | LocallyConnected:
         """See `Site.linear`."""
+
+    def product(self, site: Site) -> Product:
+        """See `NetworkBuilder.product`."""
 
     def rng(self, site: Site, purpose: str) -> np.random.Generator:
         """See `Site.rng`."""
@@ -109,7 +113,7 @@ class Site:
             raise SettingError(
                 f"{self.name} is locally connected: maxout needs a convolution or all connections"
             )
-        return Maxout(affine, pieces)
+        return Maxout(affine, pieces, self.builder.product(self))
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator for one purpose at this layer: the training's seed and the names decide it."""

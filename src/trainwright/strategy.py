@@ -18,6 +18,7 @@ from flax import nnx
 
 from trainwright.base.config import Config
 from trainwright.base.errors import SettingError
+from trainwright.layers.product import Product
 from trainwright.objective import Batch
 from trainwright.pretraining import Arrays, Pretraining
 from trainwright.site import Kernel, Layer, Site
@@ -87,6 +88,10 @@ class Strategy(Config):
     def affine(self, site: Site) -> nnx.Module | None:
         """Host. What stands in place of a hidden layer's affine map, before its activation: it maps
         (examples, *site.shape_in) to (examples, *site.shape_out)."""
+        return None
+
+    def product(self, site: Site) -> Product | None:
+        """Host. How the layer at this site multiplies its inputs by its weights."""
         return None
 
     def activation(self, site: Site) -> Callable[[jax.Array], jax.Array] | None:

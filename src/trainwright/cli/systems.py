@@ -276,14 +276,14 @@ def _train(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) ->
 def _facts(made: Record, results: Path) -> dict[str, object]:
     from trainwright.report.quantities import duration
     from trainwright.system.record import place
-    from trainwright.system.table import measured, metric, published
+    from trainwright.system.table import data, measured, metric, published
 
     split = "validation" if made.held_out else "test"
     return {
         "system": made.title,
         "published %": published(made),
         f"{split} {metric(made)} %": measured(made),
-        "data": made.data,
+        "data": data(made),
         "seeds": len(made.outcomes),
         "updates": f"{made.steps:,}",
         "time per training": duration(made.seconds),

@@ -7,10 +7,13 @@ up to rounding.
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from trainwright.layers.product import Product, exact
 from trainwright.layers.window import Window
 
 
@@ -52,12 +55,13 @@ class Convolution(nnx.Module):
     `kernel` (size, size, channels in, channels out) and `bias` (channels out,): the first ones.
     """
 
-    def __init__(self, kernel: jax.Array, bias: jax.Array, window: Window):
+    def __init__(self, kernel: jax.Array, bias: jax.Array, window: Window, product: Product = exact):
         self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
-        self.shape, self.window = kernel.shape, window
+        self.shape, self.window, self.product = kernel.shape, window, product
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return convolve(x, self.kernel[...], self.window) + self.bias[...]
+        convolved = self.product(partial(convolve, window=self.window), x, self.kernel[...])
+        return convolved + self.bias[...]
 
 
 class LocallyConnected(nnx.Module):
@@ -67,15 +71,17 @@ class LocallyConnected(nnx.Module):
     holds the weights that come into one unit, as in a fully connected layer.
     """
 
-    def __init__(self, kernel: jax.Array, bias: jax.Array, window: Window):
+    def __init__(self, kernel: jax.Array, bias: jax.Array, window: Window, product: Product = exact):
         self.kernel, self.bias = nnx.Param(kernel), nnx.Param(bias)
-        self.shape, self.window = kernel.shape, window
+        self.shape, self.window, self.product = kernel.shape, window, product
 
     def __call__(self, x: jax.Array) -> jax.Array:
         patches = self.window.patches(x)
         places = patches.shape[1] * patches.shape[2]
         kernel = self.kernel[...].reshape(patches.shape[-1], places, -1)
-        z = jnp.einsum("npf,fpc->npc", patches.reshape(len(x), places, -1), kernel)
+        z = self.product(
+            partial(jnp.einsum, "npf,fpc->npc"), patches.reshape(len(x), places, -1), kernel
+        )
         return z.reshape(len(x), -1) + self.bias[...]
 
 
@@ -86,14 +92,13 @@ class Maxout(nnx.Module):
     this layer's own.
     """
 
-    def __init__(self, affine: nnx.Linear | Convolution, pieces: int):
+    def __init__(self, affine: nnx.Linear | Convolution, pieces: int, product: Product = exact):
         assert affine.bias is not None
         self.kernel, self.bias = affine.kernel, affine.bias
         self.window = affine.window if isinstance(affine, Convolution) else None
-        self.pieces = pieces
+        self.pieces, self.product = pieces, product
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        kernel = self.kernel[...]
-        z = x @ kernel if self.window is None else convolve(x, kernel, self.window)
-        z = z + self.bias[...]
+        multiplied = jnp.matmul if self.window is None else partial(convolve, window=self.window)
+        z = self.product(multiplied, x, self.kernel[...]) + self.bias[...]
         return z.reshape(*z.shape[:-1], -1, self.pieces).max(axis=-1)

@@ -7,10 +7,18 @@ from typing import Any
 import jax
 from flax import nnx
 
+from trainwright.layers.product import DotGeneral, Product, exact
 
-def dense(kernel: jax.Array, bias: jax.Array) -> nnx.Linear:
+
+def dense(kernel: jax.Array, bias: jax.Array, product: Product = exact) -> nnx.Linear:
     """The affine map of these first weights, (fan_in, units), and biases, (units,)."""
-    return nnx.Linear(*kernel.shape, rngs=_NO_DRAWS, kernel_init=lambda *_: kernel, bias_init=lambda *_: bias)
+    return nnx.Linear(
+        *kernel.shape,
+        rngs=_NO_DRAWS,
+        kernel_init=lambda *_: kernel,
+        bias_init=lambda *_: bias,
+        **({} if product is exact else {"dot_general": DotGeneral(product)}),
+    )
 
 
 def identity(z: jax.Array) -> jax.Array:

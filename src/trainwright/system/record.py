@@ -81,11 +81,32 @@ class Record:
     data: str = "mnist"
     """The name of the data that it was trained on: of a stand-in, that of the folder. Records without this
     and the metric are from before there were others."""
+    examples: tuple[int, int] | None = None
+    """How many examples one pass trained on, and how many judged; None in records from before this was
+    kept."""
+    fingerprint: str = ""
+    """That of the data, split as it was; empty where `examples` is None."""
 
     @property
     def finished(self) -> bool:
         """Whether a training has ended."""
         return bool(self.outcomes)
+
+    @property
+    def by_chance(self) -> tuple[float, float] | None:
+        """The 95 % interval that the number of judged examples alone leaves to the first training's error, in
+        % (Wilson 1927); None where the errors do not count examples, or the number is not known.
+
+        A network of the same error on all such examples would lie in it in 95 of 100 draws of a test set.
+        """
+        if not (self.finished and self.examples and METRICS[self.metric].counts):
+            return None
+        from scipy.stats import binomtest  # here: it takes half a second
+
+        judged = self.examples[1]
+        wrong = round(self.outcomes[0].error / 100 * judged)
+        low, high = binomtest(wrong, judged).proportion_ci(method="wilson")
+        return 100 * float(low), 100 * float(high)
 
     def write(self, folder: Path) -> Path:
         """Put it in its place, whole or not at all. Raises `StoreError` where that cannot be."""
@@ -107,8 +128,10 @@ def read(folder: Path, name: str, budget: Budget, *, held_out: bool = False) -> 
     try:
         kept = strict_json.loads(path.read_bytes())
         outcomes = tuple(Outcome(**outcome) for outcome in kept.pop("outcomes"))
-        interval, deviations = kept.pop("interval"), tuple(kept.pop("deviations"))
-        return Record(**kept, outcomes=outcomes, interval=interval and tuple(interval), deviations=deviations)
+        for name in ("interval", "deviations", "examples"):
+            kept[name] = kept.get(name) and tuple(kept[name])
+        kept["deviations"] = kept["deviations"] or ()
+        return Record(**kept, outcomes=outcomes)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as problem:
@@ -126,7 +149,7 @@ def largest(folder: Path, name: str, *, held_out: bool = False) -> Record | None
 
 def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> Record:
     """The record of trainings that have ended, seed by seed."""
-    split: Literal["validation", "test"] = "validation" if rerun.hold_out else "test"
+    split = _judged(rerun)
     metric = METRICS[rerun.system.metric]
     errors = [round(100 * measure(run, split, metric), 4) for run in runs]
     outcomes = tuple(
@@ -163,6 +186,11 @@ def of_progress(rerun: Rerun, progress: Progress, command: str) -> Record:
     )
 
 
+def _judged(rerun: Rerun) -> Literal["validation", "test"]:
+    """The split that the errors are of."""
+    return "validation" if rerun.hold_out else "test"
+
+
 def _record(rerun: Rerun, **rest: Any) -> Record:
     system = rerun.system
     return Record(
@@ -177,6 +205,8 @@ def _record(rerun: Rerun, **rest: Any) -> Record:
         length=rerun.length,
         metric=system.metric,
         data=rerun.data.name,
+        examples=(rerun.data.splits.examples, len(getattr(rerun.data.splits, _judged(rerun)))),
+        fingerprint=rerun.data.fingerprint,
         curve_of="validation examples, " + ("held out" if rerun.apart else "trained on too"),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         **rest,

@@ -57,6 +57,11 @@ def metric(system: System | Record) -> str:
     return METRICS[system.metric].label.replace("test ", "")
 
 
+def data(kept: Record) -> str:
+    """What a record was trained on and judged by: `cifar10 (50,000 + 10,000)`."""
+    return kept.data if kept.examples is None else "{} ({:,} + {:,})".format(kept.data, *kept.examples)
+
+
 def measured(kept: Record) -> str:
     """A record's error and its interval over seeds, or how far the training is.
 
@@ -112,7 +117,7 @@ def _row(row: System, kept: Record | None) -> tuple[str, ...]:
         duration(kept.seconds),
         kept.budget,
         metric(kept),
-        kept.data,
+        data(kept),
     )
 
 
@@ -128,7 +133,11 @@ def _details(system: System, kept: Record | None) -> list[str]:
     errors = ", ".join(number(outcome.error, 2) for outcome in kept.outcomes)
     label = METRICS[kept.metric].label.capitalize()
     where = "" if kept.data == system.dataset else f" on {prose(kept.data)}, not {system.dataset}"
-    return [*parts, f"{label} by seed{where}, in %: {errors or MISSING}. {_how(kept)}"]
+    chance = ""
+    if kept.examples and (bounds := kept.by_chance):
+        low, high = (number(bound, 2) for bound in bounds)
+        chance = f" {kept.examples[1]:,} examples judge: they alone leave the first {low} to {high} (95 %)."
+    return [*parts, f"{label} by seed{where}, in %: {errors or MISSING}.{chance} {_how(kept)}"]
 
 
 def _source(system: System) -> str:

@@ -3,8 +3,8 @@
 An ensemble's members are trained one after the other, each with a seed of its own; one seed of the system is
 one ensemble.
 
-Trainings are kept in a store: one that is there already is not repeated, and one that was interrupted resumes
-where it was.
+Trainings are kept in a store: one that is there already is not repeated, also where another row needs it (see
+`shared`), and one that was interrupted resumes where it was.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trainwright.recipe import Recipe
 from trainwright.runs.average import average
 from trainwright.runs.run import Run
 from trainwright.runs.store import DamagedRun, Store, digest
-from trainwright.system import record
+from trainwright.system import record, shared
 from trainwright.system.contract import Rerun
 from trainwright.system.memory import within_memory
 from trainwright.system.record import Record
@@ -102,7 +102,8 @@ def _together(members: Sequence[Run], seed: int) -> Run:
 
 
 def _digest(rerun: Rerun, learner: Recipe | Baseline, seed: int) -> str:
-    return digest(learner.to_json(), rerun.data.fingerprint, seed)
+    stored = learner.to_json() if isinstance(learner, Baseline) else shared.as_stored(learner)
+    return digest(stored, rerun.data.fingerprint, seed)
 
 
 def _train(
@@ -129,6 +130,11 @@ def _train(
     with claim:
         if isinstance(learner, Baseline):
             run = learner.fit(rerun.data)
+            store.write(run)
+        elif (plain := shared.trained(learner)) != learner:
+            _train(rerun, plain, seed, store, watch, watch_pretraining)
+            with_weights = store.read(_digest(rerun, plain, seed), weights=True)
+            run = shared.predicted(learner, rerun.data, with_weights)
             store.write(run)
         else:
             checkpoints = StoredCheckpoints(store)

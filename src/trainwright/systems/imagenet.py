@@ -33,9 +33,10 @@ from trainwright.systems.inception import (
     BATCH,
     BATCH_NORM,
     CLASSES,
-    EPOCHS,
     IMAGES,
+    PASSES,
     PROTOCOL,
+    QUICK,
     SETTINGS,
     TESTS,
     WIDTHS,
@@ -68,8 +69,8 @@ def googlenet_recipe(budget: Budget, *predicting: Strategy, width: int = 100) ->
         ),
         learning_rate=0.01,
         batch_size=BATCH,
-        epochs=EPOCHS.get(budget, 1),
-        steps=updates if paper else None,
+        epochs=PASSES,
+        steps={"paper": updates, "quick": QUICK}.get(budget),
     )
 
 
@@ -83,8 +84,8 @@ def googlenet(budget: Budget) -> Recipe:
     - Gradients there are asynchronous, here one after the other. The average of weights is exponential, with
       a decay of 0.9999 (standard, quick: 0.99); the paper does not say.
     - The one crop is the whole image, read at 224×224; training images are mirrored at random.
-    - Budgets standard and quick: the stand-in, 25 and 12 % of the channels, 20 passes and two, and a rate
-      that falls from 0.01 as half a cosine.
+    - Budgets standard and quick: the stand-in, 25 and 12 % of the channels, 20 passes and 1,500 updates, and
+      a rate that falls from 0.01 as half a cosine.
     """
     return googlenet_recipe(budget)
 
@@ -93,7 +94,7 @@ def googlenet(budget: Budget) -> Recipe:
 def googlenet_10_crops(budget: Budget) -> Recipe:
     """GoogLeNet, mean of 10 crops.
 
-    - As googlenet, trained again. Crops are cut from the stored image, see the strategy `crops`.
+    - The network of googlenet, and its training. Crops are cut from the stored image, see the strategy `crops`.
     """
     return googlenet_recipe(budget, Crops(10))
 
@@ -102,7 +103,7 @@ def googlenet_10_crops(budget: Budget) -> Recipe:
 def googlenet_144_crops(budget: Budget) -> Recipe:
     """GoogLeNet, mean of 144 crops.
 
-    - As googlenet, trained again. The stored square stands for the three squares of an image, so 48 crops are
+    - The network of googlenet, and its training. The stored square stands for the three squares of an image, so 48 crops are
       computed, see the strategy `crops`.
     """
     return googlenet_recipe(budget, Crops(144))
@@ -123,7 +124,6 @@ def googlenet_ensemble(budget: Budget) -> tuple[Recipe, ...]:
 
 def deep_image_recipe(budget: Budget) -> Recipe:
     """Deep Image's network, with its augmentations."""
-    passes = {"quick": 2, "standard": 20, "paper": 74}[budget]
     return Recipe(
         DeepImage(width={"quick": 6, "standard": 12, "paper": 100}[budget]),
         (
@@ -140,7 +140,8 @@ def deep_image_recipe(budget: Budget) -> Recipe:
         ),
         learning_rate=0.01,
         batch_size=256 if budget == "paper" else BATCH,
-        epochs=passes,
+        epochs=74 if budget == "paper" else PASSES,
+        steps=QUICK if budget == "quick" else None,
     )
 
 
@@ -156,7 +157,8 @@ def deep_image_low(budget: Budget) -> Recipe:
       The number of crops is not in the table; 10 here.
     - The results that the authors submitted later were withdrawn, after too many submissions to the test
       server.
-    - Budgets standard and quick: the stand-in, 12 and 6 % of the channels, batch 32, 20 passes and two.
+    - Budgets standard and quick: the stand-in, 12 and 6 % of the channels, batch 32, 20 passes and 1,500
+      updates.
     """
     return deep_image_recipe(budget)
 
@@ -195,7 +197,7 @@ def bn_inception(budget: Budget) -> Recipe:
 def bn_inception_144_crops(budget: Budget) -> Recipe:
     """BN-Inception, mean of 144 crops.
 
-    - As bn-inception, trained again; 48 crops are computed, see the strategy `crops`.
+    - The network of bn-inception, and its training; 48 crops are computed, see the strategy `crops`.
     """
     return bn_x30_recipe(budget, Crops(144))
 

