@@ -27,7 +27,7 @@ from trainwright.networks.mlp import Mlp
 from trainwright.networks.street_numbers import StreetNumbers
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store, digest
-from trainwright.strategies import Crops, Mirror
+from trainwright.strategies import Crops, EarlyStopping, Mirror
 from trainwright.system import (
     Budget,
     Extent,
@@ -42,6 +42,7 @@ from trainwright.system import (
     training,
 )
 from trainwright.system.memory import TooLarge
+from trainwright.system.shared import as_stored, trained
 from trainwright.system.table import markdown, rows
 from trainwright.training.building import Training, dry_run
 
@@ -102,11 +103,12 @@ def test_published_numbers_are_those_of_the_papers() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_budget_has_the_same_strategies(name: str) -> None:
     row = systems.find(name)
-    kinds = [
+    quick, standard, paper = (
         [[type(strategy) for strategy in member.strategies] for member in row.members(budget)]
         for budget in get_args(Budget)
-    ]
-    assert kinds[0] == kinds[1] == kinds[2]
+    )
+    assert quick == standard
+    assert (quick == paper) != name.startswith("street-numbers")  # whose short budgets say that they differ
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -286,7 +288,7 @@ def test_an_ensemble_is_the_mean_of_its_members(
     made = training.train(rerun, store, tmp_path, seeds=2)
     assert training.missing(rerun, store, 2) == []
     recipe = small("quick")
-    runs = [store.read(digest(recipe.to_json(), rerun.data.fingerprint, seed)) for seed in range(4)]
+    runs = [store.read(digest(as_stored(recipe), rerun.data.fingerprint, seed)) for seed in range(4)]
     for outcome, members in zip(made.outcomes, (runs[:2], runs[2:]), strict=True):
         mean = np.mean([np.exp(run.predictions["test"]) for run in members], axis=0)
         order = np.argsort(-mean, axis=1)[:, :5]
@@ -300,10 +302,66 @@ def test_an_ensemble_is_the_mean_of_its_members(
     table = Table("t", "T", "A.", (SINGLE, PAIR))
     missing, row = rows(table, tmp_path)
     assert missing[1:3] == ("7.50", "not run")
-    assert (row[1], row[-2:]) == ("–", ("top-5 error", "photos"))
+    assert (row[1], row[-2:]) == ("–", ("top-5 error", "photos (38 + 2)"))
     page = markdown(table, tmp_path)
     assert "on photos, not imagenet" in page
     assert "A plan, not a result" in page
+
+
+def test_rows_that_differ_in_how_they_predict_share_their_training(
+    tmp_path: Path, stand_in: list[tuple[str, int | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[tuple[Recipe, int]] = []
+    fit = training.fit
+    monkeypatch.setattr(
+        training, "fit", lambda recipe, data, seed, **rest: fitted.append((recipe, seed)) or fit(recipe, data, seed)
+    )
+    whole = small("quick").replace(strategies=(Mirror(),))
+    single = replace(SINGLE, name="one-crop", learner=lambda budget: whole)
+    store = Store(tmp_path / "store")
+    for row in (SINGLE, single, PAIR):
+        training.train(Rerun(row, "quick"), store, tmp_path)
+        assert training.missing(Rerun(row, "quick"), store) == []
+    assert fitted == [(whole, 0), (whole, 1)]
+    # What the shared weights predict with crops is what a training of the whole recipe predicts.
+    data, recipe = Rerun(SINGLE, "quick").data, small("quick")
+    shared = store.read(digest(as_stored(recipe), data.fingerprint, 0))
+    own = fit(recipe, data, 0)
+    for split in ("validation", "test"):
+        np.testing.assert_array_equal(shared.predictions[split], own.predictions[split])
+    assert dict(shared.weights) == {}
+    plain = store.read(digest(whole.to_json(), data.fingerprint, 0), weights=True)
+    assert not np.array_equal(plain.predictions["test"], own.predictions["test"])
+    for name, array in own.weights.items():
+        np.testing.assert_array_equal(plain.weights[name], array)
+
+
+def test_where_predictions_decide_which_weights_are_kept_nothing_is_shared() -> None:
+    stopped = small("quick").adding(EarlyStopping(patience=1))
+    assert trained(stopped) == stopped
+    assert as_stored(stopped) == stopped.to_json()
+    assert trained(small("quick")) != small("quick")
+
+
+def test_a_record_says_how_many_examples_judged_and_what_they_leave_to_chance(
+    tmp_path: Path, stand_in: list[tuple[str, int | None]]
+) -> None:
+    made = training.train(Rerun(SINGLE, "quick"), Store(tmp_path / "store"), tmp_path)
+    data = Rerun(SINGLE, "quick").data
+    assert (made.examples, made.fingerprint) == ((38, 2), data.fingerprint)
+    told = replace(made, examples=(2_000, 1_000), outcomes=(replace(made.outcomes[0], error=70.0),))
+    low, high = told.by_chance
+    # Wilson's interval solves |p - 0.7| = z √(p (1 - p) / n) for p.
+    z = 1.959964
+    for bound in (low / 100, high / 100):
+        assert abs(bound - 0.7) == pytest.approx(z * np.sqrt(bound * (1 - bound) / 1_000), rel=1e-5)
+    assert replace(told, examples=None).by_chance is None
+    assert replace(told, metric="log_loss").by_chance is None
+    told.write(tmp_path)
+    assert record.read(tmp_path, "small", "quick") == told
+    table = Table("t", "T", "A.", (SINGLE,))
+    assert rows(table, tmp_path)[0][-1] == "cifar10 (2,000 + 1,000)"
+    assert "1,000 examples judge: they alone leave the first 67.09 to 72.76 (95 %)" in markdown(table, tmp_path)
 
 
 def test_a_record_of_other_data_does_not_count(

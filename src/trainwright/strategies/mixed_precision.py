@@ -9,7 +9,8 @@ bits where they are multiplied, in training and when predicting, and so are the 
 Weights, biases, their updates, batch statistics, softmax and loss are float32, and so is what a layer puts
 out: activations take as much memory as without it. Products in other strategies' own layers stay as they are.
 
-It is for accelerators that have units for such products. On a CPU it saves nothing and may be slower.
+It is for accelerators that have units for such products. On a CPU it saves nothing and may be slower. XLA
+leaves a rounding out where it likes, so the last digits differ from one program to another more than usual.
 """
 
 from __future__ import annotations
