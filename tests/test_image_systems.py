@@ -26,6 +26,7 @@ from trainwright.networks.inception_bn import InceptionBn
 from trainwright.networks.mlp import Mlp
 from trainwright.networks.street_numbers import StreetNumbers
 from trainwright.recipe import Recipe
+from trainwright.runs.run import Run
 from trainwright.runs.store import Store, digest
 from trainwright.strategies import Crops, EarlyStopping, Mirror
 from trainwright.system import (
@@ -313,9 +314,12 @@ def test_rows_that_differ_in_how_they_predict_share_their_training(
 ) -> None:
     fitted: list[tuple[Recipe, int]] = []
     fit = training.fit
-    monkeypatch.setattr(
-        training, "fit", lambda recipe, data, seed, **rest: fitted.append((recipe, seed)) or fit(recipe, data, seed)
-    )
+
+    def noted(recipe: Recipe, data: Dataset, seed: int, **rest: object) -> Run:
+        fitted.append((recipe, seed))
+        return fit(recipe, data, seed)
+
+    monkeypatch.setattr(training, "fit", noted)
     whole = small("quick").replace(strategies=(Mirror(),))
     single = replace(SINGLE, name="one-crop", learner=lambda budget: whole)
     store = Store(tmp_path / "store")
@@ -361,7 +365,9 @@ def test_a_record_says_how_many_examples_judged_and_what_they_leave_to_chance(
     assert record.read(tmp_path, "small", "quick") == told
     table = Table("t", "T", "A.", (SINGLE,))
     assert rows(table, tmp_path)[0][-1] == "cifar10 (2,000 + 1,000)"
-    assert "1,000 examples judge: they alone leave the first 67.09 to 72.76 (95 %)" in markdown(table, tmp_path)
+    assert "1,000 examples judge: they alone leave the first 67.09 to 72.76 (95 %)" in markdown(
+        table, tmp_path
+    )
 
 
 def test_a_record_of_other_data_does_not_count(

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from scipy.io import savemat
 
 from trainwright.base.errors import DataError, SettingError
-from trainwright.data import load
+from trainwright.cli import main
+from trainwright.data import load, read_images
 from trainwright.data.loading import read
 from trainwright.data.readers.cifar10 import CLASSES, RECORD
 from trainwright.data.readers.opening import open_images
 from trainwright.data.readers.svhn import Digit, expanded, index_numbers, labels
+from trainwright.model import Model
 
 RNG = np.random.default_rng(0)
 
@@ -348,3 +352,42 @@ def test_imagenet_is_read_at_256_pixels_or_as_asked(cache: Path) -> None:
     assert index.shape == (256, 256, 3)
     assert index.own_test == 4
     assert load("imagenet", size=24).shape == (24, 24, 3)
+
+
+def test_a_model_of_numbers_predicts_for_numbers_that_are_cut_out(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = cache / "svhn_numbers"
+    drawn = write_numbers(folder)
+    (folder / "labels.json").write_text(json.dumps(as_json(drawn)))
+    (tmp_path / "cut").mkdir()
+    for file, digits in drawn["test"].items():
+        left, top, right, bottom = expanded(digits)
+        with Image.open(folder / "test" / file) as photograph:
+            photograph.crop((max(left, 0), max(top, 0), min(right, 70), min(bottom, 30))).save(
+                tmp_path / "cut" / file
+            )
+    model, out = str(tmp_path / "model"), tmp_path / "said.csv"
+    for arguments in (
+        ["fit", "svhn_numbers", "--size", "16", "--network", "mlp((16,))", "--epochs", "1", "--out", model],
+        ["predict", model, str(tmp_path / "cut"), "--out", str(out)],
+    ):
+        monkeypatch.setattr(sys, "argv", ["trainwright", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code, capsys.readouterr().err
+    said = pd.read_csv(out, dtype={"prediction": str})
+    assert list(said) == ["image", "prediction", "probability"]
+    assert set(said["image"]) == set(drawn["test"])
+    # All of a cut-out image is seen, as in the training, whatever its proportions: no digit is left out.
+    names, seen = read_images(tmp_path / "cut", (16, 16, 3), squeezed=True)
+    for name, pixels in zip(names, seen, strict=True):
+        with Image.open(tmp_path / "cut" / name) as number:
+            np.testing.assert_array_equal(pixels, number.resize((16, 16), Image.Resampling.BILINEAR))
+    test = load("svhn_numbers", size=16)
+    trained_on = np.sort(test.inputs[test.splits.test].mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(np.sort(seen.mean(axis=(1, 2, 3))), trained_on, rtol=0.15)
+    loaded = Model.load(model)
+    table = loaded.table(seen)
+    assert table["prediction"].tolist() == said["prediction"].fillna("").tolist()
+    np.testing.assert_allclose(table["probability"], said["probability"], rtol=1e-5)

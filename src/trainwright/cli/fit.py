@@ -21,6 +21,7 @@ from trainwright.cli.options import (
     Task,
     changed,
     option,
+    say_notes,
     start,
 )
 
@@ -66,6 +67,7 @@ def run(
     if out.exists():
         raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
     data = load(source, target=target, task=task, size=size)
+    say_notes(data.notes, quiet or as_json)
     recipe = changed(start(system, lambda: defaults.recipe(data)), network, batch_size, epochs, rate)
     recipe = recipe.adding(*strategies.read(with_))
     keep_compiled()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -94,6 +94,13 @@ def budget_of(text: str) -> Budget:
     if text not in get_args(Budget):
         raise SettingError(f"--budget {text!r}: choose {' or '.join(get_args(Budget))}")
     return text  # type: ignore[return-value]
+
+
+def say_notes(notes: Iterable[str], quiet: bool) -> None:
+    """What was done to the data and is worth saying, a line each, on standard error."""
+    if not quiet:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
 
 
 def command() -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from trainwright.base.errors import DataError, SettingError
-from trainwright.cli.options import Quiet, option
+from trainwright.cli.options import Quiet, option, say_notes
 
 
 def run(
@@ -18,7 +18,8 @@ def run(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A CSV, Parquet, NPZ or IDX file with the columns of the training data, or images.",
+            help="A CSV, Parquet, NPZ or IDX file with the columns of the training data, or images. A model"
+            " of svhn_numbers takes numbers that are cut out, as in its training, not whole photographs.",
         ),
     ],
     out: Annotated[Path | None, option("The CSV file to write. Default: standard output.")] = None,
@@ -30,17 +31,22 @@ def run(
     """Predict with a trained model.
 
     Writes CSV, one row per example: for images the path, then the prediction and, for classes, the
-    probability of each.
+    probability of each; for numbers read digit by digit, the number and its probability.
     """
     from trainwright.data import read_images, read_inputs
+    from trainwright.data.pixels import Pixels
     from trainwright.data.readers.opening import holds_images
     from trainwright.ensemble import load
 
     if unseen not in ("error", "zeros"):
         raise SettingError(f"--unseen {unseen!r}: choose error or zeros")
     loaded = load(model)
+    reading = loaded.preparation.inputs
+    squeezed = isinstance(reading, Pixels) and reading.cut_out
     names, raw = (
-        read_images(source, loaded.shape) if holds_images(Path(source)) else ([], read_inputs(source))
+        read_images(source, loaded.shape, squeezed=squeezed)
+        if holds_images(Path(source))
+        else ([], read_inputs(source))
     )
     try:
         table = loaded.table(raw, unseen=unseen)
@@ -49,9 +55,7 @@ def run(
         raise DataError(f"{source}: {error}") from None
     if names:
         table.insert(0, "image", names)
-    if not quiet:
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
+    say_notes(notes, quiet)
     if out is None:
         table.to_csv(sys.stdout, index=False)
     else:

@@ -24,6 +24,7 @@ from trainwright.cli.options import (
     changed,
     command,
     option,
+    say_notes,
     start,
 )
 from trainwright.cli.options import Source as Data
@@ -144,7 +145,7 @@ def run(
         "store": store,
     }
     given = {name: value for name, value in plan.items() if value is not None}
-    folder, record = _earlier(Path(source), given) or _planned(source, given)
+    folder, record = _earlier(Path(source), given) or _planned(source, given, quiet or as_json)
     if seeds is not None:
         record = replace(record, study=replace(record.study, seeds=seeds))
     delta, level = (record.delta if delta is None else delta), (record.level if level is None else level)
@@ -170,8 +171,9 @@ def _earlier(folder: Path, given: dict[str, Any]) -> tuple[Path, Record] | None:
     return folder, record.Record.load(folder)
 
 
-def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
-    """The folder and the plan of a new study, with the looks at the same arms before."""
+def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Record]:
+    """The folder and the plan of a new study, with the looks at the same arms before; what was done to the
+    data is said."""
     from trainwright import strategies
     from trainwright.data import DataSpec
     from trainwright.studies import defaults, record
@@ -181,6 +183,7 @@ def _planned(source: str, given: dict[str, Any]) -> tuple[Path, Record]:
 
     spec = DataSpec(source, **{name: given.get(name) for name in ("target", "task", "size", "group")})
     data = spec.load()
+    say_notes(data.notes, quiet)
     budget = budget_of(given.get("budget", "quick"))
     recipe = changed(
         start(given.get("system"), lambda: defaults.recipe(data, budget)),

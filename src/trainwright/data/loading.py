@@ -216,7 +216,7 @@ def _prepare(raw: Raw, task: str | None, examples: int | None) -> Dataset:
         inputs = reading.transform(raw.inputs, gap=np.nan)
         notes += [f"column {out.name!r} is left out: {out.treatment()}" for out in reading.left_out]
     else:
-        reading = read_pixels(raw.inputs, raw.highest)
+        reading = read_pixels(raw.inputs, raw.highest, raw.cut_out)
         inputs = reading.keep(raw.inputs)
     splits = (
         split(strata, raw.own_test, raw.own_validation) if raw.groups is None else fold(strata, raw.groups, 0)

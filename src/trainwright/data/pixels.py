@@ -23,7 +23,9 @@ SAMPLE = 500  # images that tell the channels' means and deviations
 class Pixels:
     """(value - shift) × scale, for every pixel alike. `low` and `high`: the raw values' range.
 
-    With `shifts` and `scales`, one for each channel, (value - shifts) × scales instead.
+    With `shifts` and `scales`, one for each channel, (value - shifts) × scales instead. `cut_out`: whether
+    the images were parts of their files, squeezed into the shape; new ones are then read whole, squeezed
+    too.
     """
 
     shape: tuple[int, ...]
@@ -34,6 +36,7 @@ class Pixels:
     kind: Literal["pixels"] = "pixels"
     shifts: tuple[float, ...] = ()
     scales: tuple[float, ...] = ()
+    cut_out: bool = False
 
     def measure(self, inputs: NDArray[Any] | Streamed, rows: NDArray[np.int64]) -> Standardization:
         """What the training images, `rows` of `inputs`, say of shift and scale.
@@ -109,7 +112,7 @@ class Pixels:
         return [{"column": f"pixels {size}", "kind": "pixels", "treatment": done}]
 
 
-def read_pixels(images: NDArray[Any] | Streamed, highest: float | None) -> Pixels:
+def read_pixels(images: NDArray[Any] | Streamed, highest: float | None, cut_out: bool = False) -> Pixels:
     """How to scale images: by their highest possible value if it is known (`highest`, or bytes' 255).
     Images that are streamed are not looked at.
 
@@ -117,7 +120,7 @@ def read_pixels(images: NDArray[Any] | Streamed, highest: float | None) -> Pixel
     in each fold by its training rows. Raises DataError if a value is not finite.
     """
     if isinstance(images, Streamed):
-        return Pixels(images.shape[1:], 0.0, 1 / WHITE, 0.0, WHITE)
+        return Pixels(images.shape[1:], 0.0, 1 / WHITE, 0.0, WHITE, cut_out=cut_out)
     if not images.size:
         raise DataError(f"inputs of shape {images.shape} hold no values")
     check_numbers(images)
@@ -132,7 +135,7 @@ def read_pixels(images: NDArray[Any] | Streamed, highest: float | None) -> Pixel
     elif low < -1 or high > 1:
         shift = float(images.mean(dtype=np.float64)) or low  # 0 says that the unit is known
         scale = float(1 / images.std(dtype=np.float64))
-    return Pixels(images.shape[1:], shift, scale, low, high)
+    return Pixels(images.shape[1:], shift, scale, low, high, cut_out=cut_out)
 
 
 def measure_channels(

@@ -34,6 +34,7 @@ class Raw:
     `highest`: the pixels' highest possible value, where it is known.
     `task`: what the targets are for, where the source says so.
     `notes`: what was decided in reading and is worth saying.
+    `cut_out`: whether each image is a part of its file, squeezed into one shape.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Raw:
     source: str = ""
     notes: tuple[str, ...] = ()
     task: TaskName | None = None
+    cut_out: bool = False
 
     def __post_init__(self) -> None:
         own = len(self.targets) - self.own_test - self.own_validation

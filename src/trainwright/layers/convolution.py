@@ -79,9 +79,7 @@ class LocallyConnected(nnx.Module):
         patches = self.window.patches(x)
         places = patches.shape[1] * patches.shape[2]
         kernel = self.kernel[...].reshape(patches.shape[-1], places, -1)
-        z = self.product(
-            partial(jnp.einsum, "npf,fpc->npc"), patches.reshape(len(x), places, -1), kernel
-        )
+        z = self.product(partial(jnp.einsum, "npf,fpc->npc"), patches.reshape(len(x), places, -1), kernel)
         return z.reshape(len(x), -1) + self.bias[...]
 
 

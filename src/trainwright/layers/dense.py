@@ -17,7 +17,7 @@ def dense(kernel: jax.Array, bias: jax.Array, product: Product = exact) -> nnx.L
         rngs=_NO_DRAWS,
         kernel_init=lambda *_: kernel,
         bias_init=lambda *_: bias,
-        **({} if product is exact else {"dot_general": DotGeneral(product)}),
+        dot_general=jax.lax.dot_general if product is exact else DotGeneral(product),
     )
 
 

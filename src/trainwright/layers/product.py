@@ -1,7 +1,7 @@
 """Products: how a layer multiplies what comes in by its weights.
 
-A layer's affine map is a product (of matrices, or a convolution) and a bias. `exact` computes it in the numbers
-that it is given; `Rounded` rounds them first.
+A layer's affine map is a product (of matrices, or a convolution) and a bias. `exact` computes the product in
+the numbers that it is given; `Rounded` rounds them first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Bilinear = Callable[[jax.Array, jax.Array], jax.Array]
 """Inputs and weights to what comes out."""
 
 Product = Callable[[Bilinear, jax.Array, jax.Array], jax.Array]
-"""A bilinear map, inputs and weights to what comes out: `exact`, or a `Rounded`. Hashable, and equal to another
+"""A bilinear map, inputs and weights to what comes out: `exact`, or a `Rounded`. Hashable, and equal to one
 that computes the same, as it is part of the compiled program's structure."""
 
 

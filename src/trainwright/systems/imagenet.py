@@ -94,7 +94,8 @@ def googlenet(budget: Budget) -> Recipe:
 def googlenet_10_crops(budget: Budget) -> Recipe:
     """GoogLeNet, mean of 10 crops.
 
-    - The network of googlenet, and its training. Crops are cut from the stored image, see the strategy `crops`.
+    - The network of googlenet, and its training. Crops are cut from the stored image, see the strategy
+      `crops`.
     """
     return googlenet_recipe(budget, Crops(10))
 
@@ -103,8 +104,8 @@ def googlenet_10_crops(budget: Budget) -> Recipe:
 def googlenet_144_crops(budget: Budget) -> Recipe:
     """GoogLeNet, mean of 144 crops.
 
-    - The network of googlenet, and its training. The stored square stands for the three squares of an image, so 48 crops are
-      computed, see the strategy `crops`.
+    - The network of googlenet, and its training. The stored square stands for the three squares of an image,
+      so 48 crops are computed, see the strategy `crops`.
     """
     return googlenet_recipe(budget, Crops(144))
 

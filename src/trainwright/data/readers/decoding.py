@@ -7,6 +7,7 @@ side by side, and its JPEG decoder is libjpeg-turbo. It is imported on first use
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ Shape = tuple[int, int, int]
 """Height, width and channels: 3 for colour (red, green, blue), 1 for greyscale."""
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom in pixels of the upright image, fractions allowed."""
+WHOLE: Box = (0.0, 0.0, math.inf, math.inf)
+"""All of an image, whatever its size."""
 
 SUFFIXES = {
     ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",

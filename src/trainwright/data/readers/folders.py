@@ -10,7 +10,7 @@ import pandas as pd
 
 from trainwright.base.errors import DataError
 from trainwright.data.readers import memory
-from trainwright.data.readers.decoding import SUFFIXES, ImageFile, Pixels, is_image, read_header
+from trainwright.data.readers.decoding import SUFFIXES, WHOLE, ImageFile, Pixels, is_image, read_header
 from trainwright.data.readers.index import Example, ImageIndex, choose_shape, make_index
 from trainwright.data.readers.tree import PARTS, Tree
 from trainwright.data.streamed import Streamed
@@ -50,7 +50,7 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
 
 
 def read_images(
-    folder: str | os.PathLike[str], shape: tuple[int, ...] | None = None
+    folder: str | os.PathLike[str], shape: tuple[int, ...] | None = None, *, squeezed: bool = False
 ) -> tuple[list[str], Pixels | Streamed]:
     """Names and pixels, (examples, *shape) as bytes, of all images in a folder or shard, labelled or not.
 
@@ -58,6 +58,8 @@ def read_images(
 
     For predicting. `folder` may also be a single image. `shape`: what the model was trained on, (height,
     width, channels) or, for greyscale, (height, width); None chooses one as for training, see `make_index`.
+    `squeezed`: all of an image is brought to this shape, whatever its proportions, in place of the largest
+    part at its centre that has them.
 
     Raises `DataError` if there is no image, if the shape is no image's, and if any can't be decoded: the
     first is named, all are counted.
@@ -77,7 +79,13 @@ def read_images(
         (*shape, 1)[:3] if shape else choose_shape(in_threads(read_header, files), None)[0]
     )
     names = [file.name for file in files]
-    images = ImageIndex(str(path), tuple(files), pd.DataFrame(index=names), (height, width, channels))
+    images = ImageIndex(
+        str(path),
+        tuple(files),
+        pd.DataFrame(index=names),
+        (height, width, channels),
+        boxes=(WHOLE,) * len(files) if squeezed else (),
+    )
     if not memory.fits(len(files), images.shape) and len(shape or images.shape) == 3:
         return names, Streamed(images)
     pixels = images.read()

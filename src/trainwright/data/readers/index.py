@@ -117,6 +117,7 @@ class ImageIndex:
             source=self.source,
             notes=(*self.notes, *streamed),
             task="sequence" if column == self.number else None,
+            cut_out=bool(self.boxes),
         )
 
     def _groups(self, group: str, target: str) -> NDArray[np.int64]:
