@@ -353,6 +353,7 @@ def test_a_record_says_how_many_examples_judged_and_what_they_leave_to_chance(
     made = training.train(Rerun(SINGLE, "quick"), Store(tmp_path / "store"), tmp_path)
     data = Rerun(SINGLE, "quick").data
     assert (made.examples, made.fingerprint) == ((38, 2), data.fingerprint)
+    assert made.guess == 0.0  # of two images; both are among its five of six classes
     told = replace(made, examples=(2_000, 1_000), outcomes=(replace(made.outcomes[0], error=70.0),))
     low, high = told.by_chance
     # Wilson's interval solves |p - 0.7| = z √(p (1 - p) / n) for p.
@@ -365,9 +366,9 @@ def test_a_record_says_how_many_examples_judged_and_what_they_leave_to_chance(
     assert record.read(tmp_path, "small", "quick") == told
     table = Table("t", "T", "A.", (SINGLE,))
     assert rows(table, tmp_path)[0][-1] == "cifar10 (2,000 + 1,000)"
-    assert "1,000 examples judge: they alone leave the first 67.09 to 72.76 (95 %)" in markdown(
-        table, tmp_path
-    )
+    page = markdown(table, tmp_path)
+    assert "1,000 examples judge: they alone leave the first 67.09 to 72.76 (95 %)" in page
+    assert f"Guessing without looking at the input gets {made.guess:.2f}." in page
 
 
 def test_a_record_of_other_data_does_not_count(

@@ -19,7 +19,7 @@ from trainwright.base import files, strict_json
 from trainwright.base.environment import environment
 from trainwright.base.errors import StoreError
 from trainwright.comparison.measured import Measured
-from trainwright.comparison.metrics import METRICS, measure
+from trainwright.comparison.metrics import METRICS, Metric, guess, measure, targets
 from trainwright.runs.run import Run
 from trainwright.system.contract import Budget, Rerun
 from trainwright.training.progress import Progress
@@ -86,6 +86,9 @@ class Record:
     kept."""
     fingerprint: str = ""
     """That of the data, split as it was; empty where `examples` is None."""
+    guess: float | None = None
+    """The error in % of the best guess that looks at no input; None where `examples` is, and while the first
+    training is under way."""
 
     @property
     def finished(self) -> bool:
@@ -161,6 +164,7 @@ def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> Record:
     return _record(
         rerun,
         outcomes=outcomes,
+        guess=round(100 * _guessing(runs[0], split, metric), 4),
         mean=round(spread.mean, 4),
         interval=bounds if all(map(isfinite, bounds)) else None,
         steps=outcomes[0].steps,
@@ -184,6 +188,12 @@ def of_progress(rerun: Rerun, progress: Progress, command: str) -> Record:
         command=command,
         environment=environment(),
     )
+
+
+def _guessing(run: Run, split: Literal["validation", "test"], metric: Metric) -> float:
+    """What the best guess that looks at no input gets."""
+    truth = targets(run, split)
+    return float(metric.contributions(metric.losses(guess(run, split), truth), truth).mean())
 
 
 def _judged(rerun: Rerun) -> Literal["validation", "test"]:

@@ -137,6 +137,8 @@ def _details(system: System, kept: Record | None) -> list[str]:
     if kept.examples and (bounds := kept.by_chance):
         low, high = (number(bound, 2) for bound in bounds)
         chance = f" {kept.examples[1]:,} examples judge: they alone leave the first {low} to {high} (95 %)."
+    if kept.guess is not None:
+        chance += f" Guessing without looking at the input gets {number(kept.guess, 2)}."
     return [*parts, f"{label} by seed{where}, in %: {errors or MISSING}.{chance} {_how(kept)}"]
 
 
