@@ -59,7 +59,10 @@ def test_from_a_folder_to_a_table_killed_and_repeated(
     photos, whole, killed = fill(tmp_path / "photos"), tmp_path / "whole", tmp_path / "killed"
     assert run(monkeypatch, "study", photos, *STUDY, *SHORT, "--out", whole, "--workers", 1) == 0
     assert {"plain", "batch_norm", "mirror, l2"} == {arm["name"] for arm in arms(whole)}
-    assert "mirror, l2" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "mirror, l2" in said.out
+    assert "note: grey images (2 of 40) are read as colour, with three equal channels\n" in said.err
+    assert "note: images of 8×8 ... 9×10 pixels: the shorter side is scaled to 6" in said.err
 
     words = ["study", str(photos), *STUDY, *SHORT, "--out", str(killed), "--workers", "1", "--quiet"]
     started = subprocess.Popen(
