@@ -18,6 +18,7 @@ from trainwright.recipe import Recipe
 from trainwright.runs.store import pretraining_digest
 from trainwright.system.contract import Extent, Rerun, System, Table
 from trainwright.system.memory import TooLarge, within_memory
+from trainwright.system.shared import trained
 from trainwright.training.building import Training
 from trainwright.training.cohort import Cohort
 from trainwright.training.pretraining import epoch_seconds
@@ -57,7 +58,8 @@ def total(costs: Sequence[tuple[Cost, int]]) -> float:
 
 
 def measure(rerun: Rerun) -> Cost:
-    """The cost of one training of a system, compiling left out; of an ensemble, of all its members. Raises
+    """The cost of one training of a system, compiling left out; of an ensemble, of all its members. What
+    systems share (`shared`) counts for each, and predicting by many views at the end is left out. Raises
     `TooLarge` where its arrays find no room."""
     with within_memory():
         return _measure(rerun)
@@ -117,6 +119,7 @@ def _member(rerun: Rerun, learner: Recipe | Baseline) -> Cost:
     data = rerun.data
     if isinstance(learner, Baseline):
         return _baseline(learner, data)
+    learner = trained(learner)
     examples = data.splits.examples
     length = learner.length(examples)
     cohort = _cohort(learner.replace(steps=length, evaluate_every=STEPS), data)

@@ -59,11 +59,11 @@ def falling(updates: int, passes: float = DECAY_PASSES) -> RateSchedule:
 
 PROTOCOL = (
     "Budgets standard and quick train on a stand-in, CIFAR-10 or your folder of images (--data), with "
-    "narrower networks. The column data says on what a row was measured, and how many images were trained on "
-    "and judged: where CIFAR-10 has fewer than 50,000 + 10,000, a part of it was at hand. Compare such a number "
-    "with other rows on the same data, not with the published one. All training images, validation included, are "
-    "trained on for a length fixed beforehand, and the test images are read once. The interval is over seeds "
-    "(Student's t, 95 %)."
+    "narrower networks. The column data says on what a row was measured, and how many images were trained "
+    "on and judged: where CIFAR-10 has fewer than 50,000 + 10,000, a part of it was at hand. Compare such a "
+    "number with other rows on the same data, not with the published one. All training images, validation "
+    "included, are trained on for a length fixed beforehand, and the test images are read once. The interval "
+    "is over seeds (Student's t, 95 %)."
 )
 """What holds for every table of ImageNet."""
 
