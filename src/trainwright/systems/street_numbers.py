@@ -90,12 +90,12 @@ def shallower(depth: int) -> System:
 TABLE = Table(
     "street-numbers",
     "House numbers, digit by digit",
-    "Errors on the 13,068 test images of SVHN's whole house numbers: a number is right when its length and "
-    "all its digits are. Of the depths from 3 to 10 the paper shows a figure without numbers, in which "
-    "accuracy rises with depth: compare the order of the rows. The column data says how many numbers were "
-    "trained on and judged: where they are fewer than 33,402 + 13,068, a part of the set was at hand. "
-    "Budgets standard and quick train narrower networks on smaller images, and their numbers are far from the "
-    "published one. All training images, validation included, are trained on for a length fixed beforehand, "
-    "and the test images are read once. The interval is over seeds (Student's t, 95 %).",
+    "Errors on the 13,068 test images of SVHN's whole house numbers: a number is right when its length "
+    "and all its digits are. Of the depths from 3 to 10 the paper shows a figure without numbers, in "
+    "which accuracy rises with depth: compare the order of the rows. The column data says how many "
+    "numbers were trained on and judged: where they are fewer than 33,402 + 13,068, a part of the set was "
+    "at hand. Budgets standard and quick train narrower networks on smaller images, and their numbers are "
+    "far from the published one. All training images, validation included, are trained on for a length "
+    "fixed beforehand, and the test images are read once. The interval is over seeds (Student's t, 95 %).",
     (*map(shallower, range(3, 11)), street_numbers),
 )
