@@ -13,10 +13,13 @@ import resource
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from trainwright.base.environment import environment
 
 SIDE, CLASSES = 128, 4
 COUNTS = (8000, 16000)
@@ -79,6 +82,9 @@ def main() -> None:
             (kept, first), (streamed, second) = measured(folder, 8.0), measured(folder, LIMIT)
             size = count * SIDE * SIDE * 3 / 1e6
             print(f"| {count:,} | {size:.0f} | {kept} | {streamed} | {'yes' if first == second else 'no'} |")
+    on = environment()
+    versions = ", ".join(f"{package} {on[package]}" for package in ("python", "jax", "flax", "numpy"))
+    print(f"\n{datetime.now(UTC):%Y-%m-%d}; {on['cores']} cores, {on['device']}, {versions}.")
 
 
 if __name__ == "__main__":
