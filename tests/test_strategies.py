@@ -31,6 +31,7 @@ from trainwright.strategies import (
     LabelSmoothing,
     MaxNorm,
     Mirror,
+    Momentum,
     Noise,
     Shift,
 )
@@ -42,15 +43,17 @@ from trainwright.testing import (
     check_documents_its_settings,
     check_is_frozen,
     check_leaves_first_weights_alone,
+    check_makes_a_step_with,
     check_refuses_bad_settings,
     check_takes_a_finite_step_with,
+    groups,
 )
 from trainwright.training.building import Training
 from trainwright.training.fit import fit, fit_all
 
 DATA = digits()
 NAMES = strategies.names()
-# Each pair of strategies is a test of its own, below.
+# Pairs are checked below, each once.
 SINGLE = [check for check in CHECKS if check is not check_combines_with_every_strategy]
 
 
@@ -69,8 +72,23 @@ def test_it_passes(name, check):
 
 
 @pytest.mark.parametrize(("name", "other"), list(itertools.combinations(NAMES, 2)))
-def test_it_takes_a_finite_step_with_any_other(name, other):
-    check_takes_a_finite_step_with(strategies.find(name), strategies.find(other))
+def test_it_makes_a_step_with_any_other(name, other):
+    check_makes_a_step_with(strategies.find(name), strategies.find(other))
+
+
+PAIRS = list(itertools.combinations(map(strategies.find, NAMES), 2))
+GROUPS = groups(PAIRS)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: "-".join(cls.name for cls in group))
+def test_a_step_with_any_other_is_finite(group):
+    check_takes_a_finite_step_with(*group)
+
+
+def test_each_pair_that_does_not_contradict_is_in_a_group():
+    together = {pair for group in GROUPS for pair in itertools.permutations(group, 2)}
+    contradicting = {(one.name, other.name) for one, other in PAIRS if (one, other) not in together}
+    assert contradicting == set(itertools.combinations(PRETRAINING, 2))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,13 +104,20 @@ def test_its_file_is_its_page_in_the_catalogue(name):
 PRETRAINING = [name for name in NAMES if uses(example(name), "pretraining")]
 
 
-@pytest.mark.parametrize("pretraining", PRETRAINING)
-def test_all_together_in_a_cohort_as_alone(pretraining):
-    """All strategies, but for pretraining: of that there is one at a time, with what it needs beside it."""
+@pytest.fixture
+def _compiled_fast():
+    """Without XLA's expensive passes: a program of all strategies takes a minute to compile with them."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.mark.usefixtures("_compiled_fast")
+def test_all_together_in_a_cohort_as_alone():
+    """All strategies, but of the pretrainings, which exclude each other, only one, with what it needs."""
     chosen = [example(name) for name in NAMES if name not in PRETRAINING]
-    everything = recipe(*chosen, learning_rate=1e-3).adding(
-        *strategies.read(strategies.find(pretraining).companions), example(pretraining)
-    )
+    companions = strategies.read(strategies.find(PRETRAINING[0]).companions)
+    everything = recipe(*chosen, learning_rate=1e-3).adding(*companions, example(PRETRAINING[0]))
     both = [Training(everything, DATA, seed) for seed in (0, 1)]
     side_by_side = dict(fit_all(both, width=2))[both[1]]
     alone = next(fit_all(both[1:], width=1))[1]
@@ -157,6 +182,22 @@ class Faint(Shrink):
     example: ClassVar = {"factor": 1 - 1e-7}
 
 
+@config
+class Infinite(Shrink):
+    """Its weights are not numbers after a step."""
+
+    def project(self, params: Params) -> Params:
+        return map_kernels(lambda kernel: kernel / 0, params)
+
+
+@config
+class Flat(Shrink):
+    """It makes rows of images, which strategies after it cannot take."""
+
+    def augment(self, x, key):
+        return x.reshape(len(x), -1)
+
+
 @pytest.mark.parametrize(
     ("check", "cls", "reason"),
     [
@@ -170,6 +211,13 @@ class Faint(Shrink):
 def test_what_is_wrong_is_named(check, cls, reason):
     with pytest.raises(AssertionError, match=reason):
         check(cls)
+
+
+def test_what_does_not_go_with_another_is_found():
+    with pytest.raises(AssertionError, match="infinite with momentum with l2: hidden1/kernel is not finite"):
+        check_takes_a_finite_step_with(Infinite, Momentum, L2)
+    with pytest.raises(NothingToActOn, match="not an image"):
+        check_makes_a_step_with(Flat, Shift)
 
 
 # Nothing to act on.

@@ -17,9 +17,10 @@ must be settings under which it visibly acts there.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -51,14 +52,18 @@ __all__ = [
     "check_is_frozen",
     "check_json_makes_it_again",
     "check_leaves_first_weights_alone",
+    "check_makes_a_step_with",
     "check_refuses_bad_settings",
     "check_repr_makes_it_again",
     "check_shares_its_program",
     "check_strategy",
     "check_takes_a_finite_step_with",
+    "groups",
 ]
 
 VISIBLE = 1e-3  # relative change of the predictions; rounding makes about a millionth
+TOGETHER = 12  # strategies in a step whose numbers are checked
+COMPILED_FAST = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 LONG: dict[str, Any] = {"learning_rate": 0.3, "steps": 80, "evaluate_every": 4}
 """Long enough to learn the digits, and for the validation loss to rise now and then."""
 
@@ -166,30 +171,54 @@ def check_shares_its_program(cls: type[Strategy]) -> None:
 
 
 def check_combines_with_every_strategy(cls: type[Strategy]) -> None:
-    """With any other strategy of the package a first step gives finite weights."""
-    for name in strategies.names():
-        if name != cls.name:
-            check_takes_a_finite_step_with(cls, strategies.find(name))
+    """It makes a step with any other strategy of the package, and a step with a dozen gives finite weights.
+
+    Tracing a step with each other strategy finds what does not fit. Compiling takes most of the time, so
+    numbers are computed for a dozen strategies at once: what is not finite stays so whatever is beside it.
+    """
+    others = [strategies.find(name) for name in strategies.names() if name != cls.name]
+    for other in others:
+        check_makes_a_step_with(cls, other)
+    for group in groups([(cls, other) for other in others]):
+        check_takes_a_finite_step_with(*group)
 
 
-def check_takes_a_finite_step_with(cls: type[Strategy], other: type[Strategy]) -> None:
-    """The first step of a recipe that has both, each with its example settings, gives finite weights; or the
-    recipe is refused, if both decide what only one can."""
-    data = _data()
-    both = cls(**cls.example), other(**other.example)
-    recipe = _recipe().adding(*_companions(cls)).adding(*_companions(other)).adding(*both)
-    training = Training(recipe, data, 0)
-    if any(all(uses(strategy, hook) for strategy in both) for hook in DECIDED_ONCE):
-        assert "keep one" in _refusal(lambda: build(training)), f"{cls.name} and {other.name} contradict"
+def check_makes_a_step_with(cls: type[Strategy], other: type[Strategy]) -> None:
+    """A step of a recipe with both can be traced; if both decide what only one can, the recipe is refused."""
+    if _contradict(cls, other):
+        refusal = _refusal(lambda: _first_step(cls, other))
+        assert "keep one" in refusal, f"{cls.name} and {other.name} contradict: {refusal}"
         return
-    graphdef, state = build(training)
-    program = Program(graphdef, task_of(data), cohort=False, chunk=CHUNK)
-    numbers = jax.tree.map(jnp.float32, training.recipe)
-    x, y = jnp.asarray(data.inputs[:12]), program.task.encode(jnp.asarray(data.targets[:12]))
-    state, loss = step.step(program, numbers, state, x, y)
-    assert jnp.isfinite(loss), f"{cls.name} with {other.name}: the loss is {loss}"
+    make_step, arguments = _first_step(cls, other)
+    make_step.trace(*arguments)
+
+
+def check_takes_a_finite_step_with(cls: type[Strategy], *others: type[Strategy]) -> None:
+    """The first step of a recipe that has them all, each with its example settings, gives finite weights."""
+    names = " with ".join(strategy.name for strategy in (cls, *others))
+    make_step, arguments = _first_step(cls, *others)
+    state, loss = make_step.lower(*arguments).compile(COMPILED_FAST)(*arguments)
+    assert jnp.isfinite(loss), f"{names}: the loss is {loss}"
     for name, array in named_arrays(state).items():
-        assert np.isfinite(array).all(), f"{cls.name} with {other.name}: {name} is not finite"
+        assert np.isfinite(array).all(), f"{names}: {name} is not finite"
+
+
+def groups(pairs: Sequence[tuple[type[Strategy], type[Strategy]]]) -> list[list[type[Strategy]]]:
+    """Groups such that each pair is together in at least one, except pairs that contradict each other."""
+    missing = [{one, other} for one, other in pairs if not _contradict(one, other)]
+    known = list(dict.fromkeys(itertools.chain.from_iterable(pairs)))
+    formed = []
+    while missing:
+        group = sorted(missing[0], key=known.index)
+        while len(group) < TOGETHER:
+            fitting = [c for c in known if c not in group and not any(_contradict(c, g) for g in group)]
+            gains = [sum({c, g} in missing for g in group) for c in fitting]
+            if not any(gains):
+                break
+            group.append(fitting[gains.index(max(gains))])
+        missing = [pair for pair in missing if not pair <= set(group)]
+        formed.append(group)
+    return formed
 
 
 CHECKS: tuple[Callable[[type[Strategy]], None], ...] = (
@@ -236,6 +265,23 @@ def _data() -> Dataset:
 def _recipe(*chosen: Strategy, **given: Any) -> Recipe:
     """A hidden layer of sixteen units, and six steps unless told otherwise."""
     return Recipe(Mlp((16,)), chosen, **{"batch_size": 12, "steps": 6, "learning_rate": 0.1, **given})
+
+
+def _contradict(one: type[Strategy], other: type[Strategy]) -> bool:
+    """Whether both decide what only one strategy of a recipe can."""
+    return any(uses(one(**one.example), hook) and uses(other(**other.example), hook) for hook in DECIDED_ONCE)
+
+
+def _first_step(*classes: type[Strategy]) -> tuple[Any, tuple[Any, ...]]:
+    """The compiled function that makes the first step of a recipe with all of these, and its arguments."""
+    data, recipe = _data(), _recipe()
+    for cls in classes:
+        recipe = recipe.adding(*_companions(cls))
+    recipe = recipe.adding(*(cls(**cls.example) for cls in classes))
+    graphdef, state = build(Training(recipe, data, 0))
+    program = Program(graphdef, task_of(data), cohort=False, chunk=CHUNK)
+    x, y = jnp.asarray(data.inputs[:12]), program.task.encode(jnp.asarray(data.targets[:12]))
+    return jax.jit(partial(step.step, program)), (jax.tree.map(jnp.float32, recipe), state, x, y)
 
 
 @cache
