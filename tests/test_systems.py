@@ -373,7 +373,7 @@ def test_system_prints_its_cost_first_and_then_its_error(
     assert "9.90" in said.out
     assert run(monkeypatch, "system", "tiny", *here, "--json") == 0
     said = capsys.readouterr()
-    assert json.loads(said.out)["command"].startswith("trainwright system tiny")
+    assert json.loads(said.out)["command"] == "trainwright system tiny --budget quick --json"
     assert said.err == ""
 
 

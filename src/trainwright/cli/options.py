@@ -103,6 +103,16 @@ def say_notes(notes: Iterable[str], quiet: bool) -> None:
             print(f"note: {note}", file=sys.stderr)
 
 
-def command() -> str:
-    """The command line as typed: kept with a result, and shown when it can be run again."""
-    return shlex.join(["trainwright", *sys.argv[1:]])
+def command(*, without: tuple[str, ...] = ()) -> str:
+    """The command line as typed: kept with a result, and shown when it can be run again.
+
+    `without`: options, each with a value, to leave out.
+    """
+    words = iter(sys.argv[1:])
+    kept = []
+    for word in words:
+        if word in without:
+            next(words, None)
+        elif word.partition("=")[0] not in without:
+            kept.append(word)
+    return shlex.join(["trainwright", *kept])

@@ -29,6 +29,7 @@ Data = Annotated[
     option("The stand-in for data too large to try: a folder of images, or a known set. Default: cifar10."),
 ]
 Results = Annotated[Path, option("The folder for the records, BUDGET/NAME.json.")]
+FOLDERS = ("--store", "--results")  # of one machine, so that a record's command is without them
 
 
 def run_all(
@@ -262,7 +263,7 @@ def _train(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) ->
                 Store(store),
                 results,
                 seeds=seeds,
-                command=command(),
+                command=command(without=FOLDERS),
                 watch=watch.training,
                 watch_pretraining=watch.pretraining,
             )
