@@ -200,9 +200,17 @@ def judged_table(name: str, minutes: float, store: Path) -> dict[str, Any]:
     }
 
 
+def verdict(against: dict[str, Any]) -> str:
+    """What is said of the delivered network beside another contestant."""
+    if against["difference"] == 0 and not np.isfinite(against["interval"]).any():
+        return "same"  # every prediction is: what is delivered is that contestant
+    return {"helps": "better", "hurts": "**worse**", "no difference": "as good", "inconclusive": "?"}[
+        against["verdict"]
+    ]
+
+
 def page(results: list[dict[str, Any]], command: str) -> str:
     """The results as Markdown."""
-    signs = {"helps": "better", "hurts": "**worse**", "no difference": "as good", "inconclusive": "?"}
     heads = [
         "table",
         "rows",
@@ -217,7 +225,7 @@ def page(results: list[dict[str, Any]], command: str) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for one in results:
         errors = [f"{one['errors'][label]:.4g}" for label in CONTESTANTS]
-        verdicts = [signs.get(one["against"][label]["verdict"], "same") for label in CONTESTANTS[1:]]
+        verdicts = [verdict(one["against"][label]) for label in CONTESTANTS[1:]]
         cells = [
             one["table"],
             f"{one['rows']:,}",
