@@ -126,9 +126,9 @@ def main() -> None:
         make(folder := Path(made) / "few", FEW)
         seconds, waited = map(float, in_a_process("wait", folder, LIMIT))
     print(
-        f"\nA convolutional network (20 and 50 of 5×5, 500 units, batches of 128) on {FEW:,} images at "
-        f"{SMALL}×{SMALL}, streamed: two epochs and their evaluations took {seconds:.1f} s, of which it waited\n"
-        f"{waited:.1f} s ({100 * waited / seconds:.0f} %) for images."
+        f"\nA convolutional network (20 and 50 of 5×5, 500 units, batches of 128) on {FEW:,} images at\n"
+        f"{SMALL}×{SMALL}, streamed: two epochs and their evaluations took {seconds:.1f} s, of which it\n"
+        f"waited {waited:.1f} s ({100 * waited / seconds:.0f} %) for images."
     )
     on = environment()
     versions = ", ".join(f"{package} {on[package]}" for package in ("python", "jax", "flax", "numpy"))
