@@ -1,9 +1,11 @@
-"""How much memory a training takes that streams its images, beside one that keeps them: a record as Markdown.
+"""How much memory a training takes that streams its images, beside one that keeps them, and how long it waits
+for images: a record as Markdown.
 
     python benchmarks/feed.py > results/feed.md
 
 Images of noise are made in a temporary folder, and the same small network is trained on N and on 2N of them,
-in a process of its own each time. What counts is how the peak grows with the number of images.
+in a process of its own each time. What counts is how the peak grows with the number of images. Then a
+convolutional network is trained, and what its epochs wait for blocks of images is measured.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -23,6 +28,8 @@ from trainwright.base.environment import environment
 
 SIDE, CLASSES = 128, 4
 COUNTS = (8000, 16000)
+SMALL = 64  # pixels to which the convolutional network's images are resized
+FEW = 4000  # images that it is trained on
 LIMIT = 0.04  # gigabytes that images may take
 
 
@@ -52,17 +59,51 @@ def train(folder: str) -> None:
     print(f"{peak:.0f} {digest[:16]}")
 
 
+def wait(folder: str) -> None:
+    """Train a convolutional network on a folder, in this process, and print the seconds that its epochs after
+    the first took, and those in which the training waited for images."""
+    from trainwright import Recipe
+    from trainwright.data import load
+    from trainwright.networks.convnet import Convnet
+    from trainwright.training import feed
+    from trainwright.training.fit import fit
+
+    waits, moments = [0.0], []
+    blocks = feed.blocks
+
+    def timed(*arguments: Any) -> Iterator[Any]:
+        read = blocks(*arguments)
+        while True:
+            start = time.perf_counter()
+            block = next(read, None)
+            waits[0] += time.perf_counter() - start
+            if block is None:
+                return
+            yield block
+
+    feed.blocks = timed
+    recipe = Recipe(Convnet(((20, 5, 2), (50, 5, 2)), (500,)), learning_rate=1e-3, batch_size=128, epochs=3)
+    fit(recipe, load(folder, size=SMALL), watch=lambda _: moments.append((time.perf_counter(), waits[0])))
+    (first, before), *_, (last, after) = moments
+    print(f"{last - first:.1f} {after - before:.2f}")
+
+
 def measured(folder: Path, limit: float) -> tuple[int, str]:
     """The peak in megabytes and the weights' digest of a training with this limit."""
+    peak, digest = in_a_process("train", folder, limit)
+    return int(peak), digest
+
+
+def in_a_process(what: str, folder: Path, limit: float) -> list[str]:
+    """The words that `train` or `wait` prints with this limit."""
     done = subprocess.run(
-        [sys.executable, __file__, str(folder)],
+        [sys.executable, __file__, what, str(folder)],
         env=os.environ | {"TRAINWRIGHT_MEMORY": str(limit)},
         capture_output=True,
         text=True,
         check=True,
     )
-    peak, digest = done.stdout.split()
-    return int(peak), digest
+    return done.stdout.split()
 
 
 def main() -> None:
@@ -82,10 +123,17 @@ def main() -> None:
             (kept, first), (streamed, second) = measured(folder, 8.0), measured(folder, LIMIT)
             size = count * SIDE * SIDE * 3 / 1e6
             print(f"| {count:,} | {size:.0f} | {kept} | {streamed} | {'yes' if first == second else 'no'} |")
+        make(folder := Path(made) / "few", FEW)
+        seconds, waited = map(float, in_a_process("wait", folder, LIMIT))
+    print(
+        f"\nA convolutional network (20 and 50 of 5×5, 500 units, batches of 128) on {FEW:,} images at\n"
+        f"{SMALL}×{SMALL}, streamed: two epochs and their evaluations took {seconds:.1f} s, of which it\n"
+        f"waited {waited:.1f} s ({100 * waited / seconds:.0f} %) for images."
+    )
     on = environment()
     versions = ", ".join(f"{package} {on[package]}" for package in ("python", "jax", "flax", "numpy"))
     print(f"\n{datetime.now(UTC):%Y-%m-%d}; {on['cores']} cores, {on['device']}, {versions}.")
 
 
 if __name__ == "__main__":
-    train(sys.argv[1]) if len(sys.argv) > 1 else main()
+    {"train": train, "wait": wait}[sys.argv[1]](sys.argv[2]) if len(sys.argv) > 1 else main()

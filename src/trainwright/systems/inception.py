@@ -43,7 +43,7 @@ BATCH_NORM = "Ioffe & Szegedy 2015 (arXiv 1502.03167)"
 PASSES = 20
 """Over the stand-in, budget standard."""
 QUICK = 1_500
-"""Weight updates, budget quick: two and a half minutes for the slowest network on a core."""
+"""Weight updates, budget quick: half a minute to two minutes on a core, compiling left out."""
 WIDTHS = {"quick": 12, "standard": 25, "paper": 100}
 """Channels, in per cent of the published ones."""
 
