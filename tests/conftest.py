@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Compiling is most of the work of the tests. What one process compiled the others load, and the next run, too:
+# a program is found by its code, JAX's version and the compiler's options. Set before JAX is imported.
+COMPILED = {
+    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parent.parent / ".compiled"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**28),
+}
+for name, value in COMPILED.items():
+    os.environ.setdefault(name, value)
 
 from trainwright.data.fetching import NotFetched
 
