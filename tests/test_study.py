@@ -225,7 +225,7 @@ def slow_study() -> Study:
         "max_norm": base.replace(strategies=(MaxNorm(2.0),)),
         "l2": base.replace(strategies=(L2(),)),
     }
-    return Study(small_data(600), arms, seeds=4, rates=(0.05, 0.1), folds=False)
+    return Study(small_data(600), arms, seeds=2, rates=(0.05, 0.1), folds=False)
 
 
 def start_slow(store: Path) -> subprocess.Popen[bytes]:
