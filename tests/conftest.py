@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-# Compiling is most of the work of the tests. What one process compiled the others load, and the next run, too:
-# a program is found by its code, JAX's version and the compiler's options. Set before JAX is imported.
+# Compiling is most of the work of the tests. What one process has compiled, the others and the next run load;
+# a program is found by its code, JAX's version and the compiler's options. JAX reads this when imported.
 COMPILED = {
     "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parent.parent / ".compiled"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -19,7 +19,7 @@ COMPILED = {
 for name, value in COMPILED.items():
     os.environ.setdefault(name, value)
 
-from trainwright.data.fetching import NotFetched
+from trainwright.data.fetching import NotFetched  # noqa: E402
 
 
 @pytest.hookimpl(wrapper=True)

@@ -28,7 +28,8 @@ from trainwright.studies.arms import as_arms
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.record import Record
 from trainwright.studies.sharing import share, shared
-from trainwright.studies.study import Study, StudyRuns, run_all
+from trainwright.studies.study import Study, StudyRuns
+from trainwright.studies.together import run_all
 from trainwright.studies.tuning import Tuning
 from trainwright.studies.workers import Pool, Task, WorkerDied
 from trainwright.training.building import Training
