@@ -38,7 +38,7 @@ from trainwright.studies.ensembles import (
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.factorial import effects
 from trainwright.studies.handover import best_of
-from trainwright.studies.plan import Planned, planned, tuning_seed
+from trainwright.studies.plan import Planned, check_seeds, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.tuning import Trial, Tuning, allowance, choose
@@ -93,10 +93,7 @@ class Study:
     """The data set, where it has been read already."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise SettingError(f"study: seeds = {self.seeds} is not allowed: give a whole number in [1, ∞)")
-        if self.first_seed < 0:
-            raise SettingError(f"study: first_seed = {self.first_seed} is not allowed: give one in [0, ∞)")
+        check_seeds(self.seeds, self.first_seed)
         check_names(self.arms, self.baselines, self.reference)
         if len(set(self.rates)) < len(self.rates):
             raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
@@ -172,8 +169,7 @@ class Study:
     def execute(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> StudyRuns:
         """`run`, with the baselines' runs and what tuning decided."""
         store = Store(Path(folder))
-        rounds, most = self.rounds(store), self.most_runs()
-        [runs] = carry_out([rounds], store, most=most, workers=workers, watch=watch)
+        [runs] = carry_out([self.rounds(store)], store, most=self.most_runs(), workers=workers, watch=watch)
         return runs
 
     def tune(
