@@ -40,7 +40,7 @@ def frame(rows: int = 100, noise: bool = False) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Found, Path]:
     folder = tmp_path_factory.mktemp("best")
-    return best(DataSpec(frame(), target="y", group="who"), trainings=130, folder=folder, **SMALL), folder
+    return best(DataSpec(frame(), target="y", group="who"), trainings=90, folder=folder, **SMALL), folder
 
 
 def numbers(found: Found) -> str:
@@ -64,7 +64,7 @@ def test_a_search_is_confirmed_on_examples_that_it_never_saw(searched: tuple[Fou
     assert comparison.examples == len(aside)
     assert comparison.groups == len(np.unique(data.groups[aside]))
     assert {baseline.name for baseline in comparison.baselines} == {"guess", "linear", "boosting"}
-    assert result.trainings <= 130 + 1
+    assert result.trainings <= 90 + 1
     assert result.recipes > 3
     assert result.optimism == pytest.approx(result.winner.error.mean - result.seen)
     assert Recommendation.from_json(result.to_json()) == result
@@ -88,24 +88,24 @@ def test_killed_anywhere_and_repeated_it_comes_to_the_same(
     class Killed(BaseException):
         pass
 
-    for after in (30, 80):  # in the search, and while it is being confirmed
+    for after in (20, 60):  # in the search, and while it is being confirmed
 
         def watch(progress: SearchProgress, after: int = after) -> None:
             if progress.trainings >= after:
                 raise Killed
 
         with pytest.raises(Killed):
-            best(spec, trainings=130, folder=tmp_path, watch=watch, **SMALL)
-    assert numbers(best(spec, trainings=130, folder=tmp_path, **SMALL)) == numbers(searched[0])
+            best(spec, trainings=90, folder=tmp_path, watch=watch, **SMALL)
+    assert numbers(best(spec, trainings=90, folder=tmp_path, **SMALL)) == numbers(searched[0])
 
 
 def test_repeating_it_trains_nothing_and_more_trainings_go_on(searched: tuple[Found, Path]) -> None:
     found, folder = searched
     spec = DataSpec(frame(), target="y", group="who")
     before = set((folder / "store" / "runs").iterdir())
-    assert numbers(best(spec, trainings=130, folder=folder, **SMALL)) == numbers(found)
+    assert numbers(best(spec, trainings=90, folder=folder, **SMALL)) == numbers(found)
     assert set((folder / "store" / "runs").iterdir()) == before
-    longer = best(spec, trainings=160, folder=folder, **SMALL)
+    longer = best(spec, trainings=110, folder=folder, **SMALL)
     assert longer.recommendation.trainings > found.recommendation.trainings
     assert before < set((folder / "store" / "runs").iterdir())
 

@@ -32,6 +32,7 @@ def table(folder: Path) -> Path:
 
 
 SHORT = ("--network", "mlp((4,))", "--epochs", "2", "--workers", "1")
+ONE_RATE = ("--rates", "0.1")  # a short tuning
 
 
 def test_a_study_is_extended_from_its_folder_and_its_looks_are_kept(
@@ -47,7 +48,7 @@ def test_a_study_is_extended_from_its_folder_and_its_looks_are_kept(
         "--arm",
         "dropout(hidden_rate=0.2|0.5)",
     )
-    assert run(monkeypatch, *words, "--seeds", "3", "--out", out, *SHORT) == 0
+    assert run(monkeypatch, *words, "--seeds", "3", "--out", out, *SHORT, *ONE_RATE) == 0
     shown = capsys.readouterr()
     assert "5 seeds instead of 3" in shown.err
     first = json.loads((out / "study.json").read_text())
@@ -102,7 +103,8 @@ def test_a_factorial_study_has_main_effects_and_interactions_and_keeps_them(
 ) -> None:
     out = tmp_path / "out"
     words = (table(tmp_path), "--target", "ill", "--arm", "l2(0.01)", "--arm", "dropout(0.2)", "--factorial")
-    assert run(monkeypatch, *words, "--seeds", "5", "--no-baselines", "--out", out, *SHORT) == 0
+    short = (*SHORT, *ONE_RATE, "--no-baselines")
+    assert run(monkeypatch, *words, "--seeds", "5", "--out", out, *short) == 0
     assert "l2(0.01) × dropout(0.2)" in capsys.readouterr().out
     assert "Main effects and interactions" in (out / "report.html").read_text("utf-8")
     assert run(monkeypatch, out, "--json") == 0

@@ -14,7 +14,7 @@ from trainwright.exhibit import runs_of, scores
 from trainwright.exhibits import early_stopping
 from trainwright.exhibits.early_stopping import ANEW, NONE, ONCE, SCALES
 from trainwright.runs.run import Run
-from trainwright.studies.study import run_all
+from trainwright.studies.together import run_all
 
 
 def curve(losses: list[float]) -> Any:

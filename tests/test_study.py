@@ -28,7 +28,8 @@ from trainwright.studies.arms import as_arms
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.record import Record
 from trainwright.studies.sharing import share, shared
-from trainwright.studies.study import Study, StudyRuns, run_all
+from trainwright.studies.study import Study, StudyRuns
+from trainwright.studies.together import run_all
 from trainwright.studies.tuning import Tuning
 from trainwright.studies.workers import Pool, Task, WorkerDied
 from trainwright.training.building import Training
@@ -225,7 +226,7 @@ def slow_study() -> Study:
         "max_norm": base.replace(strategies=(MaxNorm(2.0),)),
         "l2": base.replace(strategies=(L2(),)),
     }
-    return Study(small_data(600), arms, seeds=4, rates=(0.05, 0.1), folds=False)
+    return Study(small_data(600), arms, seeds=2, rates=(0.05, 0.1), folds=False)
 
 
 def start_slow(store: Path) -> subprocess.Popen[bytes]:

@@ -20,7 +20,8 @@ from trainwright.runs.run import Run
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.strategies import read
-from trainwright.studies.study import Study, run_all
+from trainwright.studies.study import Study
+from trainwright.studies.together import run_all
 from trainwright.training.fit import fit
 from trainwright.training.progress import Progress
 

@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
-from trainwright.studies.study import run_all
+from trainwright.studies.together import run_all
 from trainwright.training.building import Training, build, named_arrays
 
 BOOK = "Goodfellow, Bengio & Courville 2016, "

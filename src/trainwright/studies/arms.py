@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from trainwright import baselines, strategies
@@ -48,6 +48,19 @@ def as_arms(named: Mapping[str, Candidate | Sequence[Candidate]]) -> tuple[Arm, 
         Arm(name, (given,) if isinstance(given, Recipe | Baseline) else tuple(given))
         for name, given in named.items()
     )
+
+
+def check_names(arms: Collection[str], baselines: Collection[str], reference: str) -> None:
+    """Raises `SettingError` for no arms, a reference that is no arm, and a name of an arm and a baseline.
+
+    `reference` may be empty.
+    """
+    if not arms:
+        raise SettingError("study: no arms are given: name at least one recipe")
+    if reference and reference not in arms:
+        raise SettingError(f"study: the reference {reference!r} is not an arm: {', '.join(arms)}")
+    if twice := [name for name in arms if name in baselines]:
+        raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
 
 
 def check_arms(arms: Sequence[Arm], *, tuned: bool, rate_chosen: bool) -> None:

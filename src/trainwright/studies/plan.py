@@ -47,6 +47,14 @@ def planned(arm: str, candidate: Candidate, data: Dataset, seed: int, stage: Sta
     return Planned(arm, candidate, data, seed, digest, stage)
 
 
+def check_seeds(seeds: int, first_seed: int) -> None:
+    """Raises `SettingError` for fewer than one seed, and for a negative first one."""
+    if seeds < 1:
+        raise SettingError(f"study: seeds = {seeds} is not allowed: give a whole number in [1, ∞)")
+    if first_seed < 0:
+        raise SettingError(f"study: first_seed = {first_seed} is not allowed: give one in [0, ∞)")
+
+
 def tuning_seed(number: int) -> int:
     """The seed of a tuning training: none that a study's verdict ever has.
 

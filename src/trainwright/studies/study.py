@@ -26,7 +26,7 @@ from trainwright.ensemble import Ensemble
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
-from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms
+from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms, check_names
 from trainwright.studies.ensembles import (
     Ensembles,
     averaged,
@@ -38,7 +38,7 @@ from trainwright.studies.ensembles import (
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.factorial import effects
 from trainwright.studies.handover import best_of
-from trainwright.studies.plan import Planned, planned, tuning_seed
+from trainwright.studies.plan import Planned, check_seeds, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.tuning import Trial, Tuning, allowance, choose
@@ -93,20 +93,10 @@ class Study:
     """The data set, where it has been read already."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise SettingError(f"study: seeds = {self.seeds} is not allowed: give a whole number in [1, ∞)")
-        if self.first_seed < 0:
-            raise SettingError(f"study: first_seed = {self.first_seed} is not allowed: give one in [0, ∞)")
-        if not self.arms:
-            raise SettingError("study: no arms are given: name at least one recipe")
-        if self.reference and self.reference not in self.arms:
-            raise SettingError(
-                f"study: the reference {self.reference!r} is not an arm: {', '.join(self.arms)}"
-            )
+        check_seeds(self.seeds, self.first_seed)
+        check_names(self.arms, self.baselines, self.reference)
         if len(set(self.rates)) < len(self.rates):
             raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
-        if twice := self.arms.keys() & self.baselines.keys():
-            raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
         check_ensembles(self.ensembles, list(self.arms), rate_chosen=bool(self.rates) and self.tuning is None)
         check_arms(self._all, tuned=bool(self.tuning), rate_chosen=bool(self.rates or self.tuning))
 
@@ -178,7 +168,9 @@ class Study:
 
     def execute(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> StudyRuns:
         """`run`, with the baselines' runs and what tuning decided."""
-        return _execute([self], folder, workers, watch)[0]
+        store = Store(Path(folder))
+        [runs] = carry_out([self.rounds(store)], store, most=self.most_runs(), workers=workers, watch=watch)
+        return runs
 
     def tune(
         self,
@@ -305,27 +297,3 @@ class Study:
             for at_rate in at_rates(candidate, rates)
             for seed in self.verdict_seeds
         ]
-
-
-def run_all(
-    studies: Sequence[Study],
-    folder: Folder,
-    *,
-    workers: int | None = None,
-    watch: Watch | None = None,
-) -> list[list[ArmRuns]]:
-    """Run several studies, on several data sets perhaps, with one pool of workers; see `Study.run`.
-
-    A program that they have in common is compiled once, and no core waits for another study's end.
-    """
-    return [runs.arms for runs in _execute(studies, folder, workers, watch)]
-
-
-def _execute(
-    studies: Sequence[Study], folder: Folder, workers: int | None, watch: Watch | None
-) -> list[StudyRuns]:
-    store = Store(Path(folder))
-    most = sum(study.most_runs() for study in studies)
-    return carry_out(
-        [study.rounds(store) for study in studies], store, most=most, workers=workers, watch=watch
-    )
