@@ -66,7 +66,7 @@ def street_numbers(budget: Budget) -> Recipe:
     - Budgets standard and quick: 50 and 25 % of the channels and units, batch 32, 15,000 and 2,000 updates by
       Adam with a rate that falls from 0.002 as half a cosine, batch norm at every hidden layer, as in that
       open version, and no dropout. So short a training of the network as published does not leave guessing
-      behind: with momentum, with and without dropout, 600 updates got 99.4 % of 500 held-out numbers wrong.
+      behind: with momentum and dropout, 600 updates got 99.4 % of 500 held-out numbers wrong.
     """
     return at_depth(11, budget)
 
