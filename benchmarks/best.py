@@ -232,7 +232,7 @@ def page(results: list[dict[str, Any]], command: str) -> str:
             one["metric"],
             *errors,
             *verdicts,
-            f"`{one['strategies']}`",
+            "plain" if verdicts[0] == "same" else f"`{one['strategies']}`",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     on = results[0]["environment"]
@@ -243,6 +243,9 @@ def page(results: list[dict[str, Any]], command: str) -> str:
             f"`{command}`; {SEEDS} seeds of each contestant, judged on rows that none of them saw, paired by "
             "seed and row; verdicts at 95 % after Holm's correction over the four opponents of a table. "
             f"{on['cores']} cores, {on['device']}, jax {on['jax']}.",
+            "",
+            "Bold is significantly worse; ? is not decided by these rows, which are few in the small tables. "
+            "Under recipe: what was found; plain, where the confirmation saw no gain and plain is delivered.",
             "",
             *lines,
             "",
