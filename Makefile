@@ -52,4 +52,4 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-peers .venv-parity demo .compiled
+	rm -rf $(VENV) .venv-peers .venv-parity demo

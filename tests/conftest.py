@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-# Compiling is most of the work of the tests. What one process has compiled, the others and the next run load;
-# a program is found by its code, JAX's version and the compiler's options. JAX reads this when imported.
-COMPILED = {
-    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parent.parent / ".compiled"),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**28),
-}
-for name, value in COMPILED.items():
-    os.environ.setdefault(name, value)
-
-from trainwright.data.fetching import NotFetched  # noqa: E402
+from trainwright.data.fetching import NotFetched
 
 
 @pytest.hookimpl(wrapper=True)
