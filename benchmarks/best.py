@@ -17,6 +17,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,7 @@ def judged_table(name: str, minutes: float, store: Path) -> dict[str, Any]:
             for label, one in zip(others, judgements, strict=True)
         },
         "environment": environment(),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
 
 
@@ -242,7 +244,7 @@ def page(results: list[dict[str, Any]], command: str) -> str:
             "",
             f"`{command}`; {SEEDS} seeds of each contestant, judged on rows that none of them saw, paired by "
             "seed and row; verdicts at 95 % after Holm's correction over the four opponents of a table. "
-            f"{on['cores']} cores, {on['device']}, jax {on['jax']}.",
+            f"{results[-1]['date']}; {on['cores']} cores, {on['device']}, jax {on['jax']}.",
             "",
             "Bold is significantly worse; ? is not decided by these rows, which are few in the small tables. "
             "Under recipe: what was found; plain, where the confirmation saw no gain and plain is delivered.",

@@ -174,7 +174,8 @@ def check_combines_with_every_strategy(cls: type[Strategy]) -> None:
     """It makes a step with any other strategy of the package, and a step with a dozen gives finite weights.
 
     Tracing a step with each other strategy finds what does not fit. Compiling takes most of the time, so
-    numbers are computed for a dozen strategies at once: what is not finite stays so whatever is beside it.
+    numbers are computed for a dozen strategies at once. What is not finite nearly always stays so; a third
+    strategy that clips an infinity would hide it.
     """
     others = [strategies.find(name) for name in strategies.names() if name != cls.name]
     for other in others:
