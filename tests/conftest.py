@@ -6,6 +6,10 @@ import os
 from collections.abc import Generator
 from typing import Any
 
+# Before NumPy and scikit-learn are imported: each of the tests' processes has a core of its own, and OpenMP's
+# threads of several processes wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 from trainwright.data.fetching import NotFetched

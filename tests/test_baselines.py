@@ -131,6 +131,14 @@ def test_trees_are_fewer_where_data_is_large(monkeypatch: pytest.MonkeyPatch) ->
     assert asked == [3]
 
 
+def test_boosting_learns_from_as_many_examples_as_fit_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainwright.baselines.boosting.MOST_VALUES", 400 * 64)
+    few = Boosting(trees=20).fit(load("digits"))
+    monkeypatch.undo()
+    more = Boosting(trees=20).fit(load("digits"))
+    assert 0 < score(more, "test").error < score(few, "test").error < 0.3
+
+
 def test_what_has_not_converged_is_no_warning() -> None:
     rng = np.random.default_rng(0)
     points = 1000 * rng.normal(size=(200, 30))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from trainwright.base import files
 from trainwright.base.errors import StoreError
+from trainwright.runs import stored_arrays
 from trainwright.runs.run import Run
 from trainwright.runs.store import DamagedRun, Store, digest
 
@@ -215,6 +216,22 @@ def test_truncated_and_missing_files_are_noticed(tmp_path, file):
     path.unlink()
     with pytest.raises(DamagedRun, match=file):
         store.read(name, weights=True)
+
+
+def test_predictions_read_last_are_not_read_again(tmp_path, monkeypatch):
+    store, reads, read = Store(tmp_path), [], files.read
+    names = [store.write(make_run(seed)) for seed in (0, 1)]
+    monkeypatch.setattr(files, "read", lambda folder, name: reads.append(folder) or read(folder, name))
+    monkeypatch.setattr(stored_arrays, "RECENT", stored_arrays.Recent(capacity=100))
+    one, other = (store.read(name).predictions for name in names)  # 76 bytes each
+    reads.clear()
+    first = one["test"]
+    assert one["test"] is first
+    assert len(reads) == 1
+    assert not first.flags.writeable  # it is what the next reader gets
+    assert not np.array_equal(other["test"], first)
+    assert one["test"].tolist() == first.tolist()  # read again: both did not fit
+    assert len(reads) == 3
 
 
 def test_damaged_run_is_set_aside_and_done_again(tmp_path):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from trainwright.base.config import Config
 from trainwright.base.environment import environment
 from trainwright.base.errors import SettingError
+from trainwright.base.keys import generator
 from trainwright.data.dataset import Dataset
 from trainwright.data.facts import facts
 from trainwright.data.targets import TaskName
@@ -34,6 +35,19 @@ class Examples(NamedTuple):
 
     inputs: Inputs
     targets: Targets
+
+    def drawn(self, count: int, name: str) -> Examples:
+        """So many of them in random order, and one of each class that would be missing. `name`: who draws.
+
+        >>> Examples(np.zeros((5, 1)), np.array([0, 0, 0, 0, 1])).drawn(2, "svm").targets.tolist()
+        [0, 0, 1]
+        """
+        order = generator(0, name).permutation(len(self.targets))
+        rows, others = order[:count], order[count:]
+        if self.targets.dtype.kind == "i":
+            classes, first = np.unique(self.targets[others], return_index=True)
+            rows = np.concatenate([rows, others[first[~np.isin(classes, self.targets[rows])]]])
+        return Examples(self.inputs[rows], self.targets[rows])
 
 
 class Baseline(Config):

@@ -28,8 +28,14 @@ def environment() -> dict[str, Any]:
         "device": device.device_kind,
         "devices": jax.device_count(),
         "NPROC": os.environ.get("NPROC", "unset"),
-        "cores": os.cpu_count(),
+        "cores": schedulable_cores(),
     }
+
+
+def schedulable_cores() -> int:
+    """Cores that this process may use: a batch system can give it fewer than the machine has."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def missing() -> list[str]:
@@ -52,7 +58,7 @@ def keep_compiled() -> None:
     Programs are kept apart by number of cores, because results depend on it. JAX's own environment variables
     take precedence.
     """
-    cores = os.environ.get("NPROC", str(os.cpu_count()))
+    cores = os.environ.get("NPROC", str(schedulable_cores()))
     folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "compiled" / f"{cores}-cores"))
     seconds = os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     jax.config.update("jax_compilation_cache_dir", folder)  # type: ignore[no-untyped-call]

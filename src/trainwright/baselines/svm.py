@@ -16,7 +16,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from trainwright.base.config import config
-from trainwright.base.keys import generator
 from trainwright.baseline import Baseline, Examples, Inputs, Predict, log_probabilities, loss
 from trainwright.data.targets import TaskName
 
@@ -39,8 +38,7 @@ class Svm(Baseline):
     def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         from sklearn.svm import SVC, SVR
 
-        rows = generator(0, "svm").permutation(len(train.targets))[: self.examples]
-        inputs, targets = train.inputs[rows], train.targets[rows]
+        inputs, targets = train.drawn(self.examples, self.name)
         settings: dict[str, Any] = {"C": self.cost, "gamma": self.width or "scale"}
         if task == "regression":
             regressor = SVR(**settings).fit(inputs, targets)

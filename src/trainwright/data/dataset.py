@@ -33,7 +33,7 @@ class Dataset:
     task: TaskName
     inputs: NDArray[Any] | Streamed
     """float32 (examples, features) or (examples, height, width[, channels]). Prepared from all rows, in units
-    that do not depend on the split; a missing number is NaN. Images with channels stay bytes (uint8), in
+    that do not depend on the split; a missing number is NaN. Images of bytes stay bytes (uint8), in
     memory or, if they are too many, in their files. What a network sees, `standardized` gives."""
     targets: NDArray[np.int32] | NDArray[np.float32]
     """int32 (examples,), the class's number; float32 (examples,), a quantity in a unit of its own; or int32

@@ -38,6 +38,11 @@ class Pixels:
     scales: tuple[float, ...] = ()
     cut_out: bool = False
 
+    @property
+    def coloured(self) -> bool:
+        """Whether these are images with several channels, (height, width, channels)."""
+        return len(self.shape) == 3 and self.shape[-1] > 1
+
     def measure(self, inputs: NDArray[Any] | Streamed, rows: NDArray[np.int64]) -> Standardization:
         """What the training images, `rows` of `inputs`, say of shift and scale.
 
@@ -45,7 +50,7 @@ class Pixels:
         and numbers whose unit is known beforehand: none. Other numbers: one for all.
         """
         if isinstance(inputs, Streamed) or inputs.dtype == np.uint8:
-            if self.shape[-1] == 1:
+            if not self.coloured:
                 return Standardization(unit=np.asarray(self.scale, np.float32))
             places = np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64)
             return Standardization(*measure_channels(inputs, rows[places]))
@@ -62,9 +67,9 @@ class Pixels:
         return replace(self, shift=moved, scale=self.scale * float(scale))
 
     def keep(self, images: NDArray[Any] | Streamed) -> NDArray[Any] | Streamed:
-        """Raw images as a data set keeps them: bytes with channels as they are, a quarter of what numbers
-        take, which the training step makes numbers of; others as `transform` makes them."""
-        if isinstance(images, Streamed) or (images.dtype == np.uint8 and images.ndim == 4 and not self.shift):
+        """Raw images as a data set keeps them: bytes as they are, a quarter of what numbers take, which the
+        training step makes numbers of; others as `transform` makes them."""
+        if isinstance(images, Streamed) or (images.dtype == np.uint8 and not self.shift):
             return images
         return self.transform(images)
 

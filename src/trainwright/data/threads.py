@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from trainwright.base.environment import schedulable_cores
 from trainwright.base.errors import DataError
 
 T = TypeVar("T")
@@ -16,7 +17,7 @@ CHUNK = 32  # items that a thread takes at a time
 
 def cores() -> int:
     """How many cores this process may keep busy: NPROC in a worker, which has one, else all."""
-    return int(os.environ.get("NPROC") or os.cpu_count() or 1)
+    return int(os.environ.get("NPROC") or schedulable_cores())
 
 
 def in_threads(work: Callable[[Any], T], items: Sequence[Any]) -> list[T]:

@@ -65,7 +65,7 @@ def _arrays(
     arrays: list[NDArray[Any]] = []
     for split, count in ((training, pool), (data.splits.test, test)):
         rows = split[~np.isin(data.targets[split], without)][:count]
-        pictures = data.inputs[rows]
+        pictures = data.standardized(rows)[0]
         pictures = pixels.halved(pictures) if halved else pictures
         arrays += [np.round(pictures) if binary else pictures, data.targets[rows]]
     return tuple(arrays)

@@ -19,7 +19,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from trainwright.base.errors import StoreError
 from trainwright.runs import formats
 from trainwright.runs.formats import Arrays
 from trainwright.runs.run import Pretrained, Run
+from trainwright.runs.stored_arrays import StoredArrays
 
 SEMANTICS = 4  # raised when the same recipe, data and seed would give other numbers
 
@@ -122,8 +123,9 @@ class Store:
     def read(self, digest: str, *, weights: bool = False) -> Run:
         """The run of that name, each file read compared with the manifest.
 
-        Predictions are compared now, and loaded (and compared again) whenever one is asked for, so that a
-        study's runs fit in memory; weights likewise, unless `weights` asks for all of them at once.
+        Predictions are compared now, and loaded (and compared again) when one is asked for and is not among
+        those read last, so that a study's runs fit in memory; weights likewise, unless `weights` asks for all
+        of them at once.
         Raises `StoreError` if there is no such run and `DamagedRun` if a file is not what was written.
         """
         folder = self._run(digest)
@@ -133,12 +135,12 @@ class Store:
         facts = strict_json.loads(_read(folder, "run.json"))
         if facts.pop("digest") != digest:
             raise DamagedRun(f"{folder} holds another run than its name says")
-        model = _StoredArrays(folder, "model.safetensors", formats.parse_safetensors)
+        model = _arrays(folder, "model.safetensors", formats.parse_safetensors)
         return Run(
             **facts,
             history=formats.parse_csv(_read(folder, "history.csv")),
-            predictions=_StoredArrays(folder, "predictions.npz", formats.parse_npz),
-            weights=model.load() if weights else model,
+            predictions=_arrays(folder, "predictions.npz", formats.parse_npz),
+            weights=dict(model) if weights else model,
         )
 
     def write_pretrained(self, pretrained: Pretrained) -> None:
@@ -253,23 +255,8 @@ def _read(folder: Path, name: str) -> bytes:
         raise DamagedRun(str(damage)) from None
 
 
-class _StoredArrays(Mapping[str, NDArray[Any]]):
-    """The arrays of a stored file, loaded and checked when one is asked for, and not kept."""
-
-    def __init__(self, folder: Path, name: str, parse: Callable[[bytes], dict[str, NDArray[Any]]]) -> None:
-        self._folder, self._name, self._parse = folder, name, parse
-
-    def load(self) -> dict[str, NDArray[Any]]:
-        return self._parse(_read(self._folder, self._name))
-
-    def __getitem__(self, key: str) -> NDArray[Any]:
-        return self.load()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.load())
-
-    def __len__(self) -> int:
-        return len(self.load())
+def _arrays(folder: Path, name: str, parse: Callable[[bytes], dict[str, NDArray[Any]]]) -> StoredArrays:
+    return StoredArrays(folder / name, lambda: parse(_read(folder, name)))
 
 
 _FACTS = tuple(field.name for field in fields(Run) if field.name not in ("history", "predictions", "weights"))

@@ -7,7 +7,6 @@ so that a program compiled for one round of a study is there for the next.
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 
-from trainwright.base.environment import keep_compiled
+from trainwright.base.environment import keep_compiled, schedulable_cores
 from trainwright.base.errors import SettingError
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
@@ -103,7 +102,7 @@ class Executor:
     """Worker processes, and the store that they fill."""
 
     def __init__(self, store: Store, workers: int | None = None) -> None:
-        workers = os.cpu_count() or 1 if workers is None else workers
+        workers = schedulable_cores() if workers is None else workers
         if workers < 1:
             raise SettingError(f"workers = {workers} is not allowed: give a whole number in [1, ∞)")
         self._store, self._workers = store, workers
