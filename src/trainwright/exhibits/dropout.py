@@ -125,8 +125,7 @@ class Dropout(ex.Exhibit):
                 "throughout and weights have no bound; the paper's ends at 0.95, its bound is 2.",
                 "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 "
                 "and 2048; here both have two. Features are the classifier's, not an autoencoder's; passes "
-                "and features are those of the networks that had most examples. Figure 4's curves are of "
-                "validation examples; test examples judge the end.",
+                "and features are those of the networks that had most examples.",
                 f"Sets of passes share some of {KEPT}: at {PASSES} their scatter is √(1 − {PASSES}/{KEPT}) "
                 "of that of independent ones.",
                 *ex.cautions(*compared.values(), redrawn=True),
