@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
 from trainwright.studies.together import run_all
@@ -78,21 +76,18 @@ def travelled(study: ex.Study, store: Path) -> Rows:
     """Distances from the first weights to the last, and to another seed's first, over all weights."""
 
     def distances(std: float, way: str) -> Rows:
-        runs, recipe = ex.runs_of(study, f"{way} {std}", store), study.arms[f"{way} {std}"]
-        began = [build(Training(recipe, study.dataset(run.seed), run.seed))[1] for run in runs]
-        first = np.array([in_a_row(named_arrays(state)) for state in began])
-        last = np.array([in_a_row(run.weights) for run in runs])
-        travel, other = (
-            np.linalg.norm(last - start, axis=1) for start in (first, np.roll(first, -1, axis=0))
-        )
-        return pd.DataFrame({"seed": [run.seed for run in runs], "travel": travel, "to another's": other})
+        first, last = np.swapaxes(ex.look_into(study, f"{way} {std}", store, ends), 0, 1)
+        own, other = (np.linalg.norm(last - start, axis=1) for start in (first, np.roll(first, -1, axis=0)))
+        return pd.DataFrame({"seed": range(len(own)), "travel": own, "to another's": other})
 
     return ex.grid(distances, start=STARTS, arm=(NONE, ONCE))
 
 
-def in_a_row(weights: ex.Weights) -> NDArray[Any]:
-    """All weights of a network, (weights,)."""
-    return np.concatenate([np.ravel(weights[name]) for name in sorted(weights)])
+def ends(run: ex.Run, data: ex.Dataset) -> list[ex.Floats]:
+    """All weights that a training begins with, and all that it leaves, each in one row."""
+    _, state = build(Training(ex.Recipe.from_json(run.recipe), data, run.seed))
+    both: tuple[ex.Weights, ...] = (named_arrays(state), run.weights)
+    return [np.concatenate([np.ravel(weights[name]) for name in sorted(weights)]) for weights in both]
 
 
 @ex.config
