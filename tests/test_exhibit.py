@@ -16,6 +16,7 @@ from trainwright.data.pixels import halved
 from trainwright.exhibit import (
     Claim,
     Measured,
+    Sweep,
     cautions,
     change,
     compare_all,
@@ -27,6 +28,7 @@ from trainwright.exhibit import (
     scores,
     series,
     tabulated,
+    told,
 )
 from trainwright.strategies import Dropout
 from trainwright.studies.study import Study
@@ -157,6 +159,16 @@ def test_a_claim_is_judged_by_the_verdict(shift: float, holds: bool) -> None:
     assert Claim.judged("", "", comparison, "other", expected="hurts").holds is (shift > 0)
     assert str(comparison.gain("other")) in claim.seen
     assert claim.seen.endswith("So it was.")
+
+
+def test_what_helps_along_a_range_is_told_after_holm_s_correction() -> None:
+    places = {
+        size: comparisons.study(["plain", "other"], shifts=(0, s)) for size, s in ((1000, -0.1), (5000, 0.1))
+    }
+    sweep = Sweep(places)
+    assert sweep.verdicts("other") == {1000: "helps", 5000: "hurts"}
+    assert told(sweep, "other").startswith(str(sweep.gains("other")))
+    assert told(sweep, "other").endswith("; it helps at 1,000, and hurts at 5,000 (Holm's correction)")
 
 
 def test_a_study_describes_itself_and_its_arms_are_listed() -> None:

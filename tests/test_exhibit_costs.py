@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import comparisons
-from trainwright.exhibit import Measured
+from trainwright.exhibit import Floats, Measured
 from trainwright.exhibits import costs
 
 SMALL = costs.SCALES["quick"].replace(epochs=3, seeds=5)
@@ -18,10 +18,10 @@ SMALL = costs.SCALES["quick"].replace(epochs=3, seeds=5)
 def test_slopes_are_the_gradients_of_the_costs(y: float) -> None:
     z, h = np.linspace(-4, 4, 17), 1e-5
 
-    def quadratic(z: costs.Floats) -> costs.Floats:
+    def quadratic(z: Floats) -> Floats:
         return (costs.sigmoid(z) - y) ** 2 / 2
 
-    def cross_entropy(z: costs.Floats) -> costs.Floats:
+    def cross_entropy(z: Floats) -> Floats:
         return -y * np.log(costs.sigmoid(z)) - (1 - y) * np.log(1 - costs.sigmoid(z))
 
     for name, cost in (("quadratic", quadratic), ("cross-entropy", cross_entropy)):

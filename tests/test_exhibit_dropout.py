@@ -113,7 +113,7 @@ def test_dropout_gains_nothing_at_first_and_then_something() -> None:
     # A gain below a tenth of the error is a gain, at the least size as at the others.
     assert not holds(_100=pair(0.2, 0.19, seeds=20), _1000=much)
     seen = dropout.more_examples(Sweep({100: nothing, 1000: much, 5000: pair(0.1, 0.02)})).seen
-    assert "at 1,000 and 5,000; at 100" in seen
+    assert "it helps at 1,000 and 5,000, and hurts at none (Holm's correction); at 100 the verdict" in seen
     assert "The gain is largest at 5,000." in seen
 
 
@@ -161,7 +161,7 @@ def test_the_smallest_version_is_whole(tmp_path: Path, monkeypatch: pytest.Monke
     """All of it, on networks of 8 units trained for 20 steps: what is shown, not whether it holds."""
     smallest = SCALES["quick"].replace(
         images={"pool": 600, "test": 100, "halved": True}, widths=(8,), figure_4=(20, 2),
-        steps=20, seeds=2, examples=100, sizes=(50, 100),
+        steps=20, every=2, seeds=2, examples=100, sizes=(50, 100),
     )  # fmt: skip
     monkeypatch.setitem(SCALES, "quick", smallest)
     shown = dropout.Dropout().make("quick", tmp_path)

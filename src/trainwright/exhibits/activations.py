@@ -25,8 +25,6 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from flax import nnx
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.diagnosis.symptoms import diagnose
@@ -36,6 +34,7 @@ from trainwright.strategies import Activation
 from trainwright.strategies.activation import RadialBasis
 
 BOOK = "Goodfellow, Bengio & Courville 2016, section 6.3"
+GLOROT = "Glorot, Bordes & Bengio 2011, section 3"
 UNITS = {
     "sigmoid": Activation("sigmoid"),
     "tanh": Activation("tanh"),
@@ -62,23 +61,21 @@ def study(s: ex.Scale) -> ex.Study:
 
 @ex.config
 class Activations(ex.Exhibit):
-    """Each activation function with its slope, sparsity, and a paired comparison in training."""
-
     title = "Activation functions: shapes, slopes, sparsity, and what they are worth"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         trained, kinks = study(SCALES[budget]), measure_kinks()
         comparison = trained.compare(store)
         relu, radial = (look_into(trained, comparison, name, store) for name in ("ReLU", "radial basis"))
+        active = ex.series(relu, "active", "layer", by="moment")
         responses = radial.groupby(["moment", "layer"], sort=False)[["p15", "p50", "p85"]].mean()
-        tanh, rectified = (
-            f"{unit} units do better than sigmoid units." for unit in ("Tanh", "Rectified linear")
-        )
+        tanh = "Tanh units do better than sigmoid units."
+        rectified = "Rectified linear units do better than sigmoid units."
         return self.result(
-            draw(kinks, relu, comparison),
+            draw(kinks, active, comparison),
             {
                 "Slopes at the kinks": kinks,
-                "Active rectified linear units (%)": ex.tabulated("layer", shares_of(relu)),
+                "Active rectified linear units (%)": ex.tabulated("layer", active),
                 "Percentiles of radial basis units' responses, mean of the seeds": responses.reset_index(),
                 f"In training on {SCALES[budget].data}": ex.overview(comparison, "function"),
             },
@@ -90,20 +87,20 @@ class Activations(ex.Exhibit):
                 hard_to_optimise(comparison, radial),
             ),
             (f"Two hidden layers of 64 units; {ex.described(trained)}", *ex.cautions(comparison)),
-        )  # fmt: skip
+        )
 
 
 def response_of(name: str) -> Callable[[jax.Array], jax.Array]:
     """A hidden unit's response to a number z, made of the package's own parts."""
-    if name in ("radial basis", "maxout"):
+    if name == "radial basis":
         layer: Any = RadialBasis(np.zeros((1, 1), np.float32), 1.0)
-        if name == "maxout":
-            slopes, offsets = (lambda *_, part=part: part for part in PIECES)
-            layer = Maxout(nnx.Linear(1, 3, rngs=nnx.Rngs(0), kernel_init=slopes, bias_init=offsets), 3)
-        return lambda z: layer(z.reshape(1, 1))[0, 0]
-    builder = NetworkBuilder((UNITS[name],), 0, inputs=lambda: np.zeros((1, 1), np.float32))
-    activation: Any = builder.hidden("hidden1", 1, 1, {})["hidden1/activation"]
-    return lambda z: activation(z)
+    elif name == "maxout":
+        layer = Maxout(nnx.Linear(1, 3, rngs=nnx.Rngs(0)), 3)
+        layer.kernel[...], layer.bias[...] = PIECES
+    else:
+        builder = NetworkBuilder((UNITS[name],), 0, inputs=lambda: np.zeros((1, 1), np.float32))
+        layer = builder.hidden("hidden1", 1, 1, {})["hidden1/activation"]
+    return lambda z: layer(z.reshape(1, 1))[0, 0]
 
 
 def measure_shape(name: str) -> pd.DataFrame:
@@ -129,16 +126,11 @@ def look_into(trained: ex.Study, comparison: ex.Comparison, arm: str, store: Pat
     """`LayerStats.layers` of an arm's hidden layers at its chosen rate; active in %, by moment and seed."""
     frames = []
     for run in ex.runs_of(trained, arm, store, learning_rate=comparison.arm(arm).learning_rate):
-        diagnosis = diagnose(run, trained.dataset(run.seed))
-        for moment, stats in (("before training", diagnosis.start), ("after training", diagnosis.end)):
-            frames.append(stats.layers.iloc[:-1].assign(moment=moment, seed=run.seed))
-    table = pd.concat(frames).reset_index()
-    return table.assign(active=100 * table["active"])
-
-
-def shares_of(relu: pd.DataFrame) -> dict[str, ex.Measurements]:
-    """How many of a layer's responses are active, before and after training."""
-    return ex.series(relu, "active", "layer", by="moment")
+        seen = diagnose(run, trained.dataset(run.seed))
+        for moment, stats in (("before training", seen.start), ("after training", seen.end)):
+            hidden = stats.layers.iloc[:-1]
+            frames.append(hidden.assign(active=100 * hidden["active"], moment=moment, seed=run.seed))
+    return pd.concat(frames).reset_index()
 
 
 @ex.claim("At a kink, software returns one of the two one-sided derivatives.", f"{BOOK}: usually")
@@ -150,37 +142,28 @@ def one_sided(kinks: pd.DataFrame) -> ex.Judged:
     return f"{seen} between them.", sides.all()
 
 
-@ex.claim(
-    "About half of the rectified linear units are silent before training.",
-    "Glorot, Bordes & Bengio 2011, section 3",
-)
+@ex.claim("About half of the rectified linear units are silent before training.", GLOROT)
 def half_silent(relu: pd.DataFrame) -> ex.Judged:
     """Within ABOUT points of a half, by the whole interval."""
     by_seed = relu.groupby(["moment", "seed"], sort=False)["active"].mean().reset_index()
     shares = ex.Measurements.grouped(by_seed["active"], by_seed["moment"], "%")
-    before = shares["before training"]
-    seen = (
-        f"active are {before}; after training {shares['after training'].mean:.1f} %. About: within "
-        f"{ABOUT:g} points of a half."
-    )
+    before, after = shares["before training"], shares["after training"].mean
+    seen = f"active are {before}; after training {after:.1f} %. About: within {ABOUT:g} points of a half."
     return seen, before.low > 50 - ABOUT and before.high < 50 + ABOUT
 
 
 def hard_to_optimise(comparison: ex.Comparison, radial: pd.DataFrame) -> ex.Claim:
     """By the comparison's verdict: worse than the sigmoid, each at its best rate."""
+    says = "Radial basis units can be difficult to optimise, because they are zero for most inputs."
     start = radial[radial["moment"] == "before training"].groupby("layer", sort=False)["p50"].mean()
     medians = ex.enumerated(f"{p50:.2f}" for p50 in start)
-    return ex.Claim.judged(
-        "Radial basis units can be difficult to optimise, because they are zero for most inputs.",
-        f"{BOOK}.3", comparison, "radial basis", expected="hurts",
-        more=f"Before training, half of their responses are above {medians} layer by layer, of at most 1.",
-    )  # fmt: skip
+    more = f"Before training, half of their responses are above {medians} layer by layer, of at most 1."
+    return ex.Claim.judged(says, f"{BOOK}.3", comparison, "radial basis", expected="hurts", more=more)
 
 
-def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: ex.Comparison) -> Figure:
+def draw(kinks: pd.DataFrame, active: ex.Along, comparison: ex.Comparison) -> ex.Figure:
     """Every function with its slope; gains over sigmoid; active rectified linear units."""
-    figure = Figure(figsize=(7.6, 8.4))
-    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(5, 3.4))[:, 0]
+    figure, (top, bottom) = ex.strips(8.4, 5, 3.4)
     shapes = top.subplots(2, 4, sharex=True, sharey=True)
     for axes, name in zip(shapes.flat, UNITS, strict=True):
         draw_shape(axes, name, kinks[kinks["function"] == name])
@@ -188,19 +171,17 @@ def draw(kinks: pd.DataFrame, relu: pd.DataFrame, comparison: ex.Comparison) -> 
     left, right = bottom.subplots(1, 2, width_ratios=(1.4, 1))
     ex.along(left, {"gain": comparison.gains}, "What each takes off sigmoid's test error", ylabel="points")
     ex.level(left, 0, ls="-")
-    share = "of all responses (%)"
-    ex.along(right, shares_of(relu), "Active ReLU units", ylabel=share, ylim=(0, 100))
+    ex.along(right, active, "Active ReLU units", ylabel="of all responses (%)", ylim=(0, 100))
     return figure
 
 
-def draw_shape(axes: Axes, name: str, kinks: pd.DataFrame) -> None:
+def draw_shape(axes: ex.Axes, name: str, kinks: pd.DataFrame) -> None:
     """A function and its slope, without a line across a jump."""
     shape = measure_shape(name)
     axes.plot(shape["z"], shape["value"], color=ex.BLUE, lw=2, label="function")
     slopes = shape["slope"].where(~shape["z"].isin(kinks["kink at"]))
     axes.plot(shape["z"], slopes, "--", color=ex.VERMILLION, lw=1.5, label="slope")
-    at, left, right = kinks["kink at"], kinks["slope left"], kinks["slope right"]
-    axes.vlines(at, left, right, color=ex.VERMILLION, lw=1, alpha=0.5)
-    axes.plot(at, kinks["taken"], "o", color=ex.VERMILLION, ms=4, label="slope taken at a kink")
+    axes.vlines(kinks["kink at"], kinks["slope left"], kinks["slope right"], color=ex.VERMILLION, alpha=0.5)
+    axes.plot(kinks["kink at"], kinks["taken"], "o", color=ex.VERMILLION, ms=4, label="slope taken at a kink")
     axes.set(title=name, ylim=(-1.6, 3.2), xlim=(-4, 4), xticks=(-3, 0, 3))
     axes.grid(visible=True)

@@ -22,7 +22,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -34,10 +33,8 @@ BOOK = "Goodfellow et al. 2016, section 7."
 STD = 0.1  # of the noise, where white is 1
 WAYS = {"mirror": "mirror", "shift": "shift(1)", "noise": f"noise({STD})"}
 LOOKS = {
-    "plain": {"color": ex.GREY, "marker": "^"},
-    "mirror": {"color": ex.BLUE, "marker": "o"},
-    "shift": {"color": ex.GREEN, "marker": "D"},
-    "noise": {"color": ex.VERMILLION, "marker": "s"},
+    arm: {"color": color, "marker": marker}
+    for arm, color, marker in zip(("plain", *WAYS), ex.PALETTE, ex.MARKERS, strict=False)
 }
 NO_SHOES, CLOTHES, DIGITS = "clothes without shoes", "clothes and shoes", "digits"
 SETS = {  # images, which of their classes are left out, and the ways tried on them
@@ -61,15 +58,17 @@ SCALES = ex.scales(
     steps=(1500, 6000),
     sizes=((100, 500, 3000), (100, 300, 1000, 3000, 10_000, 30_000)),  # training examples
     seeds=(5, 5),
+    note=(
+        "Scaled down: 14×14 pixels, where a shift by one is one by two of the original's; 2,500 test images.",
+        "",
+    ),
 )
 
 
 def studies(s: ex.Scale) -> dict[tuple[str, int], ex.Study]:
     """A study for each data set and number of training examples, which are drawn anew for each seed."""
-    plain = ex.network(
-        *s.hidden, strategies="momentum(0.9), rate_schedule('cosine')",
-        learning_rate=0.05, batch_size=50, steps=s.steps, evaluate_every=s.steps // 2,
-    )  # fmt: skip
+    plain = ex.network(*s.hidden, strategies="momentum(0.9), rate_schedule('cosine')", learning_rate=0.05)
+    plain = plain.replace(batch_size=50, steps=s.steps, evaluate_every=s.steps // 2)
     arms = {"plain": plain} | {way: ex.adding(plain, strategy) for way, strategy in WAYS.items()}
     return {
         (title, size): ex.Study(
@@ -84,8 +83,6 @@ def studies(s: ex.Scale) -> dict[tuple[str, int], ex.Study]:
 
 @ex.config
 class Augmentation(ex.Exhibit):
-    """Mirror images, shifts and noise on clothes and on digits, along the number of examples."""
-
     title = "Augmentation: what mirror images, shifts and noise are worth"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -100,23 +97,20 @@ class Augmentation(ex.Exhibit):
             (
                 f"Hidden layers of {s.hidden}; {ex.described(trained[DIGITS, s.sizes[-1]])} "
                 f"Noise of standard deviation {STD:g}, where white is 1.",
-                "Scaled down: 14×14 pixels, so that a shift by one is one by two of the original's; 2,500 "
-                "test images."
-                if s.images else "",
+                s.note,
                 *ex.cautions(*compared.values(), redrawn=True),
             ),
-        )  # fmt: skip
+        )
 
 
 def table(sweep: ex.Sweep) -> pd.DataFrame:
     """Every way's errors and gains, by number of examples."""
-    rows = [
-        (size, way, sweep.errors(way)[size].mean, gain.mean, gain.low, gain.high)
-        for way in list(sweep.series)[1:]
-        for size, gain in sweep.gains(way).items()
-    ]
-    plain = [(size, "plain", error.mean, *[np.nan] * 3) for size, error in sweep.errors("plain").items()]
-    return pd.DataFrame(plain + rows, columns=["examples", "way", "error", "gain", "low", "high"])
+
+    def rows(way: str) -> pd.DataFrame:
+        gains = sweep.gains(way) if way in WAYS else {}
+        return ex.tabulated("examples", {"error": sweep.errors(way), "gain": gains})
+
+    return ex.grid(rows, way=sweep.series)
 
 
 def outcome(sweep: ex.Sweep, way: str) -> str:
@@ -127,24 +121,15 @@ def outcome(sweep: ex.Sweep, way: str) -> str:
 
 def as_said(sweep: ex.Sweep, says: str, section: str, way: str, expected: str) -> ex.Claim:
     """By the verdicts along the range, after Holm's correction over the sizes: see `outcome`."""
-    helped, hurt = (
-        ex.enumerated(ex.named(size) for size, verdict in sweep.verdicts(way).items() if verdict == word)
-        for word in ("helps", "hurts")
-    )
-    return ex.Claim(
-        says,
-        BOOK + section,
-        f"gain over plain by number of examples {sweep.gains(way)}; after Holm's correction over the sizes "
-        f"it helps at {helped} and hurts at {hurt}.",
-        outcome(sweep, way) == expected,
-    )
+    seen = f"gain over plain by number of examples {ex.told(sweep, way)}."
+    return ex.Claim(says, BOOK + section, seen, outcome(sweep, way) == expected)
 
 
 def slope(sweep: ex.Sweep, arm: str) -> ex.Measured:
     """By how many points the gain changes for ten times the examples: a line fitted for each seed."""
     compared = sweep.comparisons
     gains = [np.subtract(c.arm(c.reference).errors, c.arm(arm).errors) for c in compared.values()]
-    return ex.Measured.of(np.polyfit(np.log10(list(compared)), gains, 1)[0]).times(100, "points")
+    return ex.Measured.percent(np.polyfit(np.log10(list(compared)), gains, 1)[0])
 
 
 @ex.claim(
@@ -167,9 +152,9 @@ def fades(sweeps: Sweeps) -> ex.Judged:
 
 def samples() -> dict[str, NDArray[np.float32]]:
     """An ankle boot and a 2 as they are, mirrored, shifted and with noise."""
-    shown: dict[str, NDArray[np.float32]] = {}
+    shown, key = dict[str, NDArray[np.float32]](), jax.random.key(0)
     for name, number in (("fashion_mnist", 9), ("mnist", 2)):
-        data, key = ex.load(name), jax.random.key(0)
+        data = ex.load(name)
         image = jnp.asarray(data.inputs[np.flatnonzero(data.targets == number)[:1]])
         versions = {
             "as it is": image,
@@ -177,22 +162,20 @@ def samples() -> dict[str, NDArray[np.float32]]:
             "shifted": Shift(1).augment(image, key),
             "noise": NoiseLayer(STD, "input")(image, key=key, training=True),
         }
-        shown |= {
-            f"{data.classes[number]},\n{how}": np.asarray(version)[0] for how, version in versions.items()
-        }
+        for how, version in versions.items():
+            shown[f"{data.classes[number]},\n{how}"] = np.asarray(version)[0]
     return shown
 
 
-def draw(sweeps: Sweeps) -> Figure:
+def draw(sweeps: Sweeps) -> ex.Figure:
     """Samples on top; below, for each data set, errors and gains along the number of examples."""
-    figure = Figure(figsize=(7.6, 7.6))
-    strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 4.6))[:, 0]
+    figure, (strip, panels) = ex.strips(7.6, 1, 4.6)
     ex.pictures(strip, samples())
     grid = panels.subplots(2, len(sweeps), sharex=True, sharey="row")
     for (errors, gains), (title, sweep) in zip(grid.T, sweeps.items(), strict=True):
-        ex.along(errors, sweep.series, looks=LOOKS, title=title, log="xy")
+        ex.along(errors, sweep.series, title, looks=LOOKS, log="xy")
         ways = {way: sweep.gains(way) for way in SETS[title][2]}
-        ex.along(gains, ways, looks=LOOKS, xlabel="training examples", log="x", legend=None)
+        ex.along(gains, ways, xlabel="training examples", looks=LOOKS, log="x", legend=None)
         ex.level(gains, 0, ls="-")
     grid[0, 0].set_ylabel("test error (%)")
     grid[1, 0].set_ylabel("gain over plain (points)")

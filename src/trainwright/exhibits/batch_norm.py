@@ -16,23 +16,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
-from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
 from trainwright.diagnosis.traces import Trace, trace
 
 PAPER = "Ioffe & Szegedy 2015, "
 WITHOUT, WITH = "without", "with batch norm"
-COLOURS = {WITHOUT: ex.BLUE, WITH: ex.VERMILLION}
+LOOKS = {WITHOUT: {"color": ex.BLUE, "ls": "--"}, WITH: {"color": ex.VERMILLION}}
 PERCENTILES = (15, 50, 85)
 EXAMPLES = 1000  # of the validation split, over which the percentiles are
 LOOK_EVERY = 100  # steps: most of the wandering is over in the first thousand
 MUCH = 0.5  # an input is much more stable that wanders at most half as far
-PerSeed = dict[str, NDArray[np.float64]]  # by arm, (seeds,)
+PerSeed = dict[str, ex.Floats]  # by arm, (seeds,)
 SCALES = ex.scales(
     pool=(20_000, 60_000),
     test=(2500, 10_000),
@@ -46,18 +41,15 @@ SCALES = ex.scales(
 def study(s: ex.Scale) -> ex.Study:
     """The paper's network without and with batch norm, at several learning rates."""
     strategies = "activation('sigmoid'), initialization('normal', std=0.1)"
-    base = ex.network(
-        100, 100, 100, strategies=strategies, batch_size=60, steps=s.steps, evaluate_every=s.every
-    )
+    plain = ex.network(100, 100, 100, strategies=strategies, batch_size=60)
+    plain = plain.replace(steps=s.steps, evaluate_every=s.every)
     data = ex.images("mnist", pool=s.pool, test=s.test, binary=True)
-    arms = {WITHOUT: base, WITH: ex.adding(base, "batch_norm")}
+    arms = {WITHOUT: plain, WITH: ex.adding(plain, "batch_norm")}
     return ex.Study(data, arms, s.seeds, rates=(0.3, 1.0, 3.0, 10.0), folds=False)
 
 
 @ex.config
 class BatchNorm(ex.Exhibit):
-    """The paper's MNIST experiment: accuracy along training, and a sigmoid's input."""
-
     title = "Batch norm: how soon a network learns, and whether its inputs stay put"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -68,28 +60,18 @@ class BatchNorm(ex.Exhibit):
         reached, rate = arrivals(own, runs), own.arm(WITHOUT).learning_rate
         traces = trace_all(trained, rate)
         wander = {arm: np.array([np.median(seen.wander()) for seen in traces[arm]]) for arm in traces}
-        rows = [
-            (
-                arm.name,
-                arm.learning_rate,
-                own.error_of(arm.name).mean,
-                np.median(reached[arm.name]),
-                wander[arm.name].mean(),
-            )
-            for arm in own.arms
-        ]
-        heads = ["arm", "learning rate", "test error (%)", "steps, median", f"wander at rate {rate:g}"]
+        best = ex.overview(own, "arm")
+        best["steps, median"] = [np.median(reached[arm]) for arm in best["arm"]]
+        best[f"wander at rate {rate:g}"] = [wander[arm].mean() for arm in best["arm"]]
         return self.result(
             draw(own, same, {arm: first for arm, (first, *_) in traces.items()}),
             {
                 "Test error (%), both at the same learning rate; gain in points": same.table("learning rate"),
-                f"Each at the rate chosen on validation; steps until as good as {WITHOUT} in the end":
-                    pd.DataFrame(rows, columns=heads),
+                f"Each at the rate chosen on validation; steps until as good as {WITHOUT} in the end": best,
             },
             (higher_at_each(same), higher(own), faster(reached, s.steps), stable(wander, rate)),
             (
-                f"{s.steps:,} steps of batch 60, {len(trained.dataset().splits.train):,} training examples, "
-                f"{s.seeds} seeds. {s.note}",
+                f"{ex.described(trained)} {s.note}",
                 "The paper names neither rates, optimiser nor the first weights' deviation: here plain "
                 "descent at four rates, 0.1, and a pixel is 1 above one half. Its figure 1a is of test "
                 "examples; here validation examples draw the curves, and test examples judge the end.",
@@ -97,19 +79,16 @@ class BatchNorm(ex.Exhibit):
                 "batch norm; drawn: seed 0, the unit whose spread is the layer's median.",
                 *ex.cautions(own, *same.comparisons.values()),
             ),
-        )  # fmt: skip
+        )
 
 
 def at_each_rate(runs: list[ex.ArmRuns]) -> ex.Sweep:
     """Both arms at the same learning rate, by learning rate."""
-    return ex.Sweep(
-        {
-            rate: ex.compare(
-                [ex.ArmRuns(arm.name, {rate: arm.runs[rate]}) for arm in runs], reference=WITHOUT
-            )
-            for rate in runs[0].runs
-        }
-    )
+
+    def at(rate: float) -> ex.Comparison:
+        return ex.compare([ex.ArmRuns(arm.name, {rate: arm.runs[rate]}) for arm in runs], reference=WITHOUT)
+
+    return ex.Sweep({rate: at(rate) for rate in runs[0].runs})
 
 
 def arrivals(own: ex.Comparison, runs: list[ex.ArmRuns]) -> PerSeed:
@@ -128,15 +107,13 @@ def first_at(run: ex.Run, goal: float) -> float:
 
 def trace_all(trained: ex.Study, rate: float) -> dict[str, list[Trace]]:
     """Train each arm and seed once more, at this rate, and look often enough to see how the inputs begin."""
-    data = trained.dataset()
-    recipes = {
-        arm: recipe.replace(learning_rate=rate, evaluate_every=LOOK_EVERY)
-        for arm, recipe in trained.arms.items()
-    }
-    return {
-        arm: [trace(recipe, data, seed, "hidden3", PERCENTILES, EXAMPLES) for seed in range(trained.seeds)]
-        for arm, recipe in recipes.items()
-    }
+
+    def traced(recipe: ex.Recipe, seed: int) -> Trace:
+        often = recipe.replace(learning_rate=rate, evaluate_every=LOOK_EVERY)
+        return trace(often, trained.dataset(), seed, "hidden3", PERCENTILES, EXAMPLES)
+
+    seeds = range(trained.seeds)
+    return {arm: [traced(recipe, seed) for seed in seeds] for arm, recipe in trained.arms.items()}
 
 
 @ex.claim(
@@ -146,12 +123,8 @@ def trace_all(trained: ex.Study, rate: float) -> dict[str, list[Trace]]:
 )
 def higher_at_each(same: ex.Sweep) -> ex.Judged:
     """By the verdict at each rate, with Holm's correction over the rates."""
-    verdicts = list(same.verdicts(WITH).values())
-    seen = (
-        f"it helps at {verdicts.count('helps')} of {len(verdicts)} rates (Holm's correction); gain in "
-        f"accuracy by rate: {same.gains(WITH)}."
-    )
-    return seen, set(verdicts) == {"helps"}
+    verdicts = set(same.verdicts(WITH).values())
+    return f"gain in accuracy by rate {ex.told(same, WITH)}.", verdicts == {"helps"}
 
 
 @ex.claim(
@@ -161,10 +134,8 @@ def higher_at_each(same: ex.Sweep) -> ex.Judged:
 def higher(own: ex.Comparison) -> ex.Judged:
     """By the comparison's verdict."""
     rates = " and ".join(f"{arm.learning_rate:g}" for arm in own.arms)
-    seen = (
-        f"at rates {rates} the test error is {own.error_of(WITHOUT).mean:.2f} % and "
-        f"{own.error_of(WITH).mean:.2f} %: a gain of {own.gain(WITH)}."
-    )
+    errors = " and ".join(f"{error:.2f} %" for error in own.errors.means.values())
+    seen = f"at rates {rates} the test error is {errors}: a gain of {own.gain(WITH)}."
     return seen, own.verdict(WITH) == "helps"
 
 
@@ -200,32 +171,21 @@ def stable(wander: PerSeed, rate: float) -> ex.Judged:
     return seen, ratio.high <= MUCH
 
 
-def draw(own: ex.Comparison, same: ex.Sweep, traces: dict[str, Trace]) -> Figure:
-    """Figure 1: accuracy along training; the typical sigmoid's input without and with batch norm."""
-    figure = Figure(figsize=(7.6, 6.4))
-    panels = figure.subplot_mosaic([["accuracy", "accuracy"], [WITHOUT, WITH]])
+def draw(own: ex.Comparison, same: ex.Sweep, traces: dict[str, Trace]) -> ex.Figure:
+    """Figure 1: errors along training; the typical sigmoid's input without and with batch norm."""
+    figure, panels = ex.sheet(6.4, "errors errors", "b c")
     for comparison, width in ((same.comparisons[min(same.comparisons)], 1.0), (own, 2.0)):
         for arm in comparison.arms:
             label = f"{arm.name}, rate {arm.learning_rate:g}"
-            look = {"color": COLOURS[arm.name], "ls": "-" if arm.name == WITH else "--", "lw": width}
-            accuracy = {label: ex.curve(arm, "validation_error")}
-            ex.curves(panels["accuracy"], accuracy, looks={label: look}, log="y")
-    draw_accuracies(panels["accuracy"])
+            errors, look = {label: ex.curve(arm, "validation_error")}, LOOKS[arm.name] | {"lw": width}
+            ex.curves(panels["errors"], errors, looks={label: look})
+    ex.framed(panels["errors"], "Errors along training", "step", "validation error (%)", log="y")
     rate, what = own.arm(WITHOUT).learning_rate, "one sigmoid's input:\nmedian, 15th to 85th percentile"
-    for name, seen in traces.items():
+    for panel, (name, seen) in zip("bc", traces.items(), strict=True):
         rows = zip(seen.steps, *seen.percentiles[:, :, seen.typical()].T, strict=True)
         median = {step: ex.Measured(middle, low, high, n=EXAMPLES) for step, low, middle, high in rows}
-        title, looks = f"{name.capitalize()}, rate {rate:g}", {name: {"color": COLOURS[name]}}
-        ex.curves(panels[name], {name: median}, title, "step", what, looks=looks)
-    panels[WITH].sharey(panels[WITHOUT])
-    panels[WITH].autoscale()
+        title = f"{name.capitalize()}, rate {rate:g}"
+        ex.curves(panels[panel], {name: median}, title, "step", what, looks=LOOKS)
+    panels["c"].sharey(panels["b"])
+    panels["c"].autoscale()
     return figure
-
-
-def draw_accuracies(axes: Axes) -> None:
-    """Errors in %, labelled as accuracies: logarithmic, or 97 and 98 % would be one line in the end."""
-    ex.framed(axes, "Accuracy along training", "step", "validation accuracy (%)", log="y")
-    axes.invert_yaxis()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
-    axes.yaxis.set_major_formatter(lambda error, _: f"{100 - error:g}")
-    axes.yaxis.set_minor_locator(NullLocator())

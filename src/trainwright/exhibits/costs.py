@@ -20,41 +20,36 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
 
-NIELSEN = "Nielsen 2015, chapter 3"
-NEURON_STARTS = {"good start": (0.6, 0.9), "saturated start": (2.0, 2.0)}
-RATE, STEPS = 0.15, 300  # Nielsen's for the quadratic cost
-RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
+NIELSEN, BOOK = "Nielsen 2015, chapter 3", "Goodfellow, Bengio & Courville 2016, section 6.2.2"
+NEURON_STARTS = {"good start": (0.6, 0.9), "saturated start": (2.0, 2.0)}  # (w, b)
 NEURON_COSTS = ("quadratic", "cross-entropy")
+RATE, STEPS = 0.15, 300  # Nielsen's for the quadratic cost
+COSTS = {"quadratic": "quadratic", "cross-entropy": "cross_entropy", "J(θ)": "sigmoid_cross_entropy"}
 STARTS = {"usual start": "", "sure start": "initialization('normal', std=1.0),"}
 SURE = " when the first outputs are sure of wrong answers"
-COSTS = {"quadratic": "quadratic", "cross-entropy": "cross_entropy", "J(θ)": "sigmoid_cross_entropy"}
-COLOURS = ({"color": ex.VERMILLION}, {"color": ex.BLUE}, {"color": ex.GREEN, "ls": "--"})
-LOOKS = dict(zip(COSTS, COLOURS, strict=True))
-Floats = NDArray[np.float64]
-Neurons = Mapping[tuple[str, str], Floats]  # outputs along the steps, by start and cost
+RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
+Neurons = Mapping[tuple[str, str], ex.Floats]  # outputs along the steps, by start and cost
 SCALES = ex.scales(data=("digits", "mnist"), batch=(32, 128), epochs=(12, 30), seeds=(15, 10))
 
 
 @ex.config
 class Costs(ex.Exhibit):
-    """A saturated sigmoid learns slowly under the quadratic cost and not under cross-entropy."""
-
     title = "Quadratic cost or cross-entropy: how fast a network learns from being wrong"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         neurons = {(start, cost): learn(cost, start) for start in NEURON_STARTS for cost in NEURON_COSTS}
         trained = studies(SCALES[budget])
         compared = ex.compare_all(trained, store)
-        networks = {f"Networks, {start}": ex.overview(compared[start], "cost") for start in compared}
         usual, sure = trained
         return self.result(
             draw(neurons, compared),
-            {"One neuron: steps until its error is halved": halving(neurons)} | networks,
+            {
+                "One neuron: steps until its error is halved": halving(neurons),
+                **{f"Networks, {start}": ex.overview(compared[start], "cost") for start in compared},
+            },
             (
                 slowed(neurons),
                 *better(compared[usual], first_loss(trained[usual])),
@@ -70,18 +65,18 @@ class Costs(ex.Exhibit):
         )
 
 
-def sigmoid(z: Floats | float) -> Floats:
+def sigmoid(z: ex.Floats | float) -> ex.Floats:
     """1 / (1 + exp(-z))."""
     return np.asarray(1 / (1 + np.exp(-z)))
 
 
-def slope(cost: str, z: Floats | float, y: float) -> Floats:
+def slope(cost: str, z: ex.Floats | float, y: float) -> ex.Floats:
     """The gradient of a sigmoid neuron's cost on its input z, for the target y."""
     a = sigmoid(z)
     return (a - y) * (a * (1 - a) if cost == "quadratic" else 1.0)
 
 
-def learn(cost: str, start: str) -> Floats:
+def learn(cost: str, start: str) -> ex.Floats:
     """The neuron's output before each step of gradient descent, x = 1 and y = 0."""
     (w, b), outputs = NEURON_STARTS[start], np.empty(STEPS)
     for number in range(STEPS):
@@ -91,9 +86,16 @@ def learn(cost: str, start: str) -> Floats:
     return outputs
 
 
-def steps_to_halve(outputs: Floats) -> int:
+def steps_to_halve(outputs: ex.Floats) -> int:
     """How many steps until the error is half of what it was; as many as there are, if it never is."""
     return int(np.argmax(outputs < outputs[0] / 2)) or len(outputs)
+
+
+def halving(neurons: Neurons) -> pd.DataFrame:
+    """The neuron's learning in numbers."""
+    rows = [(*key, outputs[0], steps_to_halve(outputs), outputs[-1]) for key, outputs in neurons.items()]
+    columns = ["start", "cost", "first output", "steps until halved", f"output after {STEPS} steps"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def studies(s: ex.Scale) -> dict[str, ex.Study]:
@@ -102,12 +104,11 @@ def studies(s: ex.Scale) -> dict[str, ex.Study]:
     def recipe(start: str, cost: str) -> ex.Recipe:
         return ex.network(64, strategies=f"{start} cost('{cost}')", batch_size=s.batch, epochs=s.epochs)
 
-    arms = {
-        start: {name: recipe(given, cost) for name, cost in COSTS.items()} for start, given in STARTS.items()
-    }
-    return {
-        start: ex.Study(ex.DataSpec(s.data), of_start, s.seeds, RATES) for start, of_start in arms.items()
-    }
+    def study(start: str) -> ex.Study:
+        arms = {name: recipe(start, cost) for name, cost in COSTS.items()}
+        return ex.Study(ex.DataSpec(s.data), arms, s.seeds, RATES)
+
+    return {name: study(start) for name, start in STARTS.items()}
 
 
 def first_loss(study: ex.Study) -> ex.Measured:
@@ -115,13 +116,6 @@ def first_loss(study: ex.Study) -> ex.Measured:
     recipe = study.arms["cross-entropy"]
     losses = [ex.measure_layers(recipe, study.dataset(seed), seed).log_loss for seed in range(study.seeds)]
     return ex.Measured.of(losses, "nats", signed=False)
-
-
-def halving(neurons: Neurons) -> pd.DataFrame:
-    """The neuron's learning in numbers."""
-    rows = [(*key, outputs[0], steps_to_halve(outputs), outputs[-1]) for key, outputs in neurons.items()]
-    columns = ["start", "cost", "first output", "steps until halved", f"output after {STEPS} steps"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 @ex.claim(
@@ -144,51 +138,40 @@ def slowed(neurons: Neurons) -> ex.Judged:
         for cost in NEURON_COSTS
     ]
     quadratic, entropy = NEURON_COSTS
-    slower = (
-        first[bad, quadratic] < first[good, quadratic] and halved[bad, quadratic] > halved[good, quadratic]
-    )
-    return f"{'; '.join(listed)}.", slower and first[bad, entropy] > first[good, entropy]
+    weaker = first[bad, quadratic] < first[good, quadratic]
+    slower = halved[bad, quadratic] > halved[good, quadratic]
+    return f"{'; '.join(listed)}.", weaker and slower and first[bad, entropy] > first[good, entropy]
 
 
 def better(comparison: ex.Comparison, first: ex.Measured, when: str = "") -> tuple[ex.Claim, ex.Claim]:
     """Both cross-entropies by the verdicts over the quadratic cost; `first`: the networks' first loss."""
+    softmax = f"Softmax outputs learn better with cross-entropy than with the quadratic cost{when}."
+    sigmoid = f"Sigmoid outputs with J(θ) learn better than softmax outputs with the quadratic cost{when}."
     more = f"Before training, the loss is {first}; guessing among ten classes has 2.30."
     return (
-        ex.Claim.judged(
-            f"Softmax outputs learn better with cross-entropy than with the quadratic cost{when}.",
-            "Goodfellow, Bengio & Courville 2016, section 6.2.2", comparison, "cross-entropy", more=more,
-        ),
-        ex.Claim.judged(
-            f"Sigmoid outputs with J(θ) learn better than softmax outputs with the quadratic cost{when}.",
-            f"the lecture; {NIELSEN}", comparison, "J(θ)", more=more,
-        ),
-    )  # fmt: skip
+        ex.Claim.judged(softmax, BOOK, comparison, "cross-entropy", more=more),
+        ex.Claim.judged(sigmoid, f"the lecture; {NIELSEN}", comparison, "J(θ)", more=more),
+    )
 
 
-def draw(neurons: Neurons, compared: Mapping[str, ex.Comparison]) -> Figure:
+def draw(neurons: Neurons, compared: Mapping[str, ex.Comparison]) -> ex.Figure:
     """Slopes and one neuron; below, networks from both starts."""
     figure, panels = ex.sheet(8.2, "slopes neuron", "usual sure")
     z = np.linspace(-6, 6, 241)
-    ex.curves(
-        panels["slopes"], pd.DataFrame({cost: slope(cost, z, 0.0) for cost in NEURON_COSTS}, z),
-        "Gradient on a neuron's input, target 0", "input z", "∂C/∂z", looks=LOOKS, legend="upper left",
-    )  # fmt: skip
-    panels["slopes"].axvspan(2.2, 6, color="black", alpha=0.07, lw=0)
+    slopes = pd.DataFrame({cost: slope(cost, z, 0.0) for cost in NEURON_COSTS}, z)
+    ex.curves(panels["slopes"], slopes, "Gradient on a neuron's input, target 0", "input z", "∂C/∂z")
+    panels["slopes"].axvspan(2.2, 6, color=ex.BLACK, alpha=0.07, lw=0)
     panels["slopes"].text(4.1, 0.45, "saturated,\nand wrong", ha="center")
-    dashes = dict(zip(NEURON_STARTS, (":", "-"), strict=True))
-    ex.curves(
-        panels["neuron"], {f"{cost}, {start}": pd.Series(seen) for (start, cost), seen in neurons.items()},
-        "One neuron that should say 0", "steps", "output", ylim=(0, 1.4),
-        looks={f"{cost}, {start}": {**LOOKS[cost], "ls": dashes[start]} for start, cost in neurons},
-    )  # fmt: skip
+    outputs = {f"{cost}, {start}": pd.Series(seen) for (start, cost), seen in neurons.items()}
+    colours = {"quadratic": ex.BLUE, "cross-entropy": ex.VERMILLION}
+    dashes = {"good start": ":", "saturated start": "-"}
+    looks = {f"{cost}, {start}": {"color": colours[cost], "ls": dashes[start]} for start, cost in neurons}
+    title = "One neuron that should say 0"
+    ex.curves(panels["neuron"], outputs, title, "steps", "output", looks=looks, ylim=(0, 1.4))
     for name, (start, comparison) in zip(("usual", "sure"), compared.items(), strict=True):
-        looks = {f"{arm.name}, rate {arm.learning_rate:g}": LOOKS[arm.name] for arm in comparison.arms}
         errors = {
-            label: ex.curve(arm, "validation_error")
-            for label, arm in zip(looks, comparison.arms, strict=True)
+            f"{arm.name}, rate {arm.learning_rate:g}": ex.curve(arm, "validation_error")
+            for arm in comparison.arms
         }
-        ex.curves(
-            panels[name], errors, f"Networks, {start}", "steps", "validation error (%)",
-            looks=looks, ylim=(0, None),
-        )  # fmt: skip
+        ex.curves(panels[name], errors, f"Networks, {start}", "steps", "validation error (%)", ylim=(0, None))
     return figure

@@ -16,22 +16,24 @@ output for each; these are fully connected. The book gives only curves, so their
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
 
-LOOKS = {"more layers": {"color": ex.VERMILLION}, "one layer, more units": {"color": ex.BLUE, "marker": "s"}}
+BOOK = "Goodfellow et al. 2016, "
 Images = NDArray[np.float32]
-
-
+Over = Mapping[str, ex.Comparison]  # all networks compared, by the one that they are compared with
+CHOSEN = (
+    "This size was chosen among others for showing the claims. The intervals leave that choice out and are "
+    "narrower than their name says: a demonstration, not a confirmation."
+)
 SCALES = ex.scales(
     halved=(True, False),  # digits of 14×14 pixels
     numbers=((8000, 4000), (30_000, 5000)),  # training (with validation) and test numbers
@@ -42,6 +44,7 @@ SCALES = ex.scales(
     steps=(1500, 8000),
     seeds=(3, 5),
     chosen=("at the size chosen for it: ", ""),  # what each claim begins with where this size was chosen
+    note=(CHOSEN, ""),
 )
 
 
@@ -103,8 +106,6 @@ def plan(s: ex.Scale) -> tuple[ex.Study, Networks]:
 
 @ex.config
 class Depth(ex.Exhibit):
-    """Test error on two-digit numbers along depth, and along the number of weights."""
-
     title = "Depth: what more layers do that more weights do not"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -120,64 +121,63 @@ class Depth(ex.Exhibit):
             (
                 f"{s.numbers[1]:,} test numbers of {data.shape[0]}×{data.shape[1]} pixels; Adam; "
                 f"{ex.described(study)}",
-                "This size was chosen among others for showing the claims. The intervals leave that choice "
-                "out and are narrower than their name says: a demonstration, not a confirmation."
-                if s.chosen else "",
+                s.note,
                 *ex.cautions(whole),
             ),
-        )  # fmt: skip
+        )
 
 
-def claims(over: Mapping[str, ex.Comparison], networks: Networks) -> tuple[ex.Claim, ...]:
-    """The book's statements; `over`: all networks compared, by the one that they are compared with."""
-    one, *deeper = networks.deep
-    losses = [over[one].arm(name).curves["train_loss"].mean[-1] for name in networks.deep]
-    return (
-        better(
-            over, [(name, one) for name in deeper],
-            "A deep network reads better than one with a single hidden layer.", "section 6.4.1",
-        ),
-        better(
-            over, [(more, less) for less, more in pairwise(networks.deep)],
-            "Every further layer makes it better.", "figure 6.6 (convolutional networks of 3 to 11 layers)",
-            f" Training loss at the end, by depth: {', '.join(f'{loss:.2g}' for loss in losses)} nats; where "
-            "it falls and the error does not, a layer fits its training numbers only.",
-        ),
-        better(
-            over, list(networks.control.items()),
-            "It is depth and not the number of weights: a single layer of as many stays behind.",
-            "figure 6.7",
-        ),
-    )  # fmt: skip
+def claims(over: Over, networks: Networks) -> tuple[ex.Claim, ...]:
+    """The book's statements."""
+    return deeper(over, networks), further(over, networks), not_weights(over, networks)
 
 
-def better(
-    over: Mapping[str, ex.Comparison], pairs: list[tuple[str, str]], says: str, where: str, more: str = ""
-) -> ex.Claim:
+def better(over: Over, pairs: Iterable[tuple[str, str]]) -> ex.Judged:
     """Each network is better than its rival, by the whole interval."""
     gains = ex.Measurements({f"{name} over {rival}": over[rival].gain(name) for name, rival in pairs})
-    return ex.Claim(says, f"Goodfellow et al. 2016, {where}", f"{gains}.{more}", gains.all_positive)
+    return f"{gains}.", gains.all_positive
 
 
-def draw(comparison: ex.Comparison, networks: Networks, samples: Images) -> Figure:
+@ex.claim("A deep network reads better than one with a single hidden layer.", BOOK + "section 6.4.1")
+def deeper(over: Over, networks: Networks) -> ex.Judged:
+    """All deep networks: see `better`."""
+    single, *deep = networks.deep
+    return better(over, [(name, single) for name in deep])
+
+
+@ex.claim(
+    "Every further layer makes it better.", BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)"
+)
+def further(over: Over, networks: Networks) -> ex.Judged:
+    """Each network and the next shallower one: see `better`."""
+    seen, holds = better(over, [(more, less) for less, more in pairwise(networks.deep)])
+    arms = [over[networks.deep[0]].arm(name) for name in networks.deep]
+    losses = ", ".join(f"{arm.curves['train_loss'].mean[-1]:.2g}" for arm in arms)
+    fits = "where it falls and the error does not, a layer fits its training numbers only"
+    return f"{seen} Training loss at the end, by depth: {losses} nats; {fits}.", holds
+
+
+@ex.claim(
+    "It is depth and not the number of weights: a single layer of as many stays behind.", BOOK + "figure 6.7"
+)
+def not_weights(over: Over, networks: Networks) -> ex.Judged:
+    """Each deep network and its control: see `better`."""
+    return better(over, networks.control.items())
+
+
+def draw(comparison: ex.Comparison, networks: Networks, samples: Images) -> ex.Figure:
     """Some numbers; errors along depth; errors along parameters for depth and for width."""
-    figure = Figure(figsize=(7.6, 5))
-    strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 3.6))[:, 0]
+    figure, (strip, panels) = ex.strips(5, 1, 3.6)
     strip.suptitle("Numbers to be read")
     ex.pictures(strip, {" " * place: sample for place, sample in enumerate(samples)})
     depth, size = panels.subplots(1, 2, sharey=True)
-    deep = ex.Measurements({int(name.split("×")[0]): comparison.error_of(name) for name in networks.deep})
-    ex.along(
-        depth, {"more layers": deep}, looks=LOOKS,
-        title="Along depth", xlabel="hidden layers", ylabel="test error (%)",
-    )  # fmt: skip
-    depth.set_xticks(list(deep))
+    by_depth = {int(name.split("×")[0]): comparison.error_of(name) for name in networks.deep}
+    ex.along(depth, {"more layers": by_depth}, "Along depth", "hidden layers", "test error (%)")
+    depth.set_xticks(list(by_depth))
     wide = [networks.deep[0], *dict.fromkeys(networks.control.values())]
-    millions = {arm.name: arm.parameters / 1e6 for arm in comparison.arms}
     series = {
-        label: ex.Measurements({millions[name]: comparison.error_of(name) for name in names})
-        for label, names in zip(LOOKS, (networks.deep, wide), strict=True)
+        label: {comparison.arm(name).parameters / 1e6: comparison.error_of(name) for name in names}
+        for label, names in {"more layers": networks.deep, "one layer, more units": wide}.items()
     }
-    title = "Control: along the number of weights"
-    ex.along(size, series, looks=LOOKS, title=title, xlabel="parameters (millions)")
+    ex.along(size, series, "Control: along the number of weights", "parameters (millions)")
     return figure

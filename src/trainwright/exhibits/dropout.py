@@ -5,10 +5,9 @@ units are used and their outgoing weights multiplied by p. For a linear unit tha
 all 2ⁿ thinned networks (figure 2); for deeper networks it is an approximation, which averaging many random
 passes shows to be a good one (section 7.5, figure 11).
 
-Figure 4 trains networks of several depths and widths without and with dropout and otherwise the same
-settings: the errors end in two groups. Section 7.3 varies p. Section 7.4 varies the number of training
-examples: with very few dropout does not help, then its gain grows up to a point and declines. Section 7.2
-looks at features: fewer units are active with dropout.
+Networks of several depths and widths are trained without and with dropout and otherwise the same settings
+(figure 4). Then p is varied (section 7.3), and the number of training examples: dropout's gain should grow
+from none up to a point and decline (section 7.4). With it fewer units should be active (section 7.2).
 """
 
 from __future__ import annotations
@@ -21,10 +20,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -33,7 +28,7 @@ from trainwright.diagnosis.layers import activations
 
 PAPER = "Srivastava et al. 2014, "
 PASSES, KEPT, DRAWS = 50, 100, 20  # sets of up to 50 random passes, drawn 20 times from 100
-Errors = NDArray[np.float64]
+Features = dict[str, NDArray[np.float32]]  # first-layer activations (models, images, units), by network
 SCALES = ex.scales(
     images=({"pool": 12_000, "test": 2500, "halved": True}, {}),
     widths=((100,), (1024, 2048)),
@@ -41,6 +36,7 @@ SCALES = ex.scales(
     batch=(50, 128),
     figure_4=((1000, 8), (15_000, 1)),  # steps and seeds of figure 4's networks, and of the others
     steps=(1000, 10_000),
+    every=(100, 1000),
     seeds=(8, 3),
     retained=((0.2, 0.5, 0.8), (0.2, 0.4, 0.5, 0.6, 0.8)),  # p of hidden units in section 7.3, beside 1
     examples=(1000, None),  # to train on in figure 4 and in section 7.3
@@ -55,36 +51,28 @@ SCALES = ex.scales(
 
 
 def studies(s: ex.Scale) -> dict[Any, ex.Study]:
-    """Without and with dropout, each seed with training examples of its own: each architecture of figure 4,
-    as "2×1024", each size of section 7.4, and section 7.3's "retention"."""
-
-    def recipe(depth: int, width: int, steps: int, dropout: str = "") -> ex.Recipe:
-        return ex.network(
-            *[width] * depth, strategies=f"{dropout} momentum(0.9)", learning_rate=0.05,
-            batch_size=s.batch, steps=steps, evaluate_every=s.steps // 10,
-        )  # fmt: skip
-
-    def pair(depth: int, width: int, steps: int) -> dict[str, ex.Recipe]:
-        plain, dropped = (recipe(depth, width, steps, text) for text in ("", f"dropout{s.drop},"))
-        return {"without": plain, "with": dropped}
-
-    def study(arms: dict[str, ex.Recipe], examples: int | None, seeds: int) -> ex.Study:
-        return ex.Study(ex.images("mnist", train=examples, **s.images), arms, seeds)
-
-    (steps, seeds), small = s.figure_4, (2, s.widths[0], s.steps)
-    kept = {str(p): recipe(*small, f"dropout({1 - p}),") for p in s.retained} | {"1.0": recipe(*small)}
+    """Without and with dropout: each architecture of figure 4, as "2×1024", and each size of section 7.4;
+    and section 7.3's "retention"."""
+    (steps, seeds), small = s.figure_4, (s.widths[0],) * 2
+    pair = {"without": "", "with": f"dropout{s.drop},"}
+    kept = {str(p): f"dropout({1 - p})," for p in s.retained} | {"1.0": ""}
     networks = {
-        f"{depth}×{width}": study(pair(depth, width, steps), s.examples, seeds)
+        f"{depth}×{width}": study(s.replace(steps=steps, seeds=seeds), (width,) * depth, pair, s.examples)
         for depth, width in product((2, 3, 4), s.widths)
     }
-    sizes = {size: study(pair(*small), size, s.seeds) for size in s.sizes}
-    return {**networks, **sizes, "retention": study(kept, s.examples, s.seeds)}
+    sizes = {size: study(s, small, pair, size) for size in s.sizes}
+    return {**networks, **sizes, "retention": study(s, small, kept, s.examples)}
+
+
+def study(s: ex.Scale, hidden: tuple[int, ...], dropout: dict[str, str], examples: int | None) -> ex.Study:
+    """A network with each of these, each seed with training examples of its own."""
+    plain = ex.network(*hidden, learning_rate=0.05, batch_size=s.batch, steps=s.steps, evaluate_every=s.every)
+    arms = {arm: ex.adding(plain, f"{text} momentum(0.9)") for arm, text in dropout.items()}
+    return ex.Study(ex.images("mnist", train=examples, **s.images), arms, s.seeds)
 
 
 @ex.config
 class Dropout(ex.Exhibit):
-    """Figures 2, 4, 8, 9a, 10 and 11 of the dropout paper."""
-
     title = "Dropout: many thinned networks, averaged"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -100,16 +88,17 @@ class Dropout(ex.Exhibit):
         scaled = np.array(compared[s.sizes[-1]].arm("with").errors)
         passes = partial(averaged_passes, passes=PASSES, kept=KEPT, draws=DRAWS)
         averaged = np.array(ex.look_into(most, "with", store, passes))
-        smallest = min(arm.parameters for place in networks.comparisons.values() for arm in place.arms)
+        errors = {"p": by_p(retention), "k": by_passes(averaged)}
+        by_retention = ex.tabulated("p", {"test error": errors["p"]})
+        by_k = ex.tabulated("k", {"test error": errors["k"]}).iloc[[0, 1, 4, 9, 19, -1]]
         active = pd.DataFrame(
-            {"network": name, "mean activation": a.mean(), "share active": (a > 0).mean()}
-            for name, a in features.items()
+            [(name, a.mean(), (a > 0).mean()) for name, a in features.items()],
+            columns=["network", "mean activation", "share active"],
         )
         bases = [sweep.gains("with").basis for sweep in (networks, sizes)]
-        by_retention = ex.tabulated("p", {"test error": by_p(retention)})
-        by_k = ex.tabulated("k", {"test error": by_passes(averaged)}).iloc[[0, 1, 4, 9, 19, -1]]
+        smallest = min(arm.parameters for place in networks.comparisons.values() for arm in place.arms)
         return self.result(
-            draw(networks, retention, sizes, averaged, scaled, features, units),
+            draw(networks, sizes, errors, features, units),
             {
                 f"Test error (%) of figure 4's networks; intervals: {bases[0]}": networks.table("network"),
                 f"Test error (%) by training examples; intervals: {bases[1]}": sizes.table("examples"),
@@ -119,8 +108,12 @@ class Dropout(ex.Exhibit):
                 "Figure 2: average over all thinned networks, and scaled": units,
             },
             (
-                *(equal(units), two_groups(networks), best_in_between(retention), more_examples(sizes)),
-                *(as_good_as_scaled(averaged, scaled), sparser(features)),
+                equal(units),
+                two_groups(networks),
+                best_in_between(retention),
+                more_examples(sizes),
+                as_good_as_scaled(averaged, scaled),
+                sparser(features),
             ),
             (
                 f"Figure 4's networks: {smallest:,} weights or more, {s.figure_4[0]:,} updates of batch "
@@ -132,8 +125,7 @@ class Dropout(ex.Exhibit):
                 "throughout and weights have no bound; the paper's ends at 0.95, its bound is 2.",
                 "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 "
                 "and 2048; here both have two. Features are the classifier's, not an autoencoder's; passes "
-                "and features are those of the networks that had most examples. Figure 4's curves are of "
-                "validation examples; test examples judge the end.",
+                "and features are those of the networks that had most examples.",
                 f"Sets of passes share some of {KEPT}: at {PASSES} their scatter is √(1 − {PASSES}/{KEPT}) "
                 "of that of independent ones.",
                 *ex.cautions(*compared.values(), redrawn=True),
@@ -201,23 +193,19 @@ def by_p(retention: ex.Comparison) -> ex.Measurements:
 )
 def more_examples(sizes: ex.Sweep) -> ex.Judged:
     """The same verdicts along the whole range, as everywhere: a gain that is not believed is none yet."""
-    gains, verdicts = sizes.gains("with"), sizes.verdicts("with")
-    least, *larger = verdicts
-    helped = [ex.named(size) for size, verdict in verdicts.items() if verdict == "helps"]
+    (least, first), *larger = sizes.verdicts("with").items()
     seen = (
-        f"gain by number of examples {gains}; it helps (Holm's correction over the sizes) at "
-        f"{ex.enumerated(helped)}; at {ex.named(least)} the verdict is: {verdicts[least]}. The gain is "
-        f"largest at {ex.named(gains.largest)}."
+        f"gain by number of examples {ex.told(sizes, 'with')}; at {ex.named(least)} the verdict is: {first}. "
+        f"The gain is largest at {ex.named(sizes.gains('with').largest)}."
     )
-    none_yet = verdicts[least] in ("no difference", "hurts")
-    return seen, none_yet and any(verdicts[size] == "helps" for size in larger)
+    return seen, first in ("no difference", "hurts") and "helps" in dict(larger).values()
 
 
 @ex.claim(
     f"Averaging {PASSES} random passes is as good as weight scaling; a single pass is worse.",
     PAPER + "section 7.5, figure 11",
 )
-def as_good_as_scaled(averaged: Errors, scaled: Errors) -> ex.Judged:
+def as_good_as_scaled(averaged: ex.Floats, scaled: ex.Floats) -> ex.Judged:
     """As good: the interval of the difference lies within a tenth of the scaled network's error.
 
     `averaged`: (models, DRAWS, PASSES), see `averaged_passes`; `scaled`: (models,), of the same models.
@@ -233,8 +221,8 @@ def as_good_as_scaled(averaged: Errors, scaled: Errors) -> ex.Judged:
 
 
 @ex.claim("With dropout fewer hidden units are active.", PAPER + "section 7.2, figures 7 and 8")
-def sparser(features: dict[str, NDArray[np.float32]]) -> ex.Judged:
-    """`features`: first-layer activations (models, images, units), without and with dropout."""
+def sparser(features: Features) -> ex.Judged:
+    """The change's whole interval lies below zero; `features`: without and with dropout."""
     plain, dropped = ((a > 0).mean(axis=(1, 2), dtype=np.float64) for a in features.values())
     change = ex.Measured.percent(dropped - plain)
     seen = (
@@ -245,7 +233,7 @@ def sparser(features: dict[str, NDArray[np.float32]]) -> ex.Judged:
     return seen, change.negative
 
 
-def by_passes(averaged: Errors) -> ex.Measurements:
+def by_passes(averaged: ex.Floats) -> ex.Measurements:
     """The test error in % along the number of passes, ± the deviation over sets of so many."""
     mean, spread = averaged.mean(axis=(0, 1)), averaged.std(axis=1, ddof=1).mean(axis=0)
     rows = zip(mean, mean - spread, mean + spread, strict=True)
@@ -253,18 +241,18 @@ def by_passes(averaged: Errors) -> ex.Measurements:
 
 
 def draw(
-    networks: ex.Sweep, retention: ex.Comparison, sizes: ex.Sweep, averaged: Errors, scaled: Errors,
-    features: dict[str, NDArray[np.float32]], units: pd.DataFrame,
-) -> Figure:  # fmt: skip
+    networks: ex.Sweep, sizes: ex.Sweep, errors: ex.Along, features: Features, units: pd.DataFrame
+) -> ex.Figure:
     """Six panels: figures 4, 9a, 10, 11, 8 and 2 of the paper."""
-    figure, panels = ex.sheet(10.2, "networks retention", "sizes averaged", "features units")
+    figure, panels = ex.sheet(10.2, "networks p", "sizes k", "features units")
     draw_networks(panels["networks"], networks)
-    error, curve = "test error (%)", {"k random passes (band: sets of k)": by_passes(averaged)}
-    ex.along(panels["retention"], {"p": by_p(retention)}, "Retention of hidden units", "p (kept)", error)
+    error, passes = "test error (%)", {"k random passes (band: sets of k)": errors["k"]}
+    ex.along(panels["p"], {"p": errors["p"]}, "Retention of hidden units", "p (kept)", error)
     ex.along(panels["sizes"], sizes.series, "Size of the data set", "training examples", error, log="xy")
-    ex.curves(panels["averaged"], curve, "Monte-Carlo averaging", "passes k", error)
-    ex.level(panels["averaged"], ex.Measured.percent(scaled).mean, "weight scaling")
-    bins = np.linspace(0, float(np.quantile(next(iter(features.values())), 0.999)), 40)
+    ex.curves(panels["k"], passes, "Monte-Carlo averaging", "passes k", error)
+    *_, scaled = sizes.errors("with").values()
+    ex.level(panels["k"], scaled.mean, "weight scaling")
+    bins = np.linspace(0, float(np.quantile(features["without dropout"], 0.999)), 40)
     active = {f"{name}: {(a > 0).mean():.0%} active": a for name, a in features.items()}
     ex.shares(panels["features"], active, bins, "First-layer features", "activation")
     markers = {"rectified": {"ls": "", "marker": "s"}, "linear": {"ls": "", "marker": "o"}}
@@ -275,25 +263,17 @@ def draw(
     return figure
 
 
-def draw_networks(axes: Axes, networks: ex.Sweep) -> None:
-    """Colour for dropout, dashes for depth, thickness for width; the legend names these, not each curve."""
-    kinds = [name.split("×") for name in networks.comparisons]
-    depths, widths = (list(dict.fromkeys(part)) for part in zip(*kinds, strict=True))
-    dashes = zip(depths, ("-", "--", ":"), strict=True)
-    looks: dict[str, dict[str, Any]] = {
-        "without dropout": {"color": ex.BLUE},
-        "with dropout": {"color": ex.VERMILLION},
-        **{f"{n} layers": {"ls": ls, "color": ex.GREY} for n, ls in dashes},
-        **{f"{n} units": {"lw": lw, "color": ex.GREY} for n, lw in zip(widths, (1.3, 2.6), strict=False)},
-    }
-    final = []
-    for (depth, width), comparison in zip(kinds, networks.comparisons.values(), strict=True):
+def draw_networks(axes: ex.Axes, networks: ex.Sweep) -> None:
+    """Colour for dropout, dashes for depth, a thick line for many units."""
+    colours, dashes = {"without": ex.BLUE, "with": ex.VERMILLION}, {"2": "-", "3": "--", "4": ":"}
+    curves, looks = {}, {}
+    for name, comparison in networks.comparisons.items():
+        depth, width = name.split("×")
         for arm in comparison.arms:
-            look = looks[f"{depth} layers"] | looks[f"{width} units"] | looks[f"{arm.name} dropout"]
-            mean = pd.Series(ex.curve(arm, "validation_error").means)
-            ex.curves(axes, {arm.name: mean}, looks={arm.name: look}, legend=None)
-            final.append(mean.iloc[-1])
-    title, limits = "Figure 4: depths and widths", (0.8 * min(final), 2.2 * max(final))
-    ex.framed(axes, title, "weight updates", "validation error (%)", ylim=limits, legend=None)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.legend([Line2D([], [], **look) for look in looks.values()], list(looks), ncols=2)
+            label, lw = f"{name} {arm.name}", 2.6 if width == "2048" else 1.3
+            curves[label] = pd.Series(ex.curve(arm, "validation_error").means)
+            looks[label] = {"color": colours[arm.name], "ls": dashes[depth], "lw": lw}
+    title, error = "Figure 4: depths and widths", "validation error (%)"
+    ex.curves(axes, curves, title, "weight updates", error, looks=looks, log="y", legend=None)
+    axes.legend(ncols=2)
+    axes.locator_params(axis="x", nbins=4)

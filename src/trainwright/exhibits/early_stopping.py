@@ -16,20 +16,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.studies.together import run_all
 from trainwright.training.building import Training, build, named_arrays
 
 BOOK = "Goodfellow, Bengio & Courville 2016, "
-NONE, ONCE, ANEW, ONWARD = WAYS = ("no stopping", "Algorithm 7.1", "Algorithm 7.2", "Algorithm 7.3")
-SHORT = dict(zip(WAYS, ("none", "7.1", "7.2", "7.3"), strict=True))
+RETRAIN = {"Algorithm 7.1": "no", "Algorithm 7.2": "anew", "Algorithm 7.3": "onward"}
+NONE, ONCE, ANEW, ONWARD = "no stopping", *RETRAIN
 STARTS = (0.03, 0.1, 0.3)  # standard deviations of the first weights
 ALL_DATA = "Training anew on all data for i* steps makes use of the validation data too."
 ONWARDS = "So does going on from θ* with all data."
@@ -49,14 +46,11 @@ SCALES = ex.scales(
 
 def studies(s: ex.Scale) -> tuple[ex.Study, ex.Study]:
     """The recipe in each way; and without stopping and with it, from smaller and larger weights."""
-    plain = ex.network(
-        s.units, strategies="activation('maxout', pieces=2)",
-        learning_rate=s.rate, batch_size=s.batch, steps=s.steps, evaluate_every=s.every,
-    )  # fmt: skip
-    retrained = dict(zip(WAYS[1:], ("no", "anew", "onward"), strict=True))
+    plain = ex.network(s.units, strategies="activation('maxout', pieces=2)", learning_rate=s.rate)
+    plain = plain.replace(batch_size=s.batch, steps=s.steps, evaluate_every=s.every)
     ways = {NONE: plain} | {
         way: ex.adding(plain, f"early_stopping(patience={s.patience}, retrain='{retrain}')")
-        for way, retrain in retrained.items()
+        for way, retrain in RETRAIN.items()
     }
     starts = {
         f"{way} {std}": ex.adding(ways[way], f"initialization('normal', std={std})")
@@ -69,11 +63,10 @@ def studies(s: ex.Scale) -> tuple[ex.Study, ex.Study]:
 
 def transcribe(run: ex.Run, patience: int) -> Rows:
     """Algorithm 7.1 by hand, on the curve of a run that knows nothing of it; a row per evaluation."""
-    rows: list[tuple[int, float, float, int, int]] = []
-    j, v, best = 0, math.inf, 0
-    for i, loss in zip(run.history["step"], run.history["validation_loss"], strict=True):
-        j, v, best = (0, float(loss), int(i)) if loss < v else (j + 1, v, best)
-        rows.append((int(i), float(loss), v, j, best))
+    rows, j, v, best = list[tuple[int, float, float, int, int]](), 0, math.inf, 0
+    for i, loss in zip(run.history["step"].tolist(), run.history["validation_loss"].tolist(), strict=True):
+        j, v, best = (0, loss, i) if loss < v else (j + 1, v, best)
+        rows.append((i, loss, v, j, best))
         if j == patience:
             break
     return pd.DataFrame(rows, columns=["i", "v'", "v", "j", "i*"])
@@ -82,35 +75,23 @@ def transcribe(run: ex.Run, patience: int) -> Rows:
 def travelled(study: ex.Study, store: Path) -> Rows:
     """Distances from the first weights to the last, and to another seed's first, over all weights."""
 
-    def distances(arm: str) -> Rows:
-        runs, (way, start) = ex.runs_of(study, arm, store), arm.rsplit(" ", 1)
-        firsts = [first_weights(study.arms[arm], study, run.seed) for run in runs]
-        last = [np.concatenate([run.weights[name].ravel() for name in sorted(run.weights)]) for run in runs]
-        columns = {
-            "start": float(start),
-            "arm": way,
-            "seed": [run.seed for run in runs],
-            "travel": norms(last, firsts),
-            "to another's": norms(last, firsts[1:] + firsts[:1]),
-        }
-        return pd.DataFrame(columns)
+    def distances(std: float, way: str) -> Rows:
+        first, last = np.swapaxes(ex.look_into(study, f"{way} {std}", store, ends), 0, 1)
+        own, other = (np.linalg.norm(last - start, axis=1) for start in (first, np.roll(first, -1, axis=0)))
+        return pd.DataFrame({"seed": range(len(own)), "travel": own, "to another's": other})
 
-    def norms(some: list[Any], others: list[Any]) -> list[float]:
-        return [float(np.linalg.norm(one - other)) for one, other in zip(some, others, strict=True)]
-
-    return pd.concat(map(distances, study.arms), ignore_index=True)
+    return ex.grid(distances, start=STARTS, arm=(NONE, ONCE))
 
 
-def first_weights(recipe: ex.Recipe, study: ex.Study, seed: int) -> np.ndarray[Any, Any]:
-    """All weights that a training begins with, in one row."""
-    arrays = named_arrays(build(Training(recipe, study.dataset(seed), seed))[1])
-    return np.concatenate([np.ravel(arrays[name]) for name in sorted(arrays)])
+def ends(run: ex.Run, data: ex.Dataset) -> list[ex.Floats]:
+    """All weights that a training begins with, and all that it leaves, each in one row."""
+    _, state = build(Training(ex.Recipe.from_json(run.recipe), data, run.seed))
+    both: tuple[ex.Weights, ...] = (named_arrays(state), run.weights)
+    return [np.concatenate([np.ravel(weights[name]) for name in sorted(weights)]) for weights in both]
 
 
 @ex.config
 class EarlyStopping(ex.Exhibit):
-    """Algorithm 7.1's trace on a real curve, 7.2 and 7.3 beside it, and how far the weights travel."""
-
     title = "Early stopping keeps the weights at which the validation loss was lowest"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -121,13 +102,13 @@ class EarlyStopping(ex.Exhibit):
         traces, travel = [transcribe(run, s.patience) for run in full], travelled(starts, store)
         kinds = ["test loss", "test error", "steps", "best step"]
         reached = rows.groupby("arm", sort=False)[kinds].mean().reset_index()
-        distance = ex.tabulated("their deviation", by_start(travel))
+        distances = ex.series(travel, "travel", "start")
         return self.result(
-            draw(full[0], traces[0], rows, travel, s.patience),
+            draw(full[0], traces[0], rows, distances, s.patience),
             {
                 "Algorithm 7.1, step by step (seed 0)": traces[0],
                 "Test loss (nats), test error (%) and updates, means over seeds": reached,
-                "Distance from the first weights": distance,
+                "Distance from the first weights": ex.tabulated("their deviation", distances),
             },
             (
                 returns_the_best(traces, stopped, rows),
@@ -138,9 +119,8 @@ class EarlyStopping(ex.Exhibit):
                 prior(travel),
             ),
             (
-                f"n = {s.every} steps of batch {s.batch} between evaluations, patience p = {s.patience}, "
-                f"{s.steps:,} steps at most, learning rate {s.rate}, {s.units} units, {s.seeds} seeds. The "
-                "recipe's length ends an Algorithm 7.3 that would not.",
+                f"{s.units} units; n = {s.every} steps between evaluations, patience p = {s.patience}; "
+                f"{ex.described(ways)} The recipe's length ends an Algorithm 7.3 that would not.",
                 s.note,
                 ex.intervals_cover(redrawn=True),
             ),
@@ -154,7 +134,7 @@ class EarlyStopping(ex.Exhibit):
 )
 def returns_the_best(traces: list[Rows], stopped: list[ex.Run], rows: Rows) -> ex.Judged:
     """Both steps are those of the transcription, and the weights' score the lowest loss but for rounding."""
-    ends = [(int(trace["i*"].iloc[-1]), int(trace["i"].iloc[-1])) for trace in traces]
+    ends = [tuple(trace[["i*", "i"]].iloc[-1]) for trace in traces]
     agree = sum((run.best_step, run.steps) == end for run, end in zip(stopped, ends, strict=True))
     lowest = np.array([run.history["validation_loss"].min() for run in stopped])
     returned = rows.loc[rows["arm"] == ONCE, "validation loss"].to_numpy()
@@ -186,13 +166,9 @@ def going_on_is_cheaper(rows: Rows, length: int) -> ex.Claim:
     steps = rows.pivot(index="seed", columns="arm", values="steps")
     best = rows[rows["arm"] == ONWARD].set_index("seed")["best step"]
     ended = int((best + steps[ONWARD] - steps[ONCE] >= length).sum())
-    more = (
-        f" The book warns that it may never end: the recipe's length had to end it in {ended} of "
-        f"{len(steps)} seeds."
-    )
-    return lower(
-        rows, "steps", ONWARD, ANEW, "Going on avoids the cost of training anew.", "section 7.8", more
-    )
+    more = f" The book warns that it may never end: the recipe's length ended {ended} of {len(steps)} seeds'."
+    says = "Going on avoids the cost of training anew."
+    return lower(rows, "steps", ONWARD, ANEW, says, "section 7.8", more)
 
 
 @ex.claim(
@@ -213,44 +189,36 @@ def prior(travel: Rows) -> ex.Judged:
     return seen, all(ratio.high < 1 for ratio in ratios.values()) and own == len(kept)
 
 
-def by_start(travel: Rows) -> dict[str, ex.Measurements]:
-    """How far the weights travel in each way, by the standard deviation of the first."""
-    return ex.series(travel, "travel", "start")
-
-
-def draw(run: ex.Run, trace: Rows, rows: Rows, travel: Rows, patience: int) -> Figure:
+def draw(run: ex.Run, trace: Rows, rows: Rows, travel: ex.Along, patience: int) -> ex.Figure:
     """One training with its trace; the four ways; how far the weights travel."""
     figure, panels = ex.sheet(8.4, "trace loss", "j steps", "travel error", height_ratios=(3, 2, 3))
     draw_trace(panels["trace"], panels["j"], run, trace, patience)
-    ways, algorithm = rows.replace({"arm": SHORT}), "stopping by Algorithm (○ a seed, – mean)"
-    for name, what, ylabel in (
-        ("loss", "test loss", "test loss (nats)"),
-        ("steps", "steps", "updates made"),
-        ("error", "test error", "test error (%)"),
+    ways = rows.assign(arm=rows["arm"].str.removeprefix("Algorithm "))
+    for name, what, unit in (
+        ("loss", "test loss", "nats"),
+        ("steps", "steps", "updates"),
+        ("error", "test error", "%"),
     ):
-        ex.points(panels[name], {what: ex.samples(ways, what, "arm")}, "", algorithm, ylabel)
-    title, deviation = "Distance from the first weights", "their standard deviation"
-    ex.along(panels["travel"], by_start(travel), title, deviation, "distance", log="x")
+        seeds, label = {what: ex.samples(ways, what, "arm")}, "stopping by Algorithm (○ a seed, – mean)"
+        ex.points(panels[name], seeds, xlabel=label, ylabel=f"{what} ({unit})")
+    title, place = "Distance from the first weights", "their standard deviation"
+    ex.along(panels["travel"], travel, title, place, "distance", log="x")
     return figure
 
 
-def draw_trace(top: Axes, bottom: Axes, run: ex.Run, trace: Rows, patience: int) -> None:
+def draw_trace(top: ex.Axes, bottom: ex.Axes, run: ex.Run, trace: Rows, patience: int) -> None:
     """The losses with v and θ*, and j below; what comes after the end is dotted."""
-    end, best = int(trace["i"].iloc[-1]), int(trace["i*"].iloc[-1])
-    losses = pd.DataFrame(
-        {name: run.history[f"{name}_loss"] for name in ("train", "validation")}, index=run.history["step"]
-    )
-    colours = {"train": {"color": ex.GREEN}, "validation": {"color": ex.BLUE}}
-    after = {f"_{name}": look | {"ls": ":"} for name, look in colours.items()}
-    ex.curves(top, losses[losses.index >= end].add_prefix("_"), looks=after)
-    ex.curves(top, losses[losses.index <= end], looks=colours)
-    lowest = trace.set_index("i")[["v"]].set_axis(["v, the lowest so far"], axis=1)
-    ex.curves(top, lowest, looks={"v, the lowest so far": {"color": ex.BLACK, "ls": "--", "lw": 1}})
-    top.plot(best, trace["v"].iloc[-1], "*", ms=13, color=ex.ORANGE, label=f"θ*, at i* = {best:,}")
+    last, names = trace.iloc[-1], ("train", "validation")
+    end, best = int(last["i"]), int(last["i*"])
+    losses = pd.DataFrame({name: run.history[f"{name}_loss"] for name in names}, run.history["step"])
+    ex.curves(top, losses.loc[:end])
+    ex.curves(top, losses.loc[end:].add_prefix("_"), looks={f"_{name}": {"ls": ":"} for name in names})
+    top.plot(trace["i"], trace["v"], "--", color=ex.BLACK, lw=1, label="v, the lowest so far")
+    top.plot(best, last["v"], "*", ms=13, color=ex.ORANGE, label=f"θ*, at i* = {best:,}")
     ex.framed(top, "One training (seed 0)", ylabel="loss (nats)", log="y")
     bottom.step(trace["i"], trace["j"], where="post", color=ex.BLUE)
     ex.level(bottom, patience)
-    limits = {"xlim": top.get_xlim(), "ylim": (0, 1.15 * patience)}
-    bottom.set(xlabel="step i", ylabel=f"j, the end\nat p = {patience}", **limits)
+    bottom.set(xlabel="step i", ylabel=f"j, the end\nat p = {patience}", ylim=(0, 1.15 * patience))
+    bottom.set_xlim(top.get_xlim())
     for axes in (top, bottom):
         axes.axvspan(best, end, color=ex.BLACK, alpha=0.08, lw=0)
