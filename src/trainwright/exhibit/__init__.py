@@ -19,12 +19,12 @@ exhibit as ex` and needs few other imports. The words:
 - `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list.
 - `@ex.claim(says, source)`: makes a claim of a pure public function of numbers, which returns what was seen
   and whether it holds, so that a test can feed it made-up ones both ways; `Claim.judged(says, source,
-  comparison, arm)` makes one of a comparison's verdict.
+  comparison, arm)` makes one of a comparison's verdict. `ex.Floats`: the type of an array of numbers.
 - `ex.described(study)`: the note on how it trains; `ex.overview(comparison, "network")`: the table of its
   arms; `ex.tabulated`: of any series.
 - `figure, panels = ex.sheet(9.2, "left right", "wide wide")`; then a call for each panel, `ex.along`,
   `ex.curves`, `ex.points` or `ex.shares`, with its title, labels and scales; legends and colours come by
-  themselves.
+  themselves. `ex.strips(7.6, 1, 4.6)`: a figure in parts, for rows of different kinds.
 """
 
 from trainwright.base.config import config
@@ -38,6 +38,7 @@ from trainwright.exhibit.contract import (
     Claim,
     Exhibit,
     ExhibitResult,
+    Floats,
     Judged,
     Scale,
     cautions,
@@ -68,6 +69,7 @@ from trainwright.exhibit.panels import (
     points,
     shares,
     sheet,
+    strips,
 )
 from trainwright.exhibit.tables import change, grid, samples, series
 from trainwright.exhibit.trainings import (
@@ -93,10 +95,10 @@ from trainwright.training.fit import fit
 __all__ = [
     "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION",
     "ArmResult", "ArmRuns", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
-    "ExhibitResult", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Recipe", "Run", "Scale",
-    "Study", "Sweep", "Weights", "adding", "along", "cautions", "change", "claim", "compare",
+    "ExhibitResult", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Recipe", "Run",
+    "Scale", "Study", "Sweep", "Weights", "adding", "along", "cautions", "change", "claim", "compare",
     "compare_all", "config", "curve", "curves", "described", "enumerated", "fit", "flat", "framed",
     "grid", "images", "intervals_cover", "level", "load", "look_into", "measure_layers", "named",
     "network", "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series",
-    "shares", "sheet", "sign", "spelled", "tabulated", "watched", "whole",
+    "shares", "sheet", "sign", "spelled", "strips", "tabulated", "watched", "whole",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, ParamSpec, Self
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from trainwright.base.config import Config
 from trainwright.comparison.results import Comparison
@@ -27,6 +28,7 @@ ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one dra
 EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which examples are trained on."
 EXAMPLES = "Those of errors and of gains also cover which examples are tested."
 Numbers = ParamSpec("Numbers")
+Floats = NDArray[np.float64]
 Judged = tuple[str, bool | np.bool_]  # what was seen, as a sentence with its numbers, and whether it holds
 
 

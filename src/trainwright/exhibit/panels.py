@@ -47,6 +47,8 @@ __all__ = [
     "pictures",
     "points",
     "shares",
+    "sheet",
+    "strips",
 ]
 
 Look = Mapping[str, Any]
@@ -79,6 +81,17 @@ def sheet(height: float, *rows: str, **options: Any) -> tuple[Figure, dict[str, 
     figure, layout = Figure(figsize=(7.6, height)), [row.split() for row in rows]
     panels: dict[str, Axes] = figure.subplot_mosaic(layout, **options)  # type: ignore[arg-type]
     return figure, panels
+
+
+def strips(height: float, *ratios: float) -> tuple[Figure, list[SubFigure]]:
+    """A figure of a page's width and a height in inches, and its parts from top to bottom, in these ratios.
+
+    For a figure whose rows are of different kinds: each part has subplots, a legend or a title of its own.
+
+    >>> figure, (pictures, panels) = strips(7.6, 1, 4.6)
+    """
+    figure = Figure(figsize=(7.6, height))
+    return figure, list(figure.subfigures(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0])
 
 
 def along(
