@@ -66,19 +66,15 @@ class Spirals(ex.Exhibit):
         trained = {
             units: [learn(unit, s.steps, seed) for seed in range(s.seeds)] for units, unit in UNITS.items()
         }
-        rows = [
-            (units, seed, run.share, run.accuracy)
-            for units in UNITS
-            for seed, run in enumerate(trained[units])
-        ]
-        share = "first layer's gradient over the second's, median"
+        share, accuracy = "first layer's gradient over the second's, median", "training accuracy (%)"
+        rows = pd.DataFrame(
+            {"units": units, "seed": seed, share: run.share, accuracy: run.accuracy}
+            for units, runs in trained.items()
+            for seed, run in enumerate(runs)
+        )
         return self.result(
             draw(trained),
-            {
-                "Each seed at the end": pd.DataFrame(
-                    rows, columns=["units", "seed", share, "training accuracy (%)"]
-                )
-            },
+            {"Each seed at the end": rows},
             (more_gets_back(trained), gets_further(trained)),
             (
                 f"{s.steps:,} steps (the notebook: 50,000), {s.seeds} seeds; the picture shows the first.",
@@ -123,7 +119,7 @@ def learn(unit: str, steps: int, seed: int) -> Learned:
     f"{NOTEBOOK}, which plots the sizes; the ratio is ours",
 )
 def more_gets_back(trained: Trained) -> ex.Judged:
-    """The difference's whole interval lies above zero."""
+    """By the difference's whole interval."""
     sigmoid, relu = (np.array([run.share for run in trained[units]]) for units in UNITS)
     more = ex.Measured.of(relu - sigmoid)
     seen = (
@@ -135,7 +131,7 @@ def more_gets_back(trained: Trained) -> ex.Judged:
 
 @ex.claim("Sigmoid units get less far in the same steps than rectified linear ones.", NOTEBOOK)
 def gets_further(trained: Trained) -> ex.Judged:
-    """The difference's whole interval lies above zero."""
+    """By the difference's whole interval."""
     sigmoid, relu = (np.array([run.accuracy for run in trained[units]]) for units in UNITS)
     more = ex.Measured.of(relu - sigmoid, "points")
     seen = f"training accuracy {sigmoid.mean():.1f} % with sigmoid and {relu.mean():.1f} % with ReLU: {more}."
