@@ -88,7 +88,7 @@ def tanh(spread: float, printed: float) -> pd.DataFrame:
             for seed in range(3)
             for layer in (1, 2)
         ],
-        columns=["rule", "seed", "layer", "mean square", "gradient", "saturated"],
+        columns=["rule", "seed", "layer", *initialization.READ, "saturated"],
     )
 
 

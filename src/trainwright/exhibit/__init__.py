@@ -16,16 +16,20 @@ exhibit as ex` and needs few other imports. The words:
   are what is drawn of rows, and `ex.curve(arm, column)` of a training.
 - `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
   n = 10)", and knows whether it is `.positive`; `Measured.of(values, "nats")` for any other quantity.
-- `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list.
+- `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list;
+  `ex.told(sweep, "dropout")`: an arm's gains, and where it helps and hurts.
 - `@ex.claim(says, source)`: makes a claim of a pure public function of numbers, which returns what was seen
   and whether it holds, so that a test can feed it made-up ones both ways; `Claim.judged(says, source,
-  comparison, arm)` makes one of a comparison's verdict. `ex.Floats`: the type of an array of numbers.
+  comparison, arm)` makes one of a comparison's verdict.
 - `ex.described(study)`: the note on how it trains; `ex.overview(comparison, "network")`: the table of its
   arms; `ex.tabulated`: of any series.
 - `figure, panels = ex.sheet(9.2, "left right", "wide wide")`; then a call for each panel, `ex.along`,
   `ex.curves`, `ex.points` or `ex.shares`, with its title, labels and scales; legends and colours come by
   themselves. `ex.strips(7.6, 1, 4.6)`: a figure in parts, for rows of different kinds.
 """
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from trainwright.base.config import config
 from trainwright.comparison.compare import ArmRuns, compare
@@ -48,6 +52,7 @@ from trainwright.exhibit.contract import (
     scales,
     sign,
     spelled,
+    told,
 )
 from trainwright.exhibit.data import images, whole
 from trainwright.exhibit.panels import (
@@ -71,7 +76,7 @@ from trainwright.exhibit.panels import (
     sheet,
     strips,
 )
-from trainwright.exhibit.tables import change, grid, samples, series
+from trainwright.exhibit.tables import Along, change, grid, samples, series
 from trainwright.exhibit.trainings import (
     Weights,
     adding,
@@ -93,12 +98,12 @@ from trainwright.studies.study import Study
 from trainwright.training.fit import fit
 
 __all__ = [
-    "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION",
-    "ArmResult", "ArmRuns", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
-    "ExhibitResult", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Recipe", "Run",
-    "Scale", "Study", "Sweep", "Weights", "adding", "along", "cautions", "change", "claim", "compare",
-    "compare_all", "config", "curve", "curves", "described", "enumerated", "fit", "flat", "framed",
-    "grid", "images", "intervals_cover", "level", "load", "look_into", "measure_layers", "named",
+    "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION", "Along",
+    "ArmResult", "ArmRuns", "Axes", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
+    "ExhibitResult", "Figure", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp",
+    "Recipe", "Run", "Scale", "Study", "Sweep", "Weights", "adding", "along", "cautions", "change", "claim",
+    "compare", "compare_all", "config", "curve", "curves", "described", "enumerated", "fit", "flat",
+    "framed", "grid", "images", "intervals_cover", "level", "load", "look_into", "measure_layers", "named",
     "network", "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series",
-    "shares", "sheet", "sign", "spelled", "strips", "tabulated", "watched", "whole",
+    "shares", "sheet", "sign", "spelled", "strips", "tabulated", "told", "watched", "whole",
 ]  # fmt: skip

@@ -19,7 +19,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright.base.config import Config
+from trainwright.comparison.measured import enumerated, named
 from trainwright.comparison.results import Comparison
+from trainwright.comparison.sweep import Sweep
 from trainwright.comparison.verdict import Verdict
 from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
@@ -28,7 +30,7 @@ ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one dra
 EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which examples are trained on."
 EXAMPLES = "Those of errors and of gains also cover which examples are tested."
 Numbers = ParamSpec("Numbers")
-Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]  # what most claims are functions of, but for tables
 Judged = tuple[str, bool | np.bool_]  # what was seen, as a sentence with its numbers, and whether it holds
 
 
@@ -106,6 +108,16 @@ def claim(says: str, source: str) -> Callable[[Callable[Numbers, Judged]], Calla
         return judged
 
     return of
+
+
+def told(sweep: Sweep, arm: str) -> str:
+    """What an arm gains along a range, and where that is believed: "100: +2.07 (1.14 to 2.99), 500: … points
+    (95 %, n = 8); it helps at 100, and hurts at none (Holm's correction)"."""
+    helped, hurt = (
+        enumerated(named(place) for place, verdict in sweep.verdicts(arm).items() if verdict == word)
+        for word in ("helps", "hurts")
+    )
+    return f"{sweep.gains(arm)}; it helps at {helped}, and hurts at {hurt} (Holm's correction)"
 
 
 def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:

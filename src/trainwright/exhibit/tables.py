@@ -10,6 +10,8 @@ import pandas as pd
 
 from trainwright.comparison.measured import Measured, Measurements
 
+Along = dict[str, Measurements]  # values along a range, by arm: what `series` makes and `panels.along` draws
+
 
 def grid(measure: Callable[..., Any], **ranges: Iterable[Any]) -> pd.DataFrame:
     """What a function measures at each combination of the ranges, as rows; the places come first.
@@ -46,7 +48,7 @@ def change(
 
 def series(
     table: pd.DataFrame, column: str, place: str, *, by: str = "arm", geometric: bool = False
-) -> dict[str, Measurements]:
+) -> Along:
     """Per-seed rows as what is drawn and tabulated: for each arm a column's means by place.
 
     `by`: the column that holds the arms' names. `geometric`: geometric means, for what spans powers of ten.

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.base import keys
@@ -40,32 +39,30 @@ RULES = {  # the package's name, and n·Var(w)
     SMALL: ("normal", WIDTH * 1e-4),
 }
 BIASED = (FAN_IN, HE)  # the rules under which a hidden bias is tried
+SQUARE, GRADIENT = READ = ["mean square of the activations", "norm of the gradient (biases)"]
 MORE_ALIKE = 10  # times as alike is far more alike
 SCALES = ex.scales(seeds=(8, 40))
 
 
 @ex.config
 class Initialization(ex.Exhibit):
-    """Symmetry, variance through ten layers, the first loss, and active rectifiers."""
-
     title = "Initialisation: symmetry, and what ten layers make of a signal"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         seeds = SCALES[budget].seeds
-        rectified, tanh = measure_rules("relu", seeds), measure_rules("tanh", seeds)
+        layers = {"rectified": measure_rules("relu", seeds), "tanh": measure_rules("tanh", seeds)}
         biases, losses, symmetry = measure_biases(seeds), measure_first_losses(seeds), measure_symmetry()
-        what = {"Mean square of the activations": "mean square", "Norm of the gradient (biases)": "gradient"}
         by_layers = {
-            f"{head}, {units} layers (mean over seeds)": by_layer(rows, column)
-            for units, rows in (("rectified", rectified), ("tanh", tanh))
-            for head, column in what.items()
+            f"{column.capitalize()}, {units} layers (mean over seeds)": by_layer(rows, column)
+            for units, rows in layers.items()
+            for column in READ
         }
         of_losses, of_biases = (
             rows.drop(columns="seed").groupby(["rule", "bias"], sort=False).mean().reset_index()
             for rows in (losses, biases)
         )
         return self.result(
-            draw(rectified, tanh, losses, biases),
+            draw(layers, losses, biases),
             {
                 **by_layers,
                 "Symmetry: after training from zeros and from He's rule": symmetry,
@@ -73,8 +70,9 @@ class Initialization(ex.Exhibit):
                 "Rectified units at the start, %": of_biases,
             },
             (
-                *(stays_symmetric(symmetry), factor(rectified), more_alike(tanh), saturates(tanh)),
-                *(first_loss(losses), *(more_active(biases, rule) for rule in BIASED)),
+                *(stays_symmetric(symmetry), factor(layers["rectified"])),
+                *(more_alike(layers["tanh"]), saturates(layers["tanh"]), first_loss(losses)),
+                *(more_active(biases, rule) for rule in BIASED),
             ),
             (
                 f"The book names no network: {DEPTH} layers of {WIDTH} units on digits, {seeds} seeds, and "
@@ -103,7 +101,7 @@ def measure_rules(
     def layers(rule: str, bias: float, seed: int) -> pd.DataFrame:
         stats = at_start(recipe, data, seed, rule, f"hidden_bias={bias}").layers.iloc[:DEPTH]
         shares, squares = stats[["saturated", "active", "dead"]], stats[["mean", "deviation"]] ** 2
-        read = {"mean square": squares.sum(axis=1), "gradient": stats["bias_gradient"]}
+        read = {SQUARE: squares.sum(axis=1), GRADIENT: stats["bias_gradient"]}
         return (100 * shares).assign(layer=range(1, DEPTH + 1), **read)
 
     return ex.grid(layers, rule=rules, bias=biases, seed=range(seeds))
@@ -170,7 +168,7 @@ def factor(rectified: pd.DataFrame) -> ex.Judged:
     """
     seen, within = [], []
     for rule, group in rectified.groupby("rule", sort=False):
-        table = np.log(group.pivot(index="seed", columns="layer", values="mean square").to_numpy())
+        table = np.log(group.pivot(index="seed", columns="layer", values=SQUARE).to_numpy())
         logs, theory = ex.Measured.of(np.diff(table).mean(axis=1), level=0.99), RULES[str(rule)][1] / 2
         within.append(logs.low <= math.log(theory) <= logs.high + 2.5 / WIDTH)
         seen.append(f"{rule} {math.exp(logs.mean):.3g} ({theory:.3g})")
@@ -185,17 +183,18 @@ def factor(rectified: pd.DataFrame) -> ex.Judged:
 )
 def more_alike(tanh: pd.DataFrame) -> ex.Judged:
     """In every seed: the largest mean square (and gradient) of a layer over the smallest."""
-    layers = tanh.groupby(["rule", "seed"])[["mean square", "gradient"]]
+    layers = tanh.groupby(["rule", "seed"])[READ]
     spread = layers.max() / layers.min()
     glorot, fan_in = spread.loc[GLOROT], spread.loc[FAN_IN]
     alike = ((fan_in / glorot).to_numpy() >= MORE_ALIKE).all(axis=1)
     said = [
-        f"the {what} varies {glorot[what].mean():.1f}-fold ({fan_in[what].mean():,.0f}-fold)"
-        for what in ("mean square", "gradient")
+        f"the {what} varies {glorot[what].mean():.1f}-fold with Glorot's rule and "
+        f"{fan_in[what].mean():,.0f}-fold with U(±1/√m)"
+        for what in READ
     ]
     seen = (
-        f"With Glorot's rule (with U(±1/√m)) {' and '.join(said)} over ten tanh layers; in {alike.sum()} of "
-        f"{len(glorot)} seeds both are at least {MORE_ALIKE} times as alike."
+        f"Over ten tanh layers {', '.join(said)}; in {alike.sum()} of {len(glorot)} seeds both are at least "
+        f"{MORE_ALIKE} times as alike."
     )
     return seen, alike.all()
 
@@ -254,20 +253,18 @@ def by_layer(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     return rows.pivot_table(column, "layer", "rule")[list(RULES)]
 
 
-def draw(rectified: pd.DataFrame, tanh: pd.DataFrame, losses: pd.DataFrame, biases: pd.DataFrame) -> Figure:
+def draw(layers: dict[str, pd.DataFrame], losses: pd.DataFrame, biases: pd.DataFrame) -> ex.Figure:
     """Forward and backward, rectified and tanh; saturation, first losses, active and dead units."""
-    figure, panels = ex.sheet(11.4, "f b", "F B", "saturated first", "active dead")
+    signals = (f"Forward,{units} Backward,{units}" for units in layers)
+    figure, panels = ex.sheet(11.4, *signals, "saturated first", "active dead")
     looks = {rule: {"marker": marker, "ms": 4.5} for rule, marker in zip(RULES, ex.MARKERS, strict=False)}
-    for name, rows, column, title, ylabel in (
-        ("f", rectified, "mean square", "Forward, rectified units", "mean square"),
-        ("b", rectified, "gradient", "Backward, rectified units", "norm of the gradient"),
-        ("F", tanh, "mean square", "Forward, tanh units", "mean square"),
-        ("B", tanh, "gradient", "Backward, tanh units", "norm of the gradient"),
-        ("saturated", tanh, "saturated", "Saturation, tanh units", "%"),
-    ):
-        log, means = "" if ylabel == "%" else "y", by_layer(rows, column)
-        ex.curves(panels[name], means, title, "layer", ylabel, looks=looks, log=log, legend=None)
-    figure.legend(*panels["f"].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    for units, rows in layers.items():
+        for way, column in zip(("Forward", "Backward"), READ, strict=True):
+            axes, means, title = panels[f"{way},{units}"], by_layer(rows, column), f"{way}, {units} units"
+            ex.curves(axes, means, title, "layer", column, looks=looks, log="y", legend=None)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    flat, title = by_layer(layers["tanh"], "saturated"), "Saturation, tanh units"
+    ex.curves(panels["saturated"], flat, title, "layer", "%", looks=looks, legend=None)
     for name, rows, column, title, ylabel in (
         ("first", losses, "first loss", "First loss by output bias, unequal classes", "nats"),
         ("active", biases, "active", "Active responses, rectified, at the start", "%"),

@@ -6,7 +6,7 @@ on huge ones; the order of the data, which must be random; the method, as the cu
 estimate needs larger batches; and the noise itself, which can regularise.
 
 Beside the errors of gradients stands √(trace of the single gradients' covariance / n), fitted to nothing.
-Orders and methods are compared from the same first weights, methods and batch sizes after equal updates.
+The networks of the three orders begin alike; methods and batch sizes are compared after equal updates.
 
 Source: Goodfellow, Bengio & Courville 2016, section 8.1.3; Wilson & Martinez 2003 for the regularisation.
 The book gives no experiment: networks, data, orders and methods are chosen here.
@@ -25,7 +25,6 @@ import numpy as np
 import optax
 import pandas as pd
 from flax import nnx
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -37,7 +36,6 @@ from trainwright.training.predict import CHUNK
 from trainwright.training.resident import fold_of, resident
 from trainwright.training.step import Program, evaluate, train_interval
 
-Along = dict[str, ex.Measurements]
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.1.3"
 BATCHES = (1, 4, 16, 64, 100, 256, 1024, 4096, 10_000)
 # At 4 bytes a number: an example must take its picture, its label and the values of the 64 hidden units;
@@ -68,8 +66,6 @@ def study(s: ex.Scale) -> ex.Study:
 
 @ex.config
 class Minibatch(ex.Exhibit):
-    """Noise, time, memory, order, method and regularisation against the batch size."""
-
     title = "Minibatches: the error of a gradient falls as 1/√n, its computation grows as n"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -267,8 +263,8 @@ def regularises(comparison: ex.Comparison) -> ex.Judged:
 
 
 def draw(
-    noise: pd.DataFrame, machine: pd.DataFrame, orders: Along, methods: Along, study: ex.Comparison
-) -> Figure:
+    noise: pd.DataFrame, machine: pd.DataFrame, orders: ex.Along, methods: ex.Along, study: ex.Comparison
+) -> ex.Figure:
     """Noise, machine, orders, methods, and the test errors by batch size."""
     figure, panels = ex.sheet(9.2, "noise machine", "orders methods", "study study")
     rows = zip(noise.index, noise["error"], np.exp(2.58 * noise["se"]), strict=True)

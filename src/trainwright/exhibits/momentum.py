@@ -22,8 +22,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.strategies import momentum
@@ -47,8 +45,6 @@ SCALES = ex.scales(conditions=(np.logspace(1, 4, 7), np.logspace(1, 6, 11)))  # 
 
 @ex.config
 class Momentum(ex.Exhibit):
-    """Paths on an ill-conditioned quadratic, steps against the condition number, and terminal speeds."""
-
     title = "Momentum runs along a valley that gradient descent crosses to and fro"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -197,7 +193,7 @@ def growth(steps: pd.DataFrame, name: str) -> float:
     return float(np.polyfit(far["κ"], far[name], 1)[0])
 
 
-def draw(paths: dict[str, ex.Floats], steps: pd.DataFrame, speeds: pd.DataFrame) -> Figure:
+def draw(paths: dict[str, ex.Floats], steps: pd.DataFrame, speeds: pd.DataFrame) -> ex.Figure:
     """Both paths; below them steps against κ, and speeds."""
     figure, panels = ex.sheet(6.4, "descent momentum", "counts speeds")
     for axes, name, colour in zip(panels.values(), paths, ex.PALETTE, strict=False):
@@ -216,7 +212,7 @@ def draw(paths: dict[str, ex.Floats], steps: pd.DataFrame, speeds: pd.DataFrame)
     return figure
 
 
-def draw_path(axes: Axes, path: ex.Floats, title: str, colour: str) -> None:
+def draw_path(axes: ex.Axes, path: ex.Floats, title: str, colour: str) -> None:
     """A path down the valley on the page, (points, 2), over its contours."""
     x, y = np.meshgrid(np.linspace(-3.6, 1.2, 200), np.linspace(-1.2, 4.2, 200))
     heights = (STEEPNESS * (x + y) ** 2 + (y - x) ** 2) / 4

@@ -18,8 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -60,8 +58,6 @@ def study(s: ex.Scale) -> ex.Study:
 
 @ex.config
 class Regularization(ex.Exhibit):
-    """Test error along the strength of L1, L2 and max-norm, and what each does to the weights."""
-
     title = "Penalties on the weights tame a network that overfits"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -209,7 +205,7 @@ def sparse(zeros: pd.DataFrame, weights: Weights) -> ex.Judged:
     return seen, l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]
 
 
-def draw(rows: pd.DataFrame, weights: Weights, everything: ex.Comparison) -> Figure:
+def draw(rows: pd.DataFrame, weights: Weights, everything: ex.Comparison) -> ex.Figure:
     """Error along strength (two panels), the weights' histograms, and the curves of the best in loss."""
     figure, panels = ex.sheet(7.4, "penalties norms", "histogram losses")
     draw_strengths(panels["penalties"], rows, "L1", "L2", xlabel="strength λ")
@@ -225,7 +221,7 @@ def draw(rows: pd.DataFrame, weights: Weights, everything: ex.Comparison) -> Fig
     return figure
 
 
-def draw_strengths(axes: Axes, rows: pd.DataFrame, *penalties: str, xlabel: str) -> None:
+def draw_strengths(axes: ex.Axes, rows: pd.DataFrame, *penalties: str, xlabel: str) -> None:
     """Test and validation errors along the strength, with intervals over the seeds for the test errors."""
     for penalty in penalties:
         kept = rows[rows["arm"].isin(ARMS[penalty])]

@@ -20,9 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -57,8 +55,6 @@ Trained = dict[str, list[Learned]]  # by units, seed by seed
 
 @ex.config
 class Spirals(ex.Exhibit):
-    """Gradient sizes and decision regions on three spirals, sigmoid and ReLU."""
-
     title = "Three spirals, learned by sigmoid units and by rectified linear ones"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -138,7 +134,7 @@ def gets_further(trained: Trained) -> ex.Judged:
     return seen, more.positive
 
 
-def draw(trained: Trained) -> Figure:
+def draw(trained: Trained) -> ex.Figure:
     """The first seed's gradients along the steps, and both networks' regions."""
     figure, panels = ex.sheet(3.6, "sizes sigmoid ReLU", width_ratios=(1.4, 1, 1))
     sizes = panels["sizes"]
@@ -152,7 +148,7 @@ def draw(trained: Trained) -> Figure:
     return figure
 
 
-def draw_regions(axes: Axes, title: str, classes: NDArray[np.int64]) -> None:
+def draw_regions(axes: ex.Axes, title: str, classes: NDArray[np.int64]) -> None:
     """Where the network sees which arm, under the points."""
     data, plane = spiral(), (-REACH, REACH, -REACH, REACH)
     axes.imshow(classes, ListedColormap(ARMS), origin="lower", extent=plane, alpha=0.45, vmin=0, vmax=2)

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.diagnosis.layers import layer_values
@@ -75,8 +74,6 @@ class Spread(Strategy):
 
 @ex.config
 class Universality(ex.Exhibit):
-    """One hidden layer approximates any continuous function: constructed, and trained."""
-
     title = "One hidden layer approximates any continuous function"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -196,7 +193,7 @@ def holds_for_surfaces(errors: pd.DataFrame) -> ex.Judged:
     return seen, left.high < 1
 
 
-def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Trained) -> Figure:
+def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Trained) -> ex.Figure:
     """Networks beside the function, constructed and trained; errors along the width; surfaces."""
     figure, (top, middle, bottom) = ex.strips(9.4, 3, 3.2, 2.9)
     panels = {

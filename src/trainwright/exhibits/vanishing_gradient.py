@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.data.loading import read
@@ -65,8 +64,6 @@ class NielsenStart(Strategy):
 
 @ex.config
 class VanishingGradient(ex.Exhibit):
-    """The first layers of a deep network of sigmoid units hardly learn."""
-
     title = "The vanishing gradient: early layers of sigmoid units hardly learn"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -227,9 +224,7 @@ def as_published(drawn: ex.Measurements) -> ex.Judged:
     return seen, likely and all(ratio.low > 1 for ratio in drawn.values())
 
 
-def draw(
-    chain: pd.DataFrame, norms: pd.DataFrame, by_layer: dict[str, ex.Measurements], speeds: pd.DataFrame
-) -> Figure:
+def draw(chain: pd.DataFrame, norms: pd.DataFrame, by_layer: ex.Along, speeds: pd.DataFrame) -> ex.Figure:
     """The chain; the gradient in each layer, and in the first along the depth; speeds along training."""
     figure, panels = ex.sheet(7.0, "chain layers", "first speeds")
     title, unit, norm = f"A chain of {CHAIN} sigmoid units", "unit, from the input on", "norm of ∂C/∂W"
