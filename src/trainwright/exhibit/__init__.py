@@ -26,6 +26,7 @@ exhibit as ex` and needs few other imports. The words:
 - `figure, panels = ex.sheet(9.2, "left right", "wide wide")`; then a call for each panel, `ex.along`,
   `ex.curves`, `ex.points` or `ex.shares`, with its title, labels and scales; legends and colours come by
   themselves. `ex.strips(7.6, 1, 4.6)`: a figure in parts, for rows of different kinds.
+- `ex.Along`, `ex.Floats`, `ex.Figure`, `ex.Axes`: types of what these words take and give.
 """
 
 from matplotlib.axes import Axes

@@ -37,7 +37,6 @@ from trainwright.training.resident import fold_of, resident
 from trainwright.training.step import Program, evaluate, train_interval
 
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.1.3"
-BATCHES = (1, 4, 16, 64, 100, 256, 1024, 4096, 10_000)
 # At 4 bytes a number: an example must take its picture, its label and the values of the 64 hidden units;
 # enough is, for each hidden unit and output, its input, its value and the gradient.
 LEAST_BYTES, ENOUGH_BYTES = 4 * (784 + 1 + 64), 4 * (784 + 1 + 3 * (64 + 10))
@@ -73,7 +72,8 @@ class Minibatch(ex.Exhibit):
         # Half-trained: where the noise of the gradient is neither that of the start nor that of the end.
         run = ex.fit(ex.network(64, steps=200, evaluate_every=200, batch_size=64), data)
         noise = gradient_noise(run, data, (1, 10, 100, 1000, 10_000), s.repeats).set_index("n")
-        machine = gradient_cost(run, data, BATCHES).set_index("batch size")
+        sizes = (1, 4, 16, 64, 100, 256, 1024, 4096, 10_000)
+        machine = gradient_cost(run, data, sizes).set_index("batch size")
         orders, methods = measure_orders(*s.orders), measure_methods(s.data, *s.methods)
         errors, losses = ex.series(orders, "error", "pass"), ex.series(methods, "loss", "n", geometric=True)
         compared = study(s).compare(store)
@@ -94,10 +94,9 @@ class Minibatch(ex.Exhibit):
             (
                 "Noise, time and memory: 64 hidden units on MNIST, half-trained, 50,000 examples drawn with "
                 "replacement. Time and memory are of the gradient alone, on this machine at this moment: the "
-                "shortest time of nine repeats, as what else runs can only lengthen it, the cores at work "
-                "over all; the memory of the batch and of what is kept to go back through the network, "
-                "judged from batch size 4 on, as a single example's gradient, an outer product, is written "
-                "twice.",
+                "shortest of nine times, as what else runs can only lengthen it, the cores at work over all; "
+                "the memory of the batch and of what is kept to go back through the network, judged from "
+                "batch size 4 on, as a single example's gradient, an outer product, is written twice.",
                 f"Orders: digits, {s.orders[0]} seeds. Methods: {s.data}, {s.methods[1]} updates from the "
                 f"same weights with the same batches, {s.methods[2]} seeds; for each batch size the best of "
                 f"the rates {ex.enumerated(f'{rate:g}' for rate in RATES)}, L-BFGS without line search.",
