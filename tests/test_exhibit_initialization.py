@@ -26,10 +26,10 @@ def test_each_layer_multiplies_the_mean_square_as_theory_says() -> None:
 def test_factors_are_those_of_the_rules() -> None:
     rng, width = np.random.default_rng(0), initialization.WIDTH
     site: Any = SimpleNamespace(kernel_shape=(width, width), fan_in=width, fan_out=width, units=width)
-    for rule, name in initialization.RULES.items():
+    for rule, (name, factor) in initialization.RULES.items():
         drawn = Strategy.from_json({"rule": name}).initial_kernel(site, rng)
         # The variance of 10,000 draws is off by a relative √(2/10,000) or less; five of that.
-        assert abs(drawn.var() * width / initialization.FACTORS[rule] - 1) < 0.07, rule
+        assert abs(drawn.var() * width / factor - 1) < 0.07, rule
 
 
 def test_marginals_make_the_first_loss_the_entropy() -> None:
@@ -88,7 +88,7 @@ def tanh(spread: float, printed: float) -> pd.DataFrame:
             for seed in range(3)
             for layer in (1, 2)
         ],
-        columns=["rule", "seed", "layer", "mean square", "gradient", "saturated"],
+        columns=["rule", "seed", "layer", *initialization.READ, "saturated"],
     )
 
 

@@ -16,23 +16,22 @@ from trainwright.exhibits import minibatch
 def test_error_of_a_gradient_falls_as_one_over_root_n() -> None:
     data = load("digits")
     run = fit(network(64, steps=200, evaluate_every=200, batch_size=64), data)
-    noise = gradient_noise(run, data, (10, 100, 10_000), 30)
+    noise = gradient_noise(run, data, (10, 100, 10_000), 30).set_index("n")
     assert minibatch.root_n(noise).holds
-    assert not minibatch.root_n(noise.assign(error=noise["error"] * noise["n"] ** 0.1)).holds
+    assert not minibatch.root_n(noise.assign(error=noise["error"] * noise.index**0.1)).holds
     # σ comes from single examples alone; 4.5 standard errors leave room for its own.
     off = np.abs(np.log(noise["error"] / noise["σ/√n"]))
     assert (off < 4.5 * np.hypot(noise["se"], noise["se"].iloc[0])).all()
 
 
 def machine_of(n: list[int], **columns: list[float]) -> pd.DataFrame:
-    size = pd.Series(n)
+    size = pd.Index(n, name="batch size")
     plain = {"operations, million": 0.2 * size, "µs per example": 2 + 80 / size, "cores at work": 1.0}
-    kept = 3500 * size / 1e6
-    return pd.DataFrame({"batch size": size, **plain, "memory, MB": kept}).assign(**columns)
+    return pd.DataFrame(plain | {"memory, MB": 3500 * size / 1e6}, size).assign(**columns)
 
 
 def test_a_hundred_times_the_work_for_a_tenth_of_the_error() -> None:
-    noise = pd.DataFrame({"n": [100, 10_000], "error": [0.7, 0.07], "se": 0.01})
+    noise = pd.DataFrame({"error": [0.7, 0.07], "se": 0.01}, [100, 10_000])
     machine = machine_of([100, 10_000])
     assert minibatch.work(noise, machine).holds
     assert not minibatch.work(noise.assign(error=[0.7, 0.08]), machine).holds

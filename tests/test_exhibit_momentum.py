@@ -21,7 +21,7 @@ def test_counts_are_those_of_the_closed_forms() -> None:
 
 def test_walk_equals_powers_of_the_matrix() -> None:
     start, alpha, rate = np.array([1.0, -2.0]), 0.4, 0.2
-    path = momentum.walk(momentum.Rule(rate, Momentum(alpha)), momentum.slope_of(7.0), start, 12)
+    path = momentum.walk((rate, Momentum(alpha)), momentum.slope_of(7.0), start, 12)
     for curvature, first, column in zip((7.0, 1.0), start, path.T, strict=True):
         step = np.array([[1 + alpha - rate * curvature, -alpha], [1, 0]])
         expected = [(np.linalg.matrix_power(step, t) @ [first, first])[0] for t in range(13)]

@@ -26,7 +26,7 @@ def test_the_constructed_error_is_below_its_bound_at_every_width() -> None:
 
 
 def test_wider_trained_networks_come_closer(tmp_path: Path) -> None:
-    trained = universality.train(universality.nielsen, universality.LINE, 2000, (2, 24), 3, 1500, tmp_path)
+    trained = universality.train(universality.nielsen, universality.LINE, (2, 24), 3, 1500, tmp_path)
     errors = universality.largest_errors(trained, universality.nielsen(universality.LINE))
     assert (errors.loc[24] < errors.loc[2]).all()
     # Two monotone units cannot follow a function with five hills: no better than half a hill somewhere.
@@ -34,7 +34,7 @@ def test_wider_trained_networks_come_closer(tmp_path: Path) -> None:
 
 
 def test_claims_follow_from_the_errors() -> None:
-    built = pd.DataFrame({"hidden units": [8, 16], "largest error": [0.4, 0.2], "bound": [0.5, 0.25]})
+    built = pd.DataFrame({"largest error": [0.4, 0.2], "bound": [0.5, 0.25]}, [8, 16])
     assert universality.can_be_built(built).holds
     assert not universality.can_be_built(built.assign(bound=[0.5, 0.19])).holds
     width = pd.Index([4, 16, 64], name="hidden units")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from trainwright.exhibit import Measured, Measurements
+from trainwright.exhibit import Floats, Measured, Measurements, grid
 from trainwright.exhibits import vanishing_gradient as exhibit
 
 RNG = np.random.default_rng(0)
@@ -24,7 +24,7 @@ def test_the_product_formula_is_the_gradient(seed: int) -> None:
 def test_the_product_formula_agrees_with_finite_differences() -> None:
     (w, b), h = np.random.default_rng(5).normal(size=(2, 7)), 1e-6
 
-    def cost(b: exhibit.Floats) -> float:
+    def cost(b: Floats) -> float:
         a = 0.3
         for weight, bias in zip(w[:-1], b[:-1], strict=True):
             a = 1 / (1 + np.exp(-(weight * a + bias)))
@@ -36,8 +36,8 @@ def test_the_product_formula_agrees_with_finite_differences() -> None:
 
 
 def test_sigmoid_gradients_shrink_and_the_others_stay() -> None:
-    norms = exhibit.measure_norms(6, seeds=2, width=20)
-    ratios = {units: np.log(table[:, -1] / table[:, 0]).mean() for units, table in norms.items()}
+    norms = exhibit.measure_norms([6], seeds=2, width=20).groupby("units")
+    ratios = {units: np.log(10) * exhibit.rise(rows, 1, 6).mean for units, rows in norms}
     # Glorot's weights keep the variance where the slope is 1: a sigmoid's quarter takes a factor of four at
     # least from each of the five layers between.
     assert ratios.pop("sigmoid") > 5 * np.log(4) * 0.9
@@ -50,9 +50,15 @@ def test_a_product_beside_the_gradient_fails() -> None:
     assert not exhibit.product(chain.assign(product=[1.1, 2.0])).holds
 
 
-def norms(*ratios: float) -> exhibit.Floats:
+def norms(*ratios: float, units: str = "sigmoid") -> pd.DataFrame:
     """Layers whose gradient is larger than the one before by these factors, over six seeds."""
-    return np.cumprod([1.0, *ratios]) * np.exp(0.05 * RNG.standard_normal((6, len(ratios) + 1)))
+    orders = np.cumsum(np.log10([1.0, *ratios]))
+
+    def layers(units: str, seed: int) -> pd.DataFrame:
+        scattered = orders + 0.02 * RNG.standard_normal(len(orders))
+        return pd.DataFrame({"layer": range(1, len(orders) + 1), "order": scattered})
+
+    return grid(layers, units=[units], seed=range(6))
 
 
 def test_the_gradient_shrinks_only_where_it_does_so_at_every_layer() -> None:
@@ -63,8 +69,8 @@ def test_the_gradient_shrinks_only_where_it_does_so_at_every_layer() -> None:
 
 @pytest.mark.parametrize(("ratio", "holds"), [(0.5, True), (2, True), (20, False), (1 / 20, False)])
 def test_neither_a_vanished_nor_an_exploded_gradient_is_alive(ratio: float, holds: bool) -> None:
-    found = {"sigmoid": norms(1e3, 1e3), "tanh": norms(1, 1), "ReLU": norms(ratio, 1)}
-    assert exhibit.stays_alive(found).holds is holds
+    found = [norms(1e3, 1e3), norms(1, 1, units="tanh"), norms(ratio, 1, units="ReLU")]
+    assert exhibit.stays_alive(pd.concat(found)).holds is holds
 
 
 def drawn(**changes: float) -> Measurements:

@@ -17,11 +17,11 @@ Source: Goodfellow, Bengio & Courville 2016, section 8.4; Glorot & Bengio 2010; 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.base import keys
@@ -29,49 +29,50 @@ from trainwright.training.building import Training, build, named_arrays
 
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.4"
 WIDTH, DEPTH = 100, 10
-FAN_IN, GLOROT, PRINTED, HE = "U(±1/√m)", "Glorot", "as the lecture prints it", "He"
-RULES = {
-    FAN_IN: "fan_in_uniform",
-    GLOROT: "glorot_uniform",
-    PRINTED: "lecture",
-    HE: "he_normal",
-    "orthogonal": "orthogonal",
-    "normal, 0.01": "normal",
+FAN_IN, GLOROT, PRINTED, HE, SMALL = "U(±1/√m)", "Glorot", "as the lecture prints it", "He", "normal, 0.01"
+RULES = {  # the package's name, and n·Var(w)
+    FAN_IN: ("fan_in_uniform", 1 / 3),
+    GLOROT: ("glorot_uniform", 1.0),
+    PRINTED: ("lecture", 6.0),
+    HE: ("he_normal", 2.0),
+    "orthogonal": ("orthogonal", 1.0),
+    SMALL: ("normal", WIDTH * 1e-4),
 }
-FACTORS = dict(zip(RULES, (1 / 3, 1, 6, 2, 1, WIDTH * 1e-4), strict=True))  # n·Var(w)
-MORE_ALIKE = 10  # times as alike is far more alike
 BIASED = (FAN_IN, HE)  # the rules under which a hidden bias is tried
+SQUARE, GRADIENT = READ = ["mean square of the activations", "norm of the gradient (biases)"]
+MORE_ALIKE = 10  # times as alike is far more alike
 SCALES = ex.scales(seeds=(8, 40))
 
 
 @ex.config
 class Initialization(ex.Exhibit):
-    """Symmetry, variance through ten layers, the first loss, and active rectifiers."""
-
     title = "Initialisation: symmetry, and what ten layers make of a signal"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         seeds = SCALES[budget].seeds
-        rectified, tanh = (measure_rules(function, seeds) for function in ("relu", "tanh"))
+        layers = {"rectified": measure_rules("relu", seeds), "tanh": measure_rules("tanh", seeds)}
         biases, losses, symmetry = measure_biases(seeds), measure_first_losses(seeds), measure_symmetry()
-        what = {"Mean square of the activations": "mean square", "Norm of the gradient (biases)": "gradient"}
-        by_layer = {
-            f"{head}, {units} layers (mean over seeds)": averaged(rows, column).reset_index()
-            for units, rows in (("rectified", rectified), ("tanh", tanh))
-            for head, column in what.items()
+        by_layers = {
+            f"{column.capitalize()}, {units} layers (mean over seeds)": by_layer(rows, column)
+            for units, rows in layers.items()
+            for column in READ
         }
-        by_bias, by_output = biases.groupby(["rule", "bias"], sort=False), losses.groupby(["weights", "bias"])
+        of_losses, of_biases = (
+            rows.drop(columns="seed").groupby(["rule", "bias"], sort=False).mean().reset_index()
+            for rows in (losses, biases)
+        )
         return self.result(
-            draw(rectified, tanh, losses, biases),
+            draw(layers, losses, biases),
             {
-                **by_layer,
+                **by_layers,
                 "Symmetry: after training from zeros and from He's rule": symmetry,
-                "First loss with unequal classes, nats": by_output.mean().drop(columns="seed").reset_index(),
-                "Rectified units at the start, %": by_bias.mean().drop(columns="seed").reset_index(),
+                "First loss with unequal classes, nats": of_losses,
+                "Rectified units at the start, %": of_biases,
             },
             (
-                *(stays_symmetric(symmetry), factor(rectified), more_alike(tanh), saturates(tanh)),
-                *(first_loss(losses), *(more_active(biases, rule) for rule in BIASED)),
+                *(stays_symmetric(symmetry), factor(layers["rectified"])),
+                *(more_alike(layers["tanh"]), saturates(layers["tanh"]), first_loss(losses)),
+                *(more_active(biases, rule) for rule in BIASED),
             ),
             (
                 f"The book names no network: {DEPTH} layers of {WIDTH} units on digits, {seeds} seeds, and "
@@ -85,53 +86,42 @@ class Initialization(ex.Exhibit):
         )
 
 
-def at_start(base: ex.Recipe, data: ex.Dataset, seed: int, initialization: str) -> ex.LayerStats:
+def at_start(base: ex.Recipe, data: ex.Dataset, seed: int, rule: str, bias: str) -> ex.LayerStats:
     """What the instruments read at a rule's first weights: one program serves all rules."""
-    recipe = ex.adding(base, f"initialization({initialization})")
+    recipe = ex.adding(base, f"initialization('{RULES[rule][0]}', {bias})")
     return ex.measure_layers(base, data, seed, weights=named_arrays(build(Training(recipe, data, seed))[1]))
 
 
-def deep(function: str) -> ex.Recipe:
-    return ex.network(*[WIDTH] * DEPTH, strategies=f"activation('{function}')")
+def measure_rules(
+    function: str, seeds: int, rules: Iterable[str] = RULES, biases: Iterable[float] = (0.0,)
+) -> pd.DataFrame:
+    """Each layer's readings at the first step, for each rule, hidden bias and seed; shares of units in %."""
+    data, recipe = ex.load("digits"), ex.network(*[WIDTH] * DEPTH, strategies=f"activation('{function}')")
 
+    def layers(rule: str, bias: float, seed: int) -> pd.DataFrame:
+        stats = at_start(recipe, data, seed, rule, f"hidden_bias={bias}").layers.iloc[:DEPTH]
+        shares, squares = stats[["saturated", "active", "dead"]], stats[["mean", "deviation"]] ** 2
+        read = {SQUARE: squares.sum(axis=1), GRADIENT: stats["bias_gradient"]}
+        return (100 * shares).assign(layer=range(1, DEPTH + 1), **read)
 
-def measure_rules(function: str, seeds: int) -> pd.DataFrame:
-    """Each layer's readings at the first step, for each rule and seed."""
-    data, recipe = ex.load("digits"), deep(function)
-
-    def layers(rule: str, seed: int) -> pd.DataFrame:
-        stats = at_start(recipe, data, seed, f"'{RULES[rule]}'").layers.iloc[:DEPTH]
-        columns = {
-            "layer": range(1, DEPTH + 1),
-            "mean square": stats["mean"] ** 2 + stats["deviation"] ** 2,
-            "gradient": stats["bias_gradient"],
-            "saturated": 100 * stats["saturated"],
-        }
-        return pd.DataFrame(columns)
-
-    return ex.grid(layers, rule=RULES, seed=range(seeds))
+    return ex.grid(layers, rule=rules, bias=biases, seed=range(seeds))
 
 
 def measure_biases(seeds: int) -> pd.DataFrame:
-    """The share of active responses and of dead units in % of all rectified layers, by rule and bias."""
-    data, recipe = ex.load("digits"), deep("relu")
-
-    def shares(rule: str, bias: float, seed: int) -> pd.Series[float]:
-        stats = at_start(recipe, data, seed, f"'{RULES[rule]}', hidden_bias={bias}")
-        return 100 * stats.layers[["active", "dead"]].mean()
-
-    return ex.grid(shares, rule=BIASED, bias=(0.0, 0.1), seed=range(seeds))
+    """The shares of active responses and of dead units in all rectified layers, by rule, bias and seed."""
+    by_bias = measure_rules("relu", seeds, BIASED, (0.0, 0.1)).groupby(["rule", "bias", "seed"], sort=False)
+    return by_bias[["active", "dead"]].mean().reset_index()
 
 
 def measure_first_losses(seeds: int) -> pd.DataFrame:
     """The loss (nats) before the first step on digits of unequal frequencies, and the classes' entropy."""
     data = unequal()
 
-    def losses(weights: str, bias: str, seed: int) -> dict[str, float]:
-        stats = at_start(ex.Recipe(), data, seed, f"'{weights}', output_bias='{bias}'")
+    def losses(rule: str, bias: str, seed: int) -> dict[str, float]:
+        stats = at_start(ex.Recipe(), data, seed, rule, f"output_bias='{bias}'")
         return {"first loss": stats.log_loss, "entropy": stats.guess}
 
-    return ex.grid(losses, weights=("normal", "he_normal"), bias=("zeros", "marginals"), seed=range(seeds))
+    return ex.grid(losses, rule=(SMALL, HE), bias=("zeros", "marginals"), seed=range(seeds))
 
 
 def unequal() -> ex.Dataset:
@@ -146,12 +136,11 @@ def measure_symmetry() -> pd.DataFrame:
 
     def different(rule: str) -> dict[str, float]:
         strategies = f"initialization('{rule}', hidden_bias=0.1)"
-        run = ex.fit(
-            ex.network(64, 64, strategies=strategies, learning_rate=0.1, epochs=20), ex.load("digits")
-        )
-        units = [len(np.unique(run.weights[f"hidden{n}/kernel"], axis=1).T) for n in (1, 2)]
+        recipe = ex.network(64, 64, strategies=strategies, learning_rate=0.1, epochs=20)
+        run = ex.fit(recipe, ex.load("digits"))
+        first, second = (len(np.unique(run.weights[f"hidden{n}/kernel"], axis=1).T) for n in (1, 2))
         error = 100 * run.history["validation_error"][-1]
-        return {"units, layer 1": units[0], "units, layer 2": units[1], "validation error, %": error}
+        return {"units, layer 1": first, "units, layer 2": second, "validation error, %": error}
 
     return ex.grid(different, weights=("zeros", "he_normal"))
 
@@ -179,13 +168,12 @@ def factor(rectified: pd.DataFrame) -> ex.Judged:
     """
     seen, within = [], []
     for rule, group in rectified.groupby("rule", sort=False):
-        table = np.log(group.pivot(index="seed", columns="layer", values="mean square").to_numpy())
-        logs = ex.Measured.of((table[:, -1] - table[:, 0]) / (table.shape[1] - 1), level=0.99)
-        theory = FACTORS[str(rule)] / 2
+        table = np.log(group.pivot(index="seed", columns="layer", values=SQUARE).to_numpy())
+        logs, theory = ex.Measured.of(np.diff(table).mean(axis=1), level=0.99), RULES[str(rule)][1] / 2
         within.append(logs.low <= math.log(theory) <= logs.high + 2.5 / WIDTH)
         seen.append(f"{rule} {math.exp(logs.mean):.3g} ({theory:.3g})")
-    told = f"Per layer, in brackets by theory: {'; '.join(seen)}; {sum(within)} of {len(within)} within the "
-    return f"{told}99 % intervals, n = {logs.n}.", all(within)
+    told = f"{sum(within)} of {len(within)} within the 99 % intervals, n = {logs.n}"
+    return f"Per layer, in brackets by theory: {'; '.join(seen)}; {told}.", all(within)
 
 
 @ex.claim(
@@ -195,20 +183,20 @@ def factor(rectified: pd.DataFrame) -> ex.Judged:
 )
 def more_alike(tanh: pd.DataFrame) -> ex.Judged:
     """In every seed: the largest mean square (and gradient) of a layer over the smallest."""
-    layers = tanh.groupby(["rule", "seed"])[["mean square", "gradient"]]
+    layers = tanh.groupby(["rule", "seed"])[READ]
     spread = layers.max() / layers.min()
     glorot, fan_in = spread.loc[GLOROT], spread.loc[FAN_IN]
-    count = int(((fan_in / glorot).to_numpy() >= MORE_ALIKE).all(axis=1).sum())
+    alike = ((fan_in / glorot).to_numpy() >= MORE_ALIKE).all(axis=1)
     said = [
         f"the {what} varies {glorot[what].mean():.1f}-fold with Glorot's rule and "
         f"{fan_in[what].mean():,.0f}-fold with U(±1/√m)"
-        for what in ("mean square", "gradient")
+        for what in READ
     ]
     seen = (
-        f"Over ten tanh layers {', '.join(said)}; in {count} of {len(glorot)} seeds both are at least"
-        f" {MORE_ALIKE} times as alike."
+        f"Over ten tanh layers {', '.join(said)}; in {alike.sum()} of {len(glorot)} seeds both are at least "
+        f"{MORE_ALIKE} times as alike."
     )
-    return seen, count == len(glorot)
+    return seen, alike.all()
 
 
 @ex.claim(
@@ -232,14 +220,13 @@ def saturates(tanh: pd.DataFrame) -> ex.Judged:
 )
 def first_loss(losses: pd.DataFrame) -> ex.Judged:
     """Weights of 0.01 make outputs of some 0.01, so the loss may be off the entropy by less than that."""
-    small = losses[(losses["weights"] == "normal") & (losses["bias"] == "marginals")]
+    small = losses[(losses["rule"] == SMALL) & (losses["bias"] == "marginals")]
     off, entropy = (small["first loss"] - small["entropy"]).abs().max(), losses["entropy"].iloc[0]
-    means = losses.groupby(["weights", "bias"])["first loss"].mean()
+    means = losses.groupby(["rule", "bias"])["first loss"].mean()
     seen = (
         f"With small weights the first loss is within {off:.0e} nats of the entropy, {entropy:.3f}; with "
-        f"zero biases it is {means['normal', 'zeros']:.3f} (ln 10 = {math.log(10):.3f}). Under He's rule "
-        f"the random weights add to it: {means['he_normal', 'marginals']:.2f} and "
-        f"{means['he_normal', 'zeros']:.2f}."
+        f"zero biases it is {means[SMALL, 'zeros']:.3f} (ln 10 = {math.log(10):.3f}). Under He's rule the "
+        f"random weights add to it: {means[HE, 'marginals']:.2f} and {means[HE, 'zeros']:.2f}."
     )
     return seen, off < 0.01
 
@@ -247,8 +234,9 @@ def first_loss(losses: pd.DataFrame) -> ex.Judged:
 def more_active(biases: pd.DataFrame, rule: str) -> ex.Claim:
     """Most responses active with the bias, more than without, and fewer units dead: each by its interval."""
     group = biases[biases["rule"] == rule]
-    with_bias = group[group["bias"] == 0.1]
-    active, dead = (ex.Measured.of(with_bias[name], "%", signed=False) for name in ("active", "dead"))
+    active, dead = (
+        ex.Measured.of(group[name][group["bias"] == 0.1], "%", signed=False) for name in ("active", "dead")
+    )
     more, fewer = (ex.change(group, name, 0.1, 0.0, "points", by="bias") for name in ("active", "dead"))
     return ex.Claim(
         "A bias of 0.1 lets rectified linear units be active for most inputs at the start, and fewer of them"
@@ -260,32 +248,30 @@ def more_active(biases: pd.DataFrame, rule: str) -> ex.Claim:
     )
 
 
-def averaged(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+def by_layer(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """A column's mean over the seeds, layer by layer, a column for each rule."""
     return rows.pivot_table(column, "layer", "rule")[list(RULES)]
 
 
-def draw(rectified: pd.DataFrame, tanh: pd.DataFrame, losses: pd.DataFrame, biases: pd.DataFrame) -> Figure:
+def draw(layers: dict[str, pd.DataFrame], losses: pd.DataFrame, biases: pd.DataFrame) -> ex.Figure:
     """Forward and backward, rectified and tanh; saturation, first losses, active and dead units."""
-    figure, panels = ex.sheet(11.4, "f b", "F B", "saturated first", "active dead")
+    signals = (f"Forward,{units} Backward,{units}" for units in layers)
+    figure, panels = ex.sheet(11.4, *signals, "saturated first", "active dead")
     looks = {rule: {"marker": marker, "ms": 4.5} for rule, marker in zip(RULES, ex.MARKERS, strict=False)}
-    for name, rows, column, title, ylabel, log in (
-        ("f", rectified, "mean square", "Forward, rectified units", "mean square", "y"),
-        ("b", rectified, "gradient", "Backward, rectified units", "norm of the gradient", "y"),
-        ("F", tanh, "mean square", "Forward, tanh units", "mean square", "y"),
-        ("B", tanh, "gradient", "Backward, tanh units", "norm of the gradient", "y"),
-        ("saturated", tanh, "saturated", "Saturation, tanh units", "%", ""),
+    for units, rows in layers.items():
+        for way, column in zip(("Forward", "Backward"), READ, strict=True):
+            axes, means, title = panels[f"{way},{units}"], by_layer(rows, column), f"{way}, {units} units"
+            ex.curves(axes, means, title, "layer", column, looks=looks, log="y", legend=None)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    flat, title = by_layer(layers["tanh"], "saturated"), "Saturation, tanh units"
+    ex.curves(panels["saturated"], flat, title, "layer", "%", looks=looks, legend=None)
+    for name, rows, column, title, ylabel in (
+        ("first", losses, "first loss", "First loss by output bias, unequal classes", "nats"),
+        ("active", biases, "active", "Active responses, rectified, at the start", "%"),
+        ("dead", biases, "dead", "Dead units, rectified, at the start", "%"),
     ):
-        means = averaged(rows, column)
-        ex.curves(panels[name], means, title, "layer", ylabel, looks=looks, log=log, legend=None)
-    figure.legend(*panels["f"].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    first = losses.replace({"normal": "small weights", "he_normal": "He's rule"}).groupby("bias", sort=False)
-    by_output = {f"output bias: {bias}": ex.samples(g, "first loss", "weights") for bias, g in first}
-    room = 1.2 * float(losses["first loss"].max())  # for the legend
-    title = "The first loss, unequal classes"
-    ex.points(panels["first"], by_output, title, ylabel="nats", ylim=(None, room))
+        groups = {f"bias: {bias}": ex.samples(g, column, "rule") for bias, g in rows.groupby("bias")}
+        ex.points(panels[name], groups, title, ylabel=ylabel)
     ex.level(panels["first"], losses["entropy"].iloc[0], "entropy of the classes")
-    for name, title in {"active": "Active responses", "dead": "Dead units"}.items():
-        groups = {f"bias {bias}": ex.samples(g, name, "rule") for bias, g in biases.groupby("bias")}
-        ex.points(panels[name], groups, f"{title}, rectified, at the start", ylabel="%")
+    panels["first"].set_ylim(top=1.2 * losses["first loss"].max())  # for the legend
     return figure

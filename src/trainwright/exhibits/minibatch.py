@@ -5,9 +5,8 @@ sets the size of a batch is something else: the machine, which is idle on tiny b
 on huge ones; the order of the data, which must be random; the method, as the curvature that second-order ones
 estimate needs larger batches; and the noise itself, which can regularise.
 
-Top: the error of the gradient of n examples, beside √(trace of the single gradients' covariance / n), fitted
-to nothing; time and memory of one gradient here. Middle: the same networks fed with batches in three orders;
-training loss after equal numbers of updates by descent and by L-BFGS. Below: test error by batch size.
+Beside the errors of gradients stands √(trace of the single gradients' covariance / n), fitted to nothing.
+The networks of the three orders begin alike; methods and batch sizes are compared after equal updates.
 
 Source: Goodfellow, Bengio & Courville 2016, section 8.1.3; Wilson & Martinez 2003 for the regularisation.
 The book gives no experiment: networks, data, orders and methods are chosen here.
@@ -15,7 +14,8 @@ The book gives no experiment: networks, data, orders and methods are chosen here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ import numpy as np
 import optax
 import pandas as pd
 from flax import nnx
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -37,17 +36,12 @@ from trainwright.training.predict import CHUNK
 from trainwright.training.resident import fold_of, resident
 from trainwright.training.step import Program, evaluate, train_interval
 
-Along = dict[str, ex.Measurements]
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.1.3"
-BATCHES = (1, 4, 16, 64, 100, 256, 1024, 4096, 10_000)
 # At 4 bytes a number: an example must take its picture, its label and the values of the 64 hidden units;
 # enough is, for each hidden unit and output, its input, its value and the gradient.
 LEAST_BYTES, ENOUGH_BYTES = 4 * (784 + 1 + 64), 4 * (784 + 1 + 3 * (64 + 10))
 EACH_PASS, ONCE, SORTED = ORDERS = ("shuffled in each pass", "shuffled once", "sorted by class")
-METHODS: dict[str, Callable[[Any], Any]] = {
-    "gradient descent": optax.sgd,
-    "L-BFGS": lambda rate: optax.lbfgs(rate, linesearch=None),
-}
+METHODS = {"gradient descent": optax.sgd, "L-BFGS": partial(optax.lbfgs, linesearch=None)}
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # each method at its best for each batch size
 SCALES = ex.scales(
     repeats=(40, 400),  # gradients drawn of each size
@@ -71,21 +65,18 @@ def study(s: ex.Scale) -> ex.Study:
 
 @ex.config
 class Minibatch(ex.Exhibit):
-    """Noise, time, memory, order, method and regularisation against the batch size."""
-
     title = "Minibatches: the error of a gradient falls as 1/√n, its computation grows as n"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s, data = SCALES[budget], ex.load("mnist")
         # Half-trained: where the noise of the gradient is neither that of the start nor that of the end.
         run = ex.fit(ex.network(64, steps=200, evaluate_every=200, batch_size=64), data)
-        noise = gradient_noise(run, data, (1, 10, 100, 1000, 10_000), s.repeats)
-        machine = gradient_cost(run, data, BATCHES)
+        noise = gradient_noise(run, data, (1, 10, 100, 1000, 10_000), s.repeats).set_index("n")
+        sizes = (1, 4, 16, 64, 100, 256, 1024, 4096, 10_000)
+        machine = gradient_cost(run, data, sizes).set_index("batch size")
         orders, methods = measure_orders(*s.orders), measure_methods(s.data, *s.methods)
         errors, losses = ex.series(orders, "error", "pass"), ex.series(methods, "loss", "n", geometric=True)
         compared = study(s).compare(store)
-        reached = ex.tabulated("batch size", {"test error": compared.errors, "gain": compared.gains})
-        reached["learning rate"] = [arm.learning_rate for arm in compared.arms]
         last = orders[orders["pass"] == orders["pass"].max()]
         return self.result(
             draw(noise, machine, errors, losses, compared),
@@ -94,19 +85,18 @@ class Minibatch(ex.Exhibit):
                 "One gradient on this machine": machine,
                 "Validation error (%) after each pass, by order": ex.tabulated("pass", errors),
                 "Training loss (nats) after equal numbers of updates": ex.tabulated("n", losses),
-                "Test error (%) by batch size, at equal numbers of updates": reached,
+                "Batch sizes at equal numbers of updates": ex.overview(compared, "batch size"),
             },
             (
                 *(root_n(noise), work(noise, machine), cores(machine), memory(machine)),
                 *(random_order(last), shuffled_once(last), second_order(methods), regularises(compared)),
             ),
             (
-                "Noise, time and memory: 64 hidden units on MNIST, half-trained, 50,000 examples drawn "
-                "with replacement. Time and memory are of the gradient alone, on this machine at this "
-                "moment: the shortest time of nine repeats, as what else runs can only lengthen it, the "
-                "cores at work over all; the memory is that of the batch and of what is kept to go back "
-                "through the network. It is judged from batch size 4 on: a single example's gradient is an "
-                "outer product and is written twice.",
+                "Noise, time and memory: 64 hidden units on MNIST, half-trained, 50,000 examples drawn with "
+                "replacement. Time and memory are of the gradient alone, on this machine at this moment: the "
+                "shortest of nine times, as what else runs can only lengthen it, the cores at work over all; "
+                "the memory of the batch and of what is kept to go back through the network, judged from "
+                "batch size 4 on, as a single example's gradient, an outer product, is written twice.",
                 f"Orders: digits, {s.orders[0]} seeds. Methods: {s.data}, {s.methods[1]} updates from the "
                 f"same weights with the same batches, {s.methods[2]} seeds; for each batch size the best of "
                 f"the rates {ex.enumerated(f'{rate:g}' for rate in RATES)}, L-BFGS without line search.",
@@ -154,23 +144,22 @@ def measure_methods(name: str, sizes: Sequence[int], steps: int, seeds: int) -> 
     first = jax.tree.map(lambda *arrays: jnp.stack(arrays), *starts)
     x, y = map(jnp.asarray, data.standardized(data.splits.train))
 
-    def trained(method: str, rate: jax.Array, params: Any, batches: jax.Array) -> jax.Array:
-        update = METHODS[method](rate)
-
-        def step(carry: Any, rows: jax.Array) -> tuple[Any, None]:
-            params, state = carry
-            moves, state = update.update(jax.grad(loss)(params, x[rows], y[rows]), state, params)
-            return (optax.apply_updates(params, moves), state), None
-
-        (params, _), _ = jax.lax.scan(step, (params, update.init(params)), batches)
-        return jnp.nan_to_num(loss(params, x, y), nan=jnp.inf)
-
-    over_all = jax.vmap(jax.vmap(trained, (None, None, 0, 0)), (None, 0, None, None))
-    over_all = jax.jit(over_all, static_argnums=0)
-
     def reached(size: int, method: str) -> pd.DataFrame:
         rows = [keys.generator(s, "batches", size).integers(len(x), size=(steps, size)) for s in range(seeds)]
-        losses = np.asarray(over_all(method, jnp.array(RATES), first, jnp.array(rows)), np.float64)
+
+        def trained(rate: jax.Array, params: Any, batches: jax.Array) -> jax.Array:
+            update = METHODS[method](rate)
+
+            def step(carry: Any, rows: jax.Array) -> tuple[Any, None]:
+                params, state = carry
+                moves, state = update.update(jax.grad(loss)(params, x[rows], y[rows]), state, params)
+                return (optax.apply_updates(params, moves), state), None
+
+            (params, _), _ = jax.lax.scan(step, (params, update.init(params)), batches)
+            return jnp.nan_to_num(loss(params, x, y), nan=jnp.inf)
+
+        at_rates = jax.jit(jax.vmap(jax.vmap(trained, (None, 0, 0)), (0, None, None)))
+        losses = np.asarray(at_rates(jnp.array(RATES), first, jnp.array(rows)), np.float64)
         return pd.DataFrame({"seed": range(seeds), "loss": losses[losses.mean(axis=1).argmin()]})
 
     return ex.grid(reached, n=sizes, arm=METHODS)
@@ -179,9 +168,9 @@ def measure_methods(name: str, sizes: Sequence[int], steps: int, seeds: int) -> 
 @ex.claim("The standard error of a mean of n samples is σ/√n.", BOOK)
 def root_n(noise: pd.DataFrame) -> ex.Judged:
     """The slope of log(error) against log(n) is −½ within its 99 % interval."""
-    logs, weights = np.log(noise[["n", "error"]].to_numpy()), 1 / noise["se"].to_numpy()
-    fitted, covariance = np.polyfit(logs[:, 0], logs[:, 1], 1, w=weights, cov="unscaled")
-    slope, half = fitted[0], 2.58 * np.sqrt(covariance[0, 0])
+    n, error = np.log(noise.index.to_numpy()), np.log(noise["error"])
+    (slope, _), covariance = np.polyfit(n, error, 1, w=1 / noise["se"], cov="unscaled")
+    half = 2.58 * np.sqrt(covariance[0, 0])
     off = np.abs(np.log(noise["error"] / noise["σ/√n"])).max()
     seen = (
         f"log(error) falls with log(n) at a slope of {slope:.3f} ± {half:.3f} (99 %); no error differs by "
@@ -195,15 +184,13 @@ def root_n(noise: pd.DataFrame) -> ex.Judged:
 )
 def work(noise: pd.DataFrame, machine: pd.DataFrame) -> ex.Judged:
     """A hundred times the operations, and a tenth of the error within its 99 % interval."""
-    few, many = (noise.set_index("n").loc[n] for n in (100, 10_000))
-    ratio = few["error"] / many["error"]
+    few, many, times = noise.loc[100], noise.loc[10_000], machine.loc[10_000] / machine.loc[100]
+    ratio, operations = few["error"] / many["error"], times["operations, million"]
     low, high = ratio * np.exp(np.array([-2.58, 2.58]) * np.hypot(few["se"], many["se"]))
-    small, large = (machine.set_index("batch size").loc[n] for n in (100, 10_000))
-    operations = large["operations, million"] / small["operations, million"]
-    longer = 100 * large["µs per example"] / small["µs per example"]
     seen = (
         f"The error of 100 is {ratio:.1f} times that of 10,000 (99 % interval {low:.1f} to {high:.1f}). The"
-        f" compiler counts {operations:.1f} times the operations, and they take {longer:.0f} times as long."
+        f" compiler counts {operations:.1f} times the operations, and they take "
+        f"{100 * times['µs per example']:.0f} times as long."
     )
     return seen, low <= 10 <= high and abs(operations - 100) < 1
 
@@ -211,8 +198,8 @@ def work(noise: pd.DataFrame, machine: pd.DataFrame) -> ex.Judged:
 @ex.claim("Multicore architectures are usually underused by extremely small batches.", BOOK)
 def cores(machine: pd.DataFrame) -> ex.Judged:
     """Underused: with one example at most three quarters of the cores at work that there are with more."""
-    alone, most = machine["cores at work"].iloc[0], machine["cores at work"].max()
-    first, best = machine["µs per example"].iloc[0], machine["µs per example"].min()
+    working, taken = machine["cores at work"], machine["µs per example"]
+    alone, most, first, best = working.iloc[0], working.max(), taken.iloc[0], taken.min()
     seen = (
         f"Cores at work: {alone:.2f} with one example, up to {most:.2f} with more. An example takes "
         f"{first:.0f} µs alone and {best:.2g} µs in the best batch: alone, {1 - best / first:.0%} of the "
@@ -224,7 +211,7 @@ def cores(machine: pd.DataFrame) -> ex.Judged:
 @ex.claim("The memory that a batch takes grows in proportion to its size.", BOOK)
 def memory(machine: pd.DataFrame) -> ex.Judged:
     """At every size between what an example must take and what is enough for it."""
-    several = machine[machine["batch size"] >= 4].set_index("batch size")["memory, MB"]
+    several = machine["memory, MB"][machine.index >= 4]
     each = 1e6 * several / several.index
     seen = (
         f"From batch size {several.index[0]} to {several.index[-1]:,} it is {each.min():,.0f} to "
@@ -247,19 +234,19 @@ def shuffled_once(last: pd.DataFrame) -> ex.Judged:
     """No harm that matters: the interval lies below a tenth of the error."""
     more = ex.change(last, "error", ONCE, EACH_PASS, "points")
     error = last.groupby("arm")["error"].mean()[EACH_PASS]
-    seen = f"Shuffled once, the error differs from {error:.2f} % by {more}; harm that matters is a tenth of "
-    return f"{seen}the error.", more.high < error / 10
+    seen = f"Shuffled once, the error of {error:.2f} % changes by {more}; what matters is a tenth of it."
+    return seen, more.high < error / 10
 
 
 @ex.claim("Second-order methods need larger batches than first-order ones.", BOOK)
 def second_order(methods: pd.DataFrame) -> ex.Judged:
     """What a small batch costs, its loss over that of the largest: more for L-BFGS, at each smaller size."""
     by_seed = methods.pivot(index="seed", columns=["arm", "n"], values="loss")
-    *smaller, largest = sorted(methods["n"].unique())
+    *smaller, largest = map(int, sorted(methods["n"].unique()))
     descent, newton = (by_seed[arm].div(by_seed[arm][largest], axis=0) for arm in METHODS)
     ratios = ex.Measurements({n: ex.Measured.ratio(newton[n], descent[n]) for n in smaller})
     seen = (
-        f"The loss with small batches over that with {ex.named(int(largest))} examples is so many times as "
+        f"The loss with small batches over that with {ex.named(largest)} examples is so many times as "
         f"much for L-BFGS as for gradient descent: {ratios}."
     )
     return seen, all(ratio.low > 1 for ratio in ratios.values())
@@ -268,32 +255,30 @@ def second_order(methods: pd.DataFrame) -> ex.Judged:
 @ex.claim("Small batches can offer a regularising effect.", f"{BOOK}; Wilson & Martinez 2003")
 def regularises(comparison: ex.Comparison) -> ex.Judged:
     """By the comparison's verdict for any smaller size."""
-    helps = [arm for arm in comparison.gains if comparison.verdict(arm) == "helps"]
-    seen = f"Gain in test error over batch size {comparison.reference}: {comparison.gains}; it helps at"
-    return f"{seen} {ex.enumerated(helps)}.", bool(helps)
+    gains, reference = comparison.gains, comparison.reference
+    helps = [arm for arm in gains if comparison.verdict(arm) == "helps"]
+    seen = f"Gain over batch size {reference}'s test error: {gains}; it helps at {ex.enumerated(helps)}."
+    return seen, bool(helps)
 
 
 def draw(
-    noise: pd.DataFrame, machine: pd.DataFrame, orders: Along, methods: Along, study: ex.Comparison
-) -> Figure:
+    noise: pd.DataFrame, machine: pd.DataFrame, orders: ex.Along, methods: ex.Along, study: ex.Comparison
+) -> ex.Figure:
     """Noise, machine, orders, methods, and the test errors by batch size."""
     figure, panels = ex.sheet(9.2, "noise machine", "orders methods", "study study")
-    rows = zip(noise["n"], noise["error"], np.exp(2.58 * noise["se"]), strict=True)
-    measured = {n: ex.Measured(error, error / factor, error * factor, n=0) for n, error, factor in rows}
-    ex.curves(panels["noise"], noise.set_index("n")[["σ/√n"]], looks={"σ/√n": {"color": ex.BLACK}})
-    ex.along(
-        panels["noise"], {"measured, 99 %": measured}, "Gradient noise", "examples n",
-        "distance from the exact one", looks={"measured, 99 %": {"ls": ""}}, log="xy",
-    )  # fmt: skip
-    ex.curves(
-        panels["machine"], machine.set_index("batch size")[["µs per example", "memory, MB"]],
-        "One gradient on this machine", "batch size", log="xy",
-    )  # fmt: skip
-    error, loss = "validation error (%)", "training loss (nats)"
-    ex.curves(panels["orders"], orders, "Order of the batches", "passes over the data", error, log="y")
-    ex.along(panels["methods"], methods, "Descent and L-BFGS", "batch size", loss, log="xy")
-    ex.points(
-        panels["study"], {"": {arm.name: 100 * np.array(arm.errors) for arm in study.arms}},
-        "Equal updates (○ a seed, – mean)", "batch size", "test error (%)",
-    )  # fmt: skip
+    rows = zip(noise.index, noise["error"], np.exp(2.58 * noise["se"]), strict=True)
+    name, label = "measured, 99 %", "distance from the exact one"
+    measured = {name: {n: ex.Measured(error, error / by, error * by, n=0) for n, error, by in rows}}
+    ex.curves(panels["noise"], noise[["σ/√n"]], looks={"σ/√n": {"color": ex.BLACK}})
+    dots = {name: {"ls": ""}}
+    ex.along(panels["noise"], measured, "Gradient noise", "examples n", label, looks=dots, log="xy")
+    cost, title = machine[["µs per example", "memory, MB"]], "One gradient on this machine"
+    ex.curves(panels["machine"], cost, title, "batch size", log="xy")
+    label = "validation error (%)"
+    ex.curves(panels["orders"], orders, "Order of the batches", "passes over the data", label, log="y")
+    label = "training loss (nats)"
+    ex.along(panels["methods"], methods, "Descent and L-BFGS", "batch size", label, log="xy")
+    errors = 100 * pd.DataFrame({arm.name: arm.errors for arm in study.arms})
+    title = "Equal updates (○ a seed, – mean)"
+    ex.points(panels["study"], {"": dict(errors.items())}, title, "batch size", "test error (%)")
     return figure

@@ -18,19 +18,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
 
 BOOK = "Goodfellow et al. 2016, "
-PENALTIES = {"L1": "l1", "L2": "l2", "max-norm": "max_norm"}
+INTRODUCTION = BOOK + "chapter 7, introduction"
+AT_BEST = "at the strength that is best in validation loss"
 STRENGTHS = {  # from weak to strong
     "L1": (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
     "L2": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
     "max-norm": (3.0, 2.0, 1.5, 1.0, 0.5, 0.25),
 }
+ARMS = {penalty: [f"{penalty} {strength:g}" for strength in of] for penalty, of in STRENGTHS.items()}
 TOO_STRONG = {"L1": 10.0, "L2": 10.0, "max-norm": 0.5}  # times the best strength
 COLOURS = {"none": ex.GREY, "L1": ex.VERMILLION, "L2": ex.BLUE, "max-norm": ex.GREEN}
 RATE = 0.1
@@ -46,43 +46,34 @@ SCALES = ex.scales(
 )
 
 
-def names(penalty: str) -> list[str]:
-    """The arms of a penalty, from weak to strong."""
-    return [f"{penalty} {strength:g}" for strength in STRENGTHS[penalty]]
-
-
 def study(s: ex.Scale) -> ex.Study:
     """Every strength of every penalty, beside none: few examples, many weights."""
-    plain = ex.network(
-        *s.hidden, learning_rate=RATE, batch_size=s.batch, steps=s.steps, evaluate_every=s.steps // 12
-    )
-    arms = {"none": plain} | {
-        name: ex.adding(plain, f"{PENALTIES[penalty]}({strength})")
-        for penalty in PENALTIES
-        for name, strength in zip(names(penalty), STRENGTHS[penalty], strict=True)
-    }
+    length = {"batch_size": s.batch, "steps": s.steps, "evaluate_every": s.steps // 12}
+    arms = {"none": ex.network(*s.hidden, learning_rate=RATE, **length)}
+    for penalty, strategy in (("L1", "l1"), ("L2", "l2"), ("max-norm", "max_norm")):
+        for name, strength in zip(ARMS[penalty], STRENGTHS[penalty], strict=True):
+            arms[name] = ex.adding(arms["none"], f"{strategy}({strength})")
     return ex.Study(ex.images(s.data, train=s.examples), arms, s.seeds)
 
 
 @ex.config
 class Regularization(ex.Exhibit):
-    """Test error along the strength of L1, L2 and max-norm, and what each does to the weights."""
-
     title = "Penalties on the weights tame a network that overfits"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
         trained = study(s)
         runs = trained.run(store)
-        rows = ex.scores(runs)
-        chosen = [best(rows, penalty, "validation error") for penalty in PENALTIES]
+        rows, everything = ex.scores(runs), ex.compare(runs, reference="none")
+        chosen = best(rows, "validation error")
         comparison = ex.compare([arm for arm in runs if arm.name in ("none", *chosen)], reference="none")
-        weights = first_layers(trained, rows, store)
+        shown = ["none", *(strongest(rows, penalty) for penalty in STRENGTHS)]
+        weights = {arm: first_weights(trained, arm, store) for arm in shown}
         zeros = count_zeros(trained, weights, store)
         return self.result(
-            draw(rows, weights, ex.compare(runs, reference="none")),
+            draw(rows, weights, everything),
             {
-                "Errors (%) and losses (nats, without penalty) at each strength": means(rows).reset_index(),
+                "Errors (%) and losses (nats, without penalty) at each strength": means(rows),
                 "Share of first-layer weights with |w| ≤ ε λ": zeros,
             },
             (
@@ -90,8 +81,7 @@ class Regularization(ex.Exhibit):
                 *(tames(rows), underfits(rows), trades(rows), sparse(zeros, weights)),
             ),
             (
-                f"{s.data}, {s.examples} training examples, {s.steps:,} steps of batch {s.batch} at learning "
-                f"rate {RATE}, hidden layers of {s.hidden}, {s.seeds} seeds.",
+                f"{s.data}, hidden layers of {s.hidden}; {ex.described(trained)}",
                 s.note,
                 "Strengths are chosen on validation examples, by error and by loss; test examples judge "
                 "these choices.",
@@ -105,30 +95,18 @@ class Regularization(ex.Exhibit):
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """The scores averaged over the seeds, by arm."""
-    kept = ["arm", *rows.filter(regex="(error|loss)$")]
-    return rows[kept].groupby("arm", sort=False).mean()
+    return rows.groupby("arm", sort=False).mean().filter(regex="error|loss")
 
 
-def best(rows: pd.DataFrame, penalty: str, column: str) -> str:
-    """The arm of a penalty with the lowest mean."""
-    return str(means(rows).loc[names(penalty), column].idxmin())
-
-
-def tamed(rows: pd.DataFrame) -> list[str]:
-    """For each penalty the arm with the lowest validation loss."""
-    return [best(rows, penalty, "validation loss") for penalty in PENALTIES]
+def best(rows: pd.DataFrame, column: str = "validation loss") -> list[str]:
+    """For each penalty the arm with the lowest mean."""
+    return [str(means(rows).loc[arms, column].idxmin()) for arms in ARMS.values()]
 
 
 def strongest(rows: pd.DataFrame, penalty: str) -> str:
     """A penalty's strongest arm that costs at most a tenth of the validation error; the weakest if all do."""
-    errors, arms = means(rows)["validation error"], names(penalty)
+    errors, arms = means(rows)["validation error"], ARMS[penalty]
     return [arms[0], *(arm for arm in arms if errors[arm] <= 1.1 * errors["none"])][-1]
-
-
-def first_layers(trained: ex.Study, rows: pd.DataFrame, store: Path) -> Weights:
-    """First-layer weights of none and of each penalty at its `strongest`."""
-    arms = ["none", *(strongest(rows, penalty) for penalty in PENALTIES)]
-    return {arm: first_weights(trained, arm, store) for arm in arms}
 
 
 def first_weights(trained: ex.Study, arm: str, store: Path) -> NDArray[np.float32]:
@@ -145,39 +123,30 @@ def count_zeros(trained: ex.Study, weights: Weights, store: Path) -> pd.DataFram
     _, _, l2, _ = weights
 
     def small(strength: float) -> dict[str, float]:
-        compared = {
-            "L1": first_weights(trained, f"L1 {strength:g}", store),
-            "none": weights["none"],
-            l2: weights[l2],
-        }
-        within = {name: float(np.mean(np.abs(w) <= RATE * strength)) for name, w in compared.items()}
+        l1 = first_weights(trained, f"L1 {strength:g}", store)
+        compared = {"L1": l1, "none": weights["none"], l2: weights[l2]}
+        within = {name: np.mean(np.abs(w) <= RATE * strength) for name, w in compared.items()}
         return {"ε λ": RATE * strength, **within}
 
     return ex.grid(small, **{"λ of L1": STRENGTHS["L1"]})
 
 
 def lowers(comparison: ex.Comparison, arm: str) -> ex.Claim:
-    """The penalty at the strength with the lowest validation error, by the comparison's verdict."""
-    return ex.Claim(
-        f"{arm.split()[0]} lowers the test error of a network that overfits.",
-        BOOK + "sections 7.1 and 7.2",
-        f"{arm}, the best in validation error, takes {comparison.gain(arm)} off a test error of "
-        f"{comparison.error_of('none').mean:.2f} %.",
-        comparison.verdict(arm) == "helps",
-    )
+    """By the comparison's verdict, at the strength that is best in validation error."""
+    says = f"{arm.split()[0]} lowers the test error of a network that overfits."
+    return ex.Claim.judged(says, BOOK + "sections 7.1 and 7.2", comparison, arm)
 
 
-@ex.claim(
-    "A penalty tames a network that overfits: its loss on new examples falls.",
-    BOOK + "chapter 7, introduction",
-)
+def changes_at_best(rows: pd.DataFrame, column: str) -> ex.Measurements:
+    """What each penalty changes in a column, at the strength with the lowest validation loss."""
+    return ex.Measurements({arm: ex.change(rows, column, arm, "none") for arm in best(rows)})
+
+
+@ex.claim("A penalty tames a network that overfits: its loss on new examples falls.", INTRODUCTION)
 def tames(rows: pd.DataFrame) -> ex.Judged:
-    """Each penalty at the strength with the lowest validation loss, judged by the test loss."""
-    changes = ex.Measurements({arm: ex.change(rows, "test loss", arm, "none") for arm in tamed(rows)})
-    seen = (
-        f"test loss without penalty {means(rows)['test loss']['none']:.3f} nats; at the strength that is "
-        f"best in validation loss it changes by {changes}."
-    )
+    """Each penalty, judged by the test loss."""
+    changes, loss = changes_at_best(rows, "test loss"), means(rows)["test loss"]["none"]
+    seen = f"test loss without penalty {loss:.3f} nats; {AT_BEST} it changes by {changes}."
     return seen, changes.all_negative
 
 
@@ -185,10 +154,10 @@ def tames(rows: pd.DataFrame) -> ex.Judged:
 def underfits(rows: pd.DataFrame) -> ex.Judged:
     """Not at the grid's end, where the statement would be trivial, but at `TOO_STRONG` times the best."""
     fit, new = ex.Measurements(), ex.Measurements()
-    for at_best in tamed(rows):
+    for at_best in best(rows):
         penalty, strength = at_best.split()
         ratios = np.array(STRENGTHS[penalty]) / (TOO_STRONG[penalty] * float(strength))
-        arm = names(penalty)[int(np.abs(np.log(ratios)).argmin())]
+        arm = ARMS[penalty][np.abs(np.log(ratios)).argmin()]
         fit[arm], new[arm] = (ex.change(rows, f"{on} loss", arm, at_best) for on in ("training", "test"))
     seen = (
         "at ten times the strength that is best in validation loss (half the bound for max-norm), the "
@@ -199,7 +168,7 @@ def underfits(rows: pd.DataFrame) -> ex.Judged:
 
 @ex.claim(
     "A penalty trades fit to the training examples for a smaller gap between training and new examples.",
-    BOOK + "chapter 7, introduction",
+    INTRODUCTION,
 )
 def trades(rows: pd.DataFrame) -> ex.Judged:
     """Along the strength the training loss never falls; at the best the gap to the test loss closes.
@@ -207,13 +176,12 @@ def trades(rows: pd.DataFrame) -> ex.Judged:
     A bound that is never met changes nothing, so neighbouring strengths may have the same loss.
     """
     gaps = rows.assign(**{"gap loss": rows["test loss"] - rows["training loss"]})
-    changes = ex.Measurements({arm: ex.change(gaps, "gap loss", arm, "none") for arm in tamed(rows)})
-    fit = means(gaps)
-    falls = [p for p in PENALTIES if np.any(np.diff(fit["training loss"][names(p)]) < 0)]
+    changes, fit = changes_at_best(gaps, "gap loss"), means(gaps)
+    falls = [p for p in STRENGTHS if np.any(np.diff(fit["training loss"][ARMS[p]]) < 0)]
     seen = (
         f"along the strength the training loss falls for {ex.enumerated(falls)} of the penalties; test minus "
-        f"training loss without penalty {fit['gap loss']['none']:.3f} nats; at the strength that is best in "
-        f"validation loss it changes by {changes}."
+        f"training loss is {fit['gap loss']['none']:.3f} nats without penalty; {AT_BEST} it changes by "
+        f"{changes}."
     )
     return seen, not falls and changes.all_negative
 
@@ -222,10 +190,10 @@ def trades(rows: pd.DataFrame) -> ex.Judged:
 def sparse(zeros: pd.DataFrame, weights: Weights) -> ex.Judged:
     """Without penalty the weights are spread over about 1, so a bound of ε λ catches hardly any by chance."""
     _, l1_arm, l2_arm, _ = weights
-    row = zeros.iloc[names("L1").index(l1_arm)]
+    row = zeros.iloc[ARMS["L1"].index(l1_arm)]
     l1, none, l2 = row[["L1", "none", l2_arm]]
-    size = {arm: float(np.sqrt(np.mean(np.square(w)))) for arm, w in weights.items()}
-    falls = int((np.diff(zeros["L1"]) < 0).sum())
+    size = {arm: np.sqrt(np.mean(np.square(w))) for arm, w in weights.items()}
+    falls = (np.diff(zeros["L1"]) < 0).sum()
     seen = (
         f"at the largest strengths that cost at most a tenth of the validation error, {l1_arm} holds "
         f"{l1:.0%} of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty "
@@ -237,31 +205,36 @@ def sparse(zeros: pd.DataFrame, weights: Weights) -> ex.Judged:
     return seen, l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]
 
 
-def draw(rows: pd.DataFrame, weights: Weights, everything: ex.Comparison) -> Figure:
+def draw(rows: pd.DataFrame, weights: Weights, everything: ex.Comparison) -> ex.Figure:
     """Error along strength (two panels), the weights' histograms, and the curves of the best in loss."""
     figure, panels = ex.sheet(7.4, "penalties norms", "histogram losses")
     draw_strengths(panels["penalties"], rows, "L1", "L2", xlabel="strength λ")
     draw_strengths(panels["norms"], rows, "max-norm", xlabel="largest norm c (weak to the right)")
-    reach = float(np.quantile(np.abs(weights["none"]), 0.999))
-    colours = {arm: {"color": COLOURS[arm.split()[0]]} for arm in weights}
-    bins = np.linspace(-reach, reach, 62)
+    reach = np.quantile(np.abs(weights["none"]), 0.999)
+    colours, bins = {arm: look_of(arm) for arm in weights}, np.linspace(-reach, reach, 62)
     ex.shares(panels["histogram"], weights, bins, "First-layer weights", "weight", looks=colours)
-    lowest = min(tamed(rows), key=means(rows)["validation loss"].__getitem__)
-    for arm, colour in (("none", ex.ORANGE), (lowest, COLOURS[lowest.split()[0]])):
-        looks = {f"{arm}, validation": {"color": colour}, f"{arm}, train": {"color": colour, "ls": "--"}}
+    lowest = min(best(rows), key=means(rows)["validation loss"].__getitem__)
+    for arm in ("none", lowest):
+        looks = {f"{arm}, validation": look_of(arm), f"{arm}, train": look_of(arm, "--")}
         seen = {name: ex.curve(everything.arm(arm), f"{name.split()[-1]}_loss") for name in looks}
         ex.curves(panels["losses"], seen, "Learning curves", "step", "loss (nats)", looks=looks, log="y")
     return figure
 
 
-def draw_strengths(axes: Axes, rows: pd.DataFrame, *penalties: str, xlabel: str) -> None:
+def draw_strengths(axes: ex.Axes, rows: pd.DataFrame, *penalties: str, xlabel: str) -> None:
     """Test and validation errors along the strength, with intervals over the seeds for the test errors."""
     for penalty in penalties:
-        kept = rows[rows["arm"].isin(names(penalty))]
-        strengths, colour = kept["arm"].str.split().str[1].astype(float), COLOURS[penalty]
-        test = {f"{penalty}, test": ex.Measurements.grouped(kept["test error"], strengths, "%")}
-        ex.along(axes, test, looks={f"{penalty}, test": {"color": colour}})
-        name, look = f"{penalty}, validation", {"color": colour, "ls": ":", "marker": "."}
-        ex.curves(axes, {name: kept["validation error"].groupby(strengths).mean()}, looks={name: look})
-    ex.level(axes, float(means(rows)["test error"]["none"]), "none, test")
+        kept = rows[rows["arm"].isin(ARMS[penalty])]
+        strengths = kept["arm"].str.split().str[1].astype(float)
+        test, validation = f"{penalty}, test", f"{penalty}, validation"
+        errors = ex.Measurements.grouped(kept["test error"], strengths)
+        ex.along(axes, {test: errors}, looks={test: look_of(penalty)})
+        chosen = kept["validation error"].groupby(strengths).mean()
+        ex.curves(axes, {validation: chosen}, looks={validation: look_of(penalty, ":")})
+    ex.level(axes, means(rows)["test error"]["none"], "none, test")
     ex.framed(axes, f"Error along the strength of {ex.enumerated(penalties)}", xlabel, "error (%)", log="xy")
+
+
+def look_of(arm: str, dashes: str = "-") -> dict[str, str]:
+    """A line in the colour of the arm's penalty."""
+    return {"color": COLOURS[arm.split()[0]], "ls": dashes}

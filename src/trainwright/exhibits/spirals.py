@@ -20,9 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -57,8 +55,6 @@ Trained = dict[str, list[Learned]]  # by units, seed by seed
 
 @ex.config
 class Spirals(ex.Exhibit):
-    """Gradient sizes and decision regions on three spirals, sigmoid and ReLU."""
-
     title = "Three spirals, learned by sigmoid units and by rectified linear ones"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -66,19 +62,15 @@ class Spirals(ex.Exhibit):
         trained = {
             units: [learn(unit, s.steps, seed) for seed in range(s.seeds)] for units, unit in UNITS.items()
         }
-        rows = [
-            (units, seed, run.share, run.accuracy)
-            for units in UNITS
-            for seed, run in enumerate(trained[units])
-        ]
-        share = "first layer's gradient over the second's, median"
+        share, accuracy = "first layer's gradient over the second's, median", "training accuracy (%)"
+        rows = pd.DataFrame(
+            {"units": units, "seed": seed, share: run.share, accuracy: run.accuracy}
+            for units, runs in trained.items()
+            for seed, run in enumerate(runs)
+        )
         return self.result(
             draw(trained),
-            {
-                "Each seed at the end": pd.DataFrame(
-                    rows, columns=["units", "seed", share, "training accuracy (%)"]
-                )
-            },
+            {"Each seed at the end": rows},
             (more_gets_back(trained), gets_further(trained)),
             (
                 f"{s.steps:,} steps (the notebook: 50,000), {s.seeds} seeds; the picture shows the first.",
@@ -123,7 +115,7 @@ def learn(unit: str, steps: int, seed: int) -> Learned:
     f"{NOTEBOOK}, which plots the sizes; the ratio is ours",
 )
 def more_gets_back(trained: Trained) -> ex.Judged:
-    """The difference's whole interval lies above zero."""
+    """By the difference's whole interval."""
     sigmoid, relu = (np.array([run.share for run in trained[units]]) for units in UNITS)
     more = ex.Measured.of(relu - sigmoid)
     seen = (
@@ -135,14 +127,14 @@ def more_gets_back(trained: Trained) -> ex.Judged:
 
 @ex.claim("Sigmoid units get less far in the same steps than rectified linear ones.", NOTEBOOK)
 def gets_further(trained: Trained) -> ex.Judged:
-    """The difference's whole interval lies above zero."""
+    """By the difference's whole interval."""
     sigmoid, relu = (np.array([run.accuracy for run in trained[units]]) for units in UNITS)
     more = ex.Measured.of(relu - sigmoid, "points")
     seen = f"training accuracy {sigmoid.mean():.1f} % with sigmoid and {relu.mean():.1f} % with ReLU: {more}."
     return seen, more.positive
 
 
-def draw(trained: Trained) -> Figure:
+def draw(trained: Trained) -> ex.Figure:
     """The first seed's gradients along the steps, and both networks' regions."""
     figure, panels = ex.sheet(3.6, "sizes sigmoid ReLU", width_ratios=(1.4, 1, 1))
     sizes = panels["sizes"]
@@ -156,7 +148,7 @@ def draw(trained: Trained) -> Figure:
     return figure
 
 
-def draw_regions(axes: Axes, title: str, classes: NDArray[np.int64]) -> None:
+def draw_regions(axes: ex.Axes, title: str, classes: NDArray[np.int64]) -> None:
     """Where the network sees which arm, under the points."""
     data, plane = spiral(), (-REACH, REACH, -REACH, REACH)
     axes.imshow(classes, ListedColormap(ARMS), origin="lower", extent=plane, alpha=0.45, vmin=0, vmax=2)

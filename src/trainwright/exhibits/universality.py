@@ -22,8 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
 from trainwright.diagnosis.layers import layer_values
@@ -40,22 +38,20 @@ STEEPNESS = 50  # times the number of bumps: a step takes a tenth of a bump's wi
 LINE = (np.arange(500)[:, None] + 0.5) / 500  # where trained networks are judged
 SIDE = 40
 SQUARE = np.stack(np.meshgrid(*[(np.arange(SIDE) + 0.5) / SIDE] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
-Floats = NDArray[np.float64]
-Trained = dict[int, Floats]  # by width: what each seed's network says at the test points, (seeds, points)
+Function = Callable[[ex.Floats], ex.Floats]  # (points, inputs) -> (points,)
+Trained = dict[int, ex.Floats]  # by width: what each seed's network says at the test points, (seeds, points)
 
 
-def nielsen(points: Floats) -> Floats:
-    """The function of Nielsen's chapter 4, (points, 1) -> (points,)."""
+def nielsen(points: ex.Floats) -> ex.Floats:
+    """The function of Nielsen's chapter 4, of one input."""
     x = points[:, 0]
-    curve: Floats = 0.2 + 0.4 * x**2 + 0.3 * x * np.sin(15 * x) + 0.05 * np.cos(50 * x)
-    return curve
+    return np.asarray(0.2 + 0.4 * x**2 + 0.3 * x * np.sin(15 * x) + 0.05 * np.cos(50 * x))
 
 
-def surface(points: Floats) -> Floats:
-    """A surface over the unit square, (points, 2) -> (points,)."""
+def surface(points: ex.Floats) -> ex.Floats:
+    """A surface over the unit square."""
     x, y = points.T
-    heights: Floats = 0.5 + 0.3 * np.sin(2 * np.pi * x) * np.cos(3 * np.pi * y) + 0.2 * x
-    return heights
+    return np.asarray(0.5 + 0.3 * np.sin(2 * np.pi * x) * np.cos(3 * np.pi * y) + 0.2 * x)
 
 
 @ex.config
@@ -78,14 +74,12 @@ class Spread(Strategy):
 
 @ex.config
 class Universality(ex.Exhibit):
-    """One hidden layer approximates any continuous function: constructed, and trained."""
-
     title = "One hidden layer approximates any continuous function"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s, built = SCALES[budget], measure_constructed(BUMPS)
-        lines = train(nielsen, LINE, 2000, s.widths, s.seeds, s.steps, store)
-        surfaces = train(surface, SQUARE, 4000, SURFACE_WIDTHS, s.seeds, s.steps // 2, store)
+        lines = train(nielsen, LINE, s.widths, s.seeds, s.steps, store)
+        surfaces = train(surface, SQUARE, SURFACE_WIDTHS, s.seeds, s.steps // 2, store)
         errors, flat = largest_errors(lines, nielsen(LINE)), largest_errors(surfaces, surface(SQUARE))
         return self.result(
             draw(built, lines, errors, surfaces),
@@ -103,13 +97,11 @@ class Universality(ex.Exhibit):
         )
 
 
-def constructed(bumps: int, x: Floats) -> Floats:
+def constructed(bumps: int, x: ex.Floats) -> ex.Floats:
     """What a network of 2 × bumps sigmoid units with written-down weights says at the points (points, 1)."""
-    edges = np.linspace(0, 1, bumps + 1)
+    edges, w = np.linspace(0, 1, bumps + 1), STEEPNESS * bumps
     heights = nielsen((edges[:-1, None] + edges[1:, None]) / 2)
-    up, down = edges[:-1].copy(), edges[1:].copy()
-    up[0], down[-1] = -1, 2  # the outermost steps are out of sight
-    steps, w = np.concatenate([up, down]), STEEPNESS * bumps
+    steps = np.concatenate([[-1], edges[1:-1], edges[1:-1], [2]])  # up, and down; the outermost out of sight
     weights = {
         "hidden1/kernel": np.full((1, 2 * bumps), w),
         "hidden1/bias": -w * steps,
@@ -123,7 +115,7 @@ def constructed(bumps: int, x: Floats) -> Floats:
 
 
 def measure_constructed(bumps: Sequence[int]) -> pd.DataFrame:
-    """The largest error on [0, 1] of the constructed networks, and its bound."""
+    """The largest error on [0, 1] of the constructed networks, and its bound; a row for each number."""
     x = np.linspace(0, 1, 20_001)[:, None]
     steepest = np.abs(np.diff(nielsen(x))).max() / (x[1, 0] - x[0, 0])
 
@@ -132,20 +124,17 @@ def measure_constructed(bumps: Sequence[int]) -> pd.DataFrame:
         off = np.abs(constructed(n, x) - nielsen(x)).max()
         return {"hidden units": 2 * n, "largest error": off, "bound": bound}
 
-    return pd.DataFrame(map(errors, bumps))
+    return pd.DataFrame(map(errors, bumps)).set_index("hidden units")
 
 
 def train(
-    function: Callable[[Floats], Floats], test: Floats, examples: int, widths: Sequence[int],
-    seeds: int, steps: int, store: Path,
-) -> Trained:  # fmt: skip
+    function: Function, test: ex.Floats, widths: Sequence[int], seeds: int, steps: int, store: Path
+) -> Trained:
     """What networks of each width say at the test points (points, inputs) after training."""
-    x = np.random.default_rng(0).uniform(size=(examples, test.shape[1]))
+    x = np.random.default_rng(0).uniform(size=(2000 * test.shape[1], test.shape[1]))
     arrays = [part.astype(np.float32) for part in (x, function(x), test, function(test))]
-    base = ex.network(
-        strategies="activation('sigmoid'), spread, adam, rate_schedule",
-        learning_rate=0.03, batch_size=100, steps=steps,
-    )  # fmt: skip
+    strategies = "activation('sigmoid'), spread, adam, rate_schedule"
+    base = ex.network(strategies=strategies, learning_rate=0.03, batch_size=100, steps=steps)
     arms = {str(width): base.replace(network=ex.Mlp((width,))) for width in widths}
     runs = ex.Study(ex.DataSpec(arrays, task="regression"), arms, seeds).run(store)
     return {
@@ -154,7 +143,7 @@ def train(
     }
 
 
-def largest_errors(trained: Trained, truth: Floats) -> pd.DataFrame:
+def largest_errors(trained: Trained, truth: ex.Floats) -> pd.DataFrame:
     """The largest error at the test points: a row for each width, a column for each seed."""
     errors = {width: np.abs(said - truth).max(axis=1) for width, said in trained.items()}
     return pd.DataFrame.from_dict(errors, orient="index").rename_axis("hidden units")
@@ -162,9 +151,7 @@ def largest_errors(trained: Trained, truth: Floats) -> pd.DataFrame:
 
 def spread(errors: pd.DataFrame) -> pd.DataFrame:
     """Over the seeds."""
-    return pd.DataFrame(
-        {"median": errors.median(axis=1), "least": errors.min(axis=1), "most": errors.max(axis=1)}
-    )
+    return errors.agg(["median", "min", "max"], axis=1).set_axis(["median", "least", "most"], axis=1)
 
 
 @ex.claim(
@@ -174,8 +161,7 @@ def spread(errors: pd.DataFrame) -> pd.DataFrame:
 def can_be_built(built: pd.DataFrame) -> ex.Judged:
     """Every width is within its bound."""
     below = built["largest error"] <= built["bound"]
-    ends = built.iloc[[0, -1]].itertuples(index=False)
-    listed = [f"{error:.2g} with {units:.0f} units" for units, error, _ in ends]
+    listed = [f"{error:.2g} with {n} units" for n, error in built["largest error"].iloc[[0, -1]].items()]
     seen = (
         f"the largest error is {ex.enumerated(listed)}; {below.sum()} of {len(below)} widths are within the "
         "bound, which falls as one over the number of units."
@@ -207,41 +193,26 @@ def holds_for_surfaces(errors: pd.DataFrame) -> ex.Judged:
     return seen, left.high < 1
 
 
-def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Trained) -> Figure:
+def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Trained) -> ex.Figure:
     """Networks beside the function, constructed and trained; errors along the width; surfaces."""
-    figure = Figure(figsize=(7.6, 9.4))
-    top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=(3, 3.2, 2.9))[:, 0]
-    x = LINE[:, 0]
-    panels: dict[str, dict[str, Floats]] = {
+    figure, (top, middle, bottom) = ex.strips(9.4, 3, 3.2, 2.9)
+    panels = {
         "Constructed": {f"{2 * n} units": constructed(n, LINE) for n in (4, 32)},
         "Trained": {f"{width} units": lines[width][0] for width in (min(lines), max(lines))},
     }
     for axes, (kind, said) in zip(top.subplots(1, 2, sharey=True), panels.items(), strict=True):
-        axes.plot(x, nielsen(LINE), color=ex.BLACK, lw=3, alpha=0.25, label="function")
-        title = f"{kind} networks"
-        ex.curves(axes, pd.DataFrame(said, x), title=title, xlabel="x", ylabel="f(x)", legend="upper left")
-
-    axes, units = middle.subplots(), built.set_index("hidden units")
-    axes.plot(errors.index, errors.to_numpy(), "o", color=ex.VERMILLION, ms=4, alpha=0.5)
-    medians = f"trained: median, and each of {errors.shape[1]} seeds"
-    ex.curves(
-        axes,
-        {"bound": units["bound"], "constructed": units["largest error"], medians: errors.median(axis=1)},
-        looks={
-            "bound": {"color": ex.BLUE, "ls": "--"},
-            "constructed": {"color": ex.BLUE, "marker": "s", "ms": 5},
-            medians: {"color": ex.VERMILLION, "marker": "o", "ms": 5},
-        },
-        title="The error falls as the layer grows", xlabel="hidden units", ylabel="largest error", log="xy",
-    )  # fmt: skip
-    ticks = sorted({*units.index, *errors.index})
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.minorticks_off()
-
+        axes.plot(LINE, nielsen(LINE), color=ex.BLACK, lw=3, alpha=0.25, label="function")
+        ex.curves(axes, pd.DataFrame(said, LINE[:, 0]), f"{kind} networks", "x", "f(x)", legend="upper left")
+    axes, medians = middle.subplots(), f"trained: median, and each of {errors.shape[1]} seeds"
+    axes.plot(errors, "o", color=ex.GREEN, ms=4, alpha=0.5)
+    series = {"bound": built["bound"], "constructed": built["largest error"], medians: errors.median(axis=1)}
+    looks = {"bound": {"ls": "--"}, "constructed": {"marker": "s"}, medians: {"marker": "o"}}
+    title = "The error falls as the layer grows"
+    ex.curves(axes, series, title, "hidden units", "largest error", looks=looks, log="xy")
+    axes.set_xscale("log", base=2)
     shown = {"Surface": surface(SQUARE)}
     for width, (first, *_) in surfaces.items():
-        off = np.abs(first - surface(SQUARE)).max()
-        shown[f"{width} units: error ≤ {off:.2g}"] = first
+        shown[f"{width} units: error ≤ {np.abs(first - surface(SQUARE)).max():.2g}"] = first
     squares = {title: heights.reshape(SIDE, SIDE).T for title, heights in shown.items()}
     ex.pictures(bottom, squares, cmap="viridis", origin="lower", vmin=0.15, vmax=1.05)
     bottom.colorbar(bottom.axes[0].images[0], ax=bottom.axes, label="height", shrink=0.8)
