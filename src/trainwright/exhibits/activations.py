@@ -61,6 +61,8 @@ def study(s: ex.Scale) -> ex.Study:
 
 @ex.config
 class Activations(ex.Exhibit):
+    """Each activation function with its slope, sparsity, and a paired comparison in training."""
+
     title = "Activation functions: shapes, slopes, sparsity, and what they are worth"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

@@ -83,6 +83,8 @@ def studies(s: ex.Scale) -> dict[tuple[str, int], ex.Study]:
 
 @ex.config
 class Augmentation(ex.Exhibit):
+    """Mirror images, shifts and noise on clothes and on digits, along the number of examples."""
+
     title = "Augmentation: what mirror images, shifts and noise are worth"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -155,7 +157,7 @@ def samples() -> dict[str, NDArray[np.float32]]:
     shown, key = dict[str, NDArray[np.float32]](), jax.random.key(0)
     for name, number in (("fashion_mnist", 9), ("mnist", 2)):
         data = ex.load(name)
-        image = jnp.asarray(data.inputs[np.flatnonzero(data.targets == number)[:1]])
+        image = jnp.asarray(data.standardized(np.flatnonzero(data.targets == number)[:1])[0])
         versions = {
             "as it is": image,
             "mirrored": mirrored(image),

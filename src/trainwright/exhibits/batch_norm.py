@@ -50,6 +50,8 @@ def study(s: ex.Scale) -> ex.Study:
 
 @ex.config
 class BatchNorm(ex.Exhibit):
+    """The paper's MNIST experiment: accuracy along training, and a sigmoid's input."""
+
     title = "Batch norm: how soon a network learns, and whether its inputs stay put"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

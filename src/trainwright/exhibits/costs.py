@@ -37,6 +37,8 @@ SCALES = ex.scales(data=("digits", "mnist"), batch=(32, 128), epochs=(12, 30), s
 
 @ex.config
 class Costs(ex.Exhibit):
+    """A saturated sigmoid learns slowly under the quadratic cost and not under cross-entropy."""
+
     title = "Quadratic cost or cross-entropy: how fast a network learns from being wrong"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

@@ -94,7 +94,7 @@ def plan(s: ex.Scale) -> tuple[ex.Study, Networks]:
     mnist, rng = ex.images("mnist", halved=s.halved).load(), np.random.default_rng(0)
     old, arrays = np.concatenate([mnist.splits.train, mnist.splits.validation]), list[NDArray[Any]]()
     for rows, count in zip((old, mnist.splits.test), s.numbers, strict=True):
-        arrays += numbers(mnist.inputs[rows], mnist.targets[rows], count, rng)
+        arrays += numbers(mnist.standardized(rows)[0], mnist.targets[rows], count, rng)
     deep = [ex.Mlp((s.width,) * depth) for depth in s.depths]
     wide = {depth: same_size(ex.Mlp((s.width,) * depth), arrays[0][0].size, 100) for depth in s.controlled}
     base = ex.network(strategies="adam, rate_schedule", batch_size=64, steps=s.steps, evaluate_every=500)
@@ -106,6 +106,8 @@ def plan(s: ex.Scale) -> tuple[ex.Study, Networks]:
 
 @ex.config
 class Depth(ex.Exhibit):
+    """Test error on two-digit numbers along depth, and along the number of weights."""
+
     title = "Depth: what more layers do that more weights do not"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

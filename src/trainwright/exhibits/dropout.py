@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -73,6 +75,8 @@ def study(s: ex.Scale, hidden: tuple[int, ...], dropout: dict[str, str], example
 
 @ex.config
 class Dropout(ex.Exhibit):
+    """Figures 2, 4, 8, 9a, 10 and 11 of the dropout paper."""
+
     title = "Dropout: many thinned networks, averaged"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
@@ -125,7 +129,8 @@ class Dropout(ex.Exhibit):
                 "throughout and weights have no bound; the paper's ends at 0.95, its bound is 2.",
                 "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 "
                 "and 2048; here both have two. Features are the classifier's, not an autoencoder's; passes "
-                "and features are those of the networks that had most examples.",
+                "and features are those of the networks that had most examples. Figure 4's curves are of "
+                "validation examples; test examples judge the end.",
                 f"Sets of passes share some of {KEPT}: at {PASSES} their scatter is √(1 − {PASSES}/{KEPT}) "
                 "of that of independent ones.",
                 *ex.cautions(*compared.values(), redrawn=True),
@@ -264,16 +269,24 @@ def draw(
 
 
 def draw_networks(axes: ex.Axes, networks: ex.Sweep) -> None:
-    """Colour for dropout, dashes for depth, a thick line for many units."""
-    colours, dashes = {"without": ex.BLUE, "with": ex.VERMILLION}, {"2": "-", "3": "--", "4": ":"}
-    curves, looks = {}, {}
-    for name, comparison in networks.comparisons.items():
-        depth, width = name.split("×")
+    """Colour for dropout, dashes for depth, thickness for width; the legend names these, not each curve."""
+    kinds = [name.split("×") for name in networks.comparisons]
+    depths, widths = (list(dict.fromkeys(part)) for part in zip(*kinds, strict=True))
+    dashes = zip(depths, ("-", "--", ":"), strict=True)
+    looks: dict[str, dict[str, Any]] = {
+        "without dropout": {"color": ex.BLUE},
+        "with dropout": {"color": ex.VERMILLION},
+        **{f"{n} layers": {"ls": ls, "color": ex.GREY} for n, ls in dashes},
+        **{f"{n} units": {"lw": lw, "color": ex.GREY} for n, lw in zip(widths, (1.3, 2.6), strict=False)},
+    }
+    final = []
+    for (depth, width), comparison in zip(kinds, networks.comparisons.values(), strict=True):
         for arm in comparison.arms:
-            label, lw = f"{name} {arm.name}", 2.6 if width == "2048" else 1.3
-            curves[label] = pd.Series(ex.curve(arm, "validation_error").means)
-            looks[label] = {"color": colours[arm.name], "ls": dashes[depth], "lw": lw}
-    title, error = "Figure 4: depths and widths", "validation error (%)"
-    ex.curves(axes, curves, title, "weight updates", error, looks=looks, log="y", legend=None)
-    axes.legend(ncols=2)
-    axes.locator_params(axis="x", nbins=4)
+            look = looks[f"{depth} layers"] | looks[f"{width} units"] | looks[f"{arm.name} dropout"]
+            mean = pd.Series(ex.curve(arm, "validation_error").means)
+            ex.curves(axes, {arm.name: mean}, looks={arm.name: look}, legend=None)
+            final.append(mean.iloc[-1])
+    title, limits = "Figure 4: depths and widths", (0.8 * min(final), 2.2 * max(final))
+    ex.framed(axes, title, "weight updates", "validation error (%)", ylim=limits, legend=None)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.legend([Line2D([], [], **look) for look in looks.values()], list(looks), ncols=2)

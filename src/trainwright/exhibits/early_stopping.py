@@ -92,6 +92,8 @@ def ends(run: ex.Run, data: ex.Dataset) -> list[ex.Floats]:
 
 @ex.config
 class EarlyStopping(ex.Exhibit):
+    """Algorithm 7.1's trace on a real curve, 7.2 and 7.3 beside it, and how far the weights travel."""
+
     title = "Early stopping keeps the weights at which the validation loss was lowest"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

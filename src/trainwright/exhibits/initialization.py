@@ -46,6 +46,8 @@ SCALES = ex.scales(seeds=(8, 40))
 
 @ex.config
 class Initialization(ex.Exhibit):
+    """Symmetry, variance through ten layers, the first loss, and active rectifiers."""
+
     title = "Initialisation: symmetry, and what ten layers make of a signal"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

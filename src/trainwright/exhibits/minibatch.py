@@ -65,6 +65,8 @@ def study(s: ex.Scale) -> ex.Study:
 
 @ex.config
 class Minibatch(ex.Exhibit):
+    """Noise, time, memory, order, method and regularisation against the batch size."""
+
     title = "Minibatches: the error of a gradient falls as 1/√n, its computation grows as n"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

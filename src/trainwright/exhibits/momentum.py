@@ -45,6 +45,8 @@ SCALES = ex.scales(conditions=(np.logspace(1, 4, 7), np.logspace(1, 6, 11)))  # 
 
 @ex.config
 class Momentum(ex.Exhibit):
+    """Paths on an ill-conditioned quadratic, steps against the condition number, and terminal speeds."""
+
     title = "Momentum runs along a valley that gradient descent crosses to and fro"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

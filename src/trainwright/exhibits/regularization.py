@@ -58,6 +58,8 @@ def study(s: ex.Scale) -> ex.Study:
 
 @ex.config
 class Regularization(ex.Exhibit):
+    """Test error along the strength of L1, L2 and max-norm, and what each does to the weights."""
+
     title = "Penalties on the weights tame a network that overfits"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

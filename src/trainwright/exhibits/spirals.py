@@ -55,6 +55,8 @@ Trained = dict[str, list[Learned]]  # by units, seed by seed
 
 @ex.config
 class Spirals(ex.Exhibit):
+    """Gradient sizes and decision regions on three spirals, sigmoid and ReLU."""
+
     title = "Three spirals, learned by sigmoid units and by rectified linear ones"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

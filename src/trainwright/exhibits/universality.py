@@ -74,6 +74,8 @@ class Spread(Strategy):
 
 @ex.config
 class Universality(ex.Exhibit):
+    """One hidden layer approximates any continuous function: constructed, and trained."""
+
     title = "One hidden layer approximates any continuous function"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:

@@ -64,6 +64,8 @@ class NielsenStart(Strategy):
 
 @ex.config
 class VanishingGradient(ex.Exhibit):
+    """The first layers of a deep network of sigmoid units hardly learn."""
+
     title = "The vanishing gradient: early layers of sigmoid units hardly learn"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
