@@ -481,6 +481,9 @@ def test_diverged_runs_count_as_the_best_constant_guess():
     values = np.array([1.0, 2.0, 6.0])
     run = regression_run(status="diverged", predictions={"test": values * np.nan, "test_targets": values})
     assert score(run, "test").error == pytest.approx(math.sqrt(np.mean((values - 90) ** 2)))
+    beyond = regression_run(predictions={"test": np.array([1.0, np.inf, 6.0]), "test_targets": values})
+    assert score(beyond, "test").diverged  # finished, with a prediction that float32 does not hold
+    assert score(beyond, "test").error == score(run, "test").error
 
 
 def test_diverged_runs_are_counted_shown_and_weigh_in_the_choice():

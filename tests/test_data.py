@@ -404,6 +404,11 @@ def test_task_is_guessed_and_said(target: np.ndarray, task: str) -> None:
     assert any(task in note for note in data.notes)
 
 
+def test_what_float32_does_not_hold_is_infinite_without_a_warning() -> None:
+    data = load((np.arange(30.0)[:, None], np.arange(30.0) * 100), task="regression")
+    assert np.isinf(data.decode(np.float32([[3e38]]))).all()
+
+
 def test_task_can_be_set() -> None:
     x = np.random.default_rng(0).random((60, 2))
     few = load((x, np.tile([1, 2, 3], 20)), task="regression")

@@ -234,7 +234,10 @@ def strata_of(task: TaskName, targets: NDArray[Any]) -> NDArray[np.int32]:
 
 def _in_unit(preparation: Preparation | None, values: NDArray[np.float32]) -> NDArray[np.float32]:
     target = preparation.target if preparation else None
-    return target.decode(values).astype(np.float32) if isinstance(target, Quantity) else values
+    if not isinstance(target, Quantity):
+        return values
+    with np.errstate(over="ignore"):  # a network that diverges can predict more than float32 holds
+        return target.decode(values).astype(np.float32)
 
 
 def _hash(array: NDArray[Any]) -> bytes:

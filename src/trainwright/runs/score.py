@@ -23,7 +23,7 @@ class Score:
     wrong: NDArray[np.bool_] | None
     """Per example, whether the class or sequence is the wrong one; None for regression."""
     diverged: bool
-    """Whether the training diverged, or predicts NaN."""
+    """Whether the training diverged, or predicts NaN (in a regression, or infinity)."""
     guessed: bool = False
     """Whether no weights were left from before, so that a constant guess is scored in their stead."""
 
@@ -32,14 +32,18 @@ def score(run: Run, split: Literal["validation", "test"]) -> Score:
     """The score on a split; what a run predicts on any other is not read.
 
     A run that diverged scores with the weights that a strategy kept before (early stopping's theta*), and is
-    counted as diverged beside it. One that kept none, or predicts NaN, scores as the best guess that looks at
-    no input: the commonest class of the split, or the mean of the training targets.
+    counted as diverged beside it. One that kept none, or predicts NaN (in a regression, or infinity), scores
+    as the best guess that looks at no input: the commonest class of the split, or the mean of the training
+    targets.
     """
     targets = run.predictions[f"{split}_targets"]
     predicted = run.predictions[split].astype(np.float64)
-    diverged = run.status == "diverged" or bool(np.isnan(predicted).any())
-    guessed = bool(np.isnan(predicted).any()) or (run.status == "diverged" and not _kept(run))
-    if run.data["task"] == "regression":
+    regression = run.data["task"] == "regression"
+    # A log-probability may be -∞, a quantity may not.
+    useless = bool((~np.isfinite(predicted) if regression else np.isnan(predicted)).any())
+    diverged = run.status == "diverged" or useless
+    guessed = useless or (run.status == "diverged" and not _kept(run))
+    if regression:
         guess = _mean(run, targets) if guessed else predicted
         error = float(np.sqrt(np.mean((guess - targets.astype(np.float64)) ** 2)))
         return Score(error, error, None, diverged, guessed)
