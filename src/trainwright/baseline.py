@@ -7,6 +7,7 @@ split of the data.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -36,25 +37,17 @@ class Examples(NamedTuple):
     inputs: Inputs
     targets: Targets
 
-    def drawn(self, count: int, name: str) -> Examples:
-        """So many of them in random order, and one of each class that would be missing. `name`: who draws.
-
-        >>> Examples(np.zeros((5, 1)), np.array([0, 0, 0, 0, 1])).drawn(2, "svm").targets.tolist()
-        [0, 0, 1]
-        """
-        order = generator(0, name).permutation(len(self.targets))
-        rows, others = order[:count], order[count:]
-        if self.targets.dtype.kind == "i":
-            classes, first = np.unique(self.targets[others], return_index=True)
-            rows = np.concatenate([rows, others[first[~np.isin(classes, self.targets[rows])]]])
-        return Examples(self.inputs[rows], self.targets[rows])
-
 
 class Baseline(Config):
     """A learner that is no network, as a frozen value."""
 
     reads_inputs: ClassVar[bool] = True
     """Whether it looks at the inputs, which then have to be in memory."""
+
+    def most_examples(self, features: int) -> int | None:
+        """From how many examples, with so many features each, it learns at most; None: from all. Where there
+        are more, they are drawn at random."""
+        return None
 
     def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         """Learn from the training split and return what predicts.
@@ -79,7 +72,9 @@ class Baseline(Config):
         """
         start = time.perf_counter()
         splits = data.splits
-        train, validation = (self._examples(data, rows) for rows in (splits.train, splits.validation))
+        train, validation = (
+            self._examples(data, rows) for rows in (self._drawn(data, splits.train), splits.validation)
+        )
         predict = self._certain(train, data) or self.learn(train, validation, data.task, data.outputs)
         seconds = time.perf_counter() - start
         test = predict(self._examples(data, splits.test).inputs)
@@ -108,6 +103,16 @@ class Baseline(Config):
             predictions=predictions,
             weights={},
         )
+
+    def _drawn(self, data: Dataset, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """As many of these examples as it learns from, and one of each class that would be missing."""
+        most = self.most_examples(math.prod(data.shape))
+        if most is None or most >= len(rows):
+            return rows
+        order = generator(0, self.name).permutation(rows)
+        drawn, others = order[:most], order[most:]
+        strata, first = np.unique(data.strata[others], return_index=True)
+        return np.concatenate([drawn, others[first[~np.isin(strata, data.strata[drawn])]]])
 
     def _examples(self, data: Dataset, rows: NDArray[np.int64]) -> Examples:
         if not self.reads_inputs:

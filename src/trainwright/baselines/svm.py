@@ -35,15 +35,17 @@ class Svm(Baseline):
     examples: Annotated[int, Field(ge=2)] = 10_000
     """Training examples, drawn at random where there are more: time grows with their square."""
 
+    def most_examples(self, features: int) -> int:
+        return self.examples
+
     def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         from sklearn.svm import SVC, SVR
 
-        inputs, targets = train.drawn(self.examples, self.name)
         settings: dict[str, Any] = {"C": self.cost, "gamma": self.width or "scale"}
         if task == "regression":
-            regressor = SVR(**settings).fit(inputs, targets)
+            regressor = SVR(**settings).fit(*train)
             return lambda inputs: regressor.predict(inputs)[:, None]
-        model = SVC(**settings).fit(inputs, targets)
+        model = SVC(**settings).fit(*train)
 
         def logits(inputs: Inputs) -> NDArray[np.float64]:
             values = model.decision_function(inputs)

@@ -47,8 +47,14 @@ ARMS = (
 IMAGE_ARMS = ("shift(1)",)
 """Those that act on images only."""
 
-BASELINES = ("guess", "linear(penalty=0.1|1.0|10.0)", "boosting(learning_rate=0.1|0.3)")
-"""What is shown beside a study's arms."""
+BASELINES = ("guess", "linear(penalty=0.1|1.0|10.0)")
+"""What is shown beside a study's arms, with boosting."""
+
+BOOSTING = "boosting(learning_rate=0.1|0.3)"
+
+BOOSTING_MANY = "boosting(learning_rate=0.2|0.4)"
+"""With more than two classes, each of which takes trees of its own: half as many of them, which on digits had
+the same log-loss."""
 
 MOST_VALUES = 2**27  # of all examples' inputs: half a gigabyte of numbers, more than once in each process
 
@@ -79,7 +85,9 @@ def baselines(data: Dataset) -> tuple[str, ...]:
     """The baselines of a study. Of sequences, which others cannot predict, and of images that are streamed or
     large, which would take them longer than the networks, only guessing."""
     large = isinstance(data.inputs, Streamed) or len(data.targets) * math.prod(data.shape) > MOST_VALUES
-    return BASELINES[:1] if large or data.task == "sequence" else BASELINES
+    if large or data.task == "sequence":
+        return BASELINES[:1]
+    return (*BASELINES, BOOSTING_MANY if data.task == "classification" and data.outputs > 2 else BOOSTING)
 
 
 def tuning(data: Dataset, budget: Budget = "quick") -> Tuning:
