@@ -204,7 +204,7 @@ class Flat(Shrink):
         (check_is_frozen, Thawed, "factor can be changed"),
         (check_documents_its_settings, Undocumented, "factor needs a docstring"),
         (check_refuses_bad_settings, Lenient, "is accepted"),
-        (check_acts, Faint, "changes predictions by a share of"),
+        (check_acts, Faint, "changes predictions by only"),
         (check_leaves_first_weights_alone, Restarted, "changes the first weights hidden1/kernel"),
     ],
 )
