@@ -232,6 +232,10 @@ def test_predictions_read_last_are_not_read_again(tmp_path, monkeypatch):
     assert not np.array_equal(other["test"], first)
     assert one["test"].tolist() == first.tolist()  # read again: both did not fit
     assert len(reads) == 3
+    monkeypatch.setattr(stored_arrays, "RECENT", stored_arrays.Recent(capacity=10))
+    reads.clear()
+    assert len(store.read(names[0], weights=True).weights) == 2
+    assert reads.count(reads[-1]) == len(reads) == 4  # too large to keep, and yet each file is read once
 
 
 def test_damaged_run_is_set_aside_and_done_again(tmp_path):

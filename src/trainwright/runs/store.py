@@ -140,7 +140,7 @@ class Store:
             **facts,
             history=formats.parse_csv(_read(folder, "history.csv")),
             predictions=_arrays(folder, "predictions.npz", formats.parse_npz),
-            weights=dict(model) if weights else model,
+            weights=dict(model.load()) if weights else model,
         )
 
     def write_pretrained(self, pretrained: Pretrained) -> None:

@@ -33,6 +33,8 @@ class Recent:
         arrays = read()
         for array in arrays.values():
             array.flags.writeable = False  # others will be given it
+        if _size(arrays) > self._capacity:
+            return arrays
         self._kept[key] = arrays
         self._bytes += _size(arrays)
         while self._bytes > self._capacity:
@@ -46,14 +48,18 @@ class StoredArrays(Mapping[str, NDArray[Any]]):
     def __init__(self, path: Path, read: Callable[[], Arrays]) -> None:
         self._path, self._read = path, read
 
+    def load(self) -> Arrays:
+        """All of them at once, however large they are."""
+        return RECENT.read(self._path, self._read)
+
     def __getitem__(self, key: str) -> NDArray[Any]:
-        return RECENT.read(self._path, self._read)[key]
+        return self.load()[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(RECENT.read(self._path, self._read))
+        return iter(self.load())
 
     def __len__(self) -> int:
-        return len(RECENT.read(self._path, self._read))
+        return len(self.load())
 
 
 RECENT = Recent()

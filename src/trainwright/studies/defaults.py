@@ -53,8 +53,7 @@ BASELINES = ("guess", "linear(penalty=0.1|1.0|10.0)")
 BOOSTING = "boosting(learning_rate=0.1|0.3)"
 
 BOOSTING_MANY = "boosting(learning_rate=0.2|0.4)"
-"""With more than two classes, each of which takes trees of its own: half as many of them, which on digits had
-the same log-loss."""
+"""With more than two classes, each of which takes trees of its own: about half as many of them."""
 
 MOST_VALUES = 2**27  # of all examples' inputs: half a gigabyte of numbers, more than once in each process
 
