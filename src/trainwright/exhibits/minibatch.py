@@ -79,6 +79,8 @@ class Minibatch(ex.Exhibit):
         orders, methods = measure_orders(*s.orders), measure_methods(s.data, *s.methods)
         errors, losses = ex.series(orders, "error", "pass"), ex.series(methods, "loss", "n", geometric=True)
         compared = study(s).compare(store)
+        reached = ex.tabulated("batch size", {"test error": compared.errors, "gain": compared.gains})
+        reached["learning rate"] = [arm.learning_rate for arm in compared.arms]
         last = orders[orders["pass"] == orders["pass"].max()]
         return self.result(
             draw(noise, machine, errors, losses, compared),
@@ -87,7 +89,7 @@ class Minibatch(ex.Exhibit):
                 "One gradient on this machine": machine,
                 "Validation error (%) after each pass, by order": ex.tabulated("pass", errors),
                 "Training loss (nats) after equal numbers of updates": ex.tabulated("n", losses),
-                "Batch sizes at equal numbers of updates": ex.overview(compared, "batch size"),
+                "Test error (%) by batch size, at equal numbers of updates": reached,
             },
             (
                 *(root_n(noise), work(noise, machine), cores(machine), memory(machine)),
