@@ -3,6 +3,9 @@
 On a CPU, XLA's convolution is ten to twenty times slower inside a compiled loop than outside it. So there it
 is written as patches times one matrix, and on accelerators as the operation itself. The numbers are the same
 up to rounding.
+
+For the matrix, images lie in memory with their examples side by side, whatever the order of their axes: a
+window's move is then one long copy, and all that follows, poolings and activations, runs along examples.
 """
 
 from __future__ import annotations
@@ -12,9 +15,13 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from trainwright.layers.product import Product, exact
 from trainwright.layers.window import Window
+
+EXAMPLES_LAST = (3, 1, 2, 0)
+"""The axes (examples, height, width, channels) as (channels, height, width, examples), and back again."""
 
 
 def convolve(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -34,7 +41,9 @@ def by_product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     The patches take size² times the images' memory, so they are made again for the gradient, not kept.
     """
     patches = jax.checkpoint(window.patches) if window.size > 1 else window.patches
-    return patches(x) @ kernel.reshape(-1, kernel.shape[-1])
+    seen = patches(_in_memory(x).transpose(EXAMPLES_LAST))
+    z = kernel.reshape(-1, kernel.shape[-1]).T @ seen.reshape(len(seen), -1)
+    return _in_memory(z.reshape(-1, *seen.shape[1:]).transpose(EXAMPLES_LAST))
 
 
 def by_operation(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -49,6 +58,18 @@ def by_operation(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     return convolved
 
 
+def add_bias(z: jax.Array, bias: jax.Array) -> jax.Array:
+    """Images (examples, rows, columns, channels) and a number for each channel."""
+    # In the order in which they lie in memory, so that the bias's gradient is a sum over neighbours.
+    return (z.transpose(EXAMPLES_LAST) + bias[:, None, None, None]).transpose(EXAMPLES_LAST)
+
+
+def _in_memory(x: jax.Array) -> jax.Array:
+    """Images (examples, height, width, channels) as they are, laid out with their examples side by side."""
+    same: jax.Array = with_layout_constraint(x, Layout(EXAMPLES_LAST))  # type: ignore[no-untyped-call]
+    return same
+
+
 class Convolution(nnx.Module):
     """An affine map of each window's pixels, the same at every place.
 
@@ -61,7 +82,7 @@ class Convolution(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         convolved = self.product(partial(convolve, window=self.window), x, self.kernel[...])
-        return convolved + self.bias[...]
+        return add_bias(convolved, self.bias[...])
 
 
 class LocallyConnected(nnx.Module):
@@ -76,10 +97,10 @@ class LocallyConnected(nnx.Module):
         self.shape, self.window, self.product = kernel.shape, window, product
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        patches = self.window.patches(x)
-        places = patches.shape[1] * patches.shape[2]
-        kernel = self.kernel[...].reshape(patches.shape[-1], places, -1)
-        z = self.product(partial(jnp.einsum, "npf,fpc->npc"), patches.reshape(len(x), places, -1), kernel)
+        patches = self.window.patches(x.transpose(EXAMPLES_LAST))
+        patches = patches.reshape(len(patches), -1, len(x))
+        kernel = self.kernel[...].reshape(*patches.shape[:2], -1)
+        z = self.product(partial(jnp.einsum, "fpn,fpc->npc"), patches, kernel)
         return z.reshape(len(x), -1) + self.bias[...]
 
 

@@ -60,7 +60,7 @@ class Window:
         ]
 
     def patches(self, x: jax.Array) -> jax.Array:
-        """All that the window sees at each place of images (examples, height, width, channels), row by row:
-        (examples, rows, columns, size² × channels)."""
+        """All that the window sees at each place of images (channels, height, width, examples), row by row:
+        (size² × channels, rows, columns, examples)."""
         rows = self.along(x, 1)
-        return jnp.concatenate([seen for row in rows for seen in self.along(row, 2)], axis=-1)
+        return jnp.concatenate([seen for row in rows for seen in self.along(row, 2)])

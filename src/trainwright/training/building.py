@@ -29,6 +29,7 @@ EXAMPLES_BYTES = 2**27  # of examples that are shown to strategies at most
 EXAMPLES = 1000  # at most so many are shown to the strategies that look at what a layer receives
 CACHED_BYTES = 2**22  # of activations a cohort may hold at a step, so that they stay in a core's cache
 FOR_ONE_SOFTMAX = ("targets", "loss")  # hooks that see targets and outputs, and cannot tell softmaxes apart
+SAME_VALUES = ("transpose", "layout_constraint")  # operations that compute nothing
 CHUNK_BYTES = 2**28  # of activations that predicting may hold
 
 
@@ -228,5 +229,6 @@ def _values(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> in
         return outputs
 
     program = jax.make_jaxpr(forward)(state.params, state.rest, x)
-    shapes: list[tuple[int, ...]] = [out.aval.shape for line in program.eqns for out in line.outvars]
+    lines = [line for line in program.eqns if line.primitive.name not in SAME_VALUES]
+    shapes: list[tuple[int, ...]] = [out.aval.shape for line in lines for out in line.outvars]
     return sum(math.prod(shape) for shape in (training.data.shape, *shapes))
