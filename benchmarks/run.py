@@ -214,7 +214,7 @@ def main() -> None:
     result: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "command": shlex.join(["python", *sys.argv]),
-        "machine": {"processor": _processor(), "cores": CORES, "platform": platform.platform()},
+        "machine": {"processor": processor(), "cores": CORES, "platform": platform.platform()},
         "python": platform.python_version(),
         "rounds": rounds,
         "load_at_start": os.getloadavg()[0],
@@ -253,7 +253,7 @@ def _process_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _processor() -> str:
+def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
 

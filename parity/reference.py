@@ -123,17 +123,23 @@ def googlenet() -> dict[str, Any]:
     return arrays | said | _facts(model, images)
 
 
-def inception_bn(file: Path) -> dict[str, Any]:
+def inception_bn(file: Path | None) -> dict[str, Any]:
     """Arrays by their own names, and what pretrainedmodels' network puts out."""
-    spec = importlib.util.spec_from_file_location("bninception", file)
+    model, images = _prepared(bninception(file))
+    with torch.no_grad():
+        outputs = model(images)
+    return _numpy(model) | {"outputs": outputs.numpy()} | _facts(model, images)
+
+
+def bninception(file: Path | None = None) -> nn.Module:
+    """pretrainedmodels' network, from its file; None finds that in the installed package."""
+    spec = importlib.util.spec_from_file_location("bninception", file or _bninception())
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    model, images = _prepared(module.bninception(pretrained=None))
-    with torch.no_grad():
-        outputs = model(images)
-    return _numpy(model) | {"outputs": outputs.numpy()} | _facts(model, images)
+    model: nn.Module = module.bninception(pretrained=None)
+    return model
 
 
 def _prepared(model: nn.Module) -> tuple[nn.Module, torch.Tensor]:
@@ -171,7 +177,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "googlenet.npz", **googlenet())
-    file = Path(sys.argv[2]) if len(sys.argv) > 2 else _bninception()
+    file = Path(sys.argv[2]) if len(sys.argv) > 2 else None
     np.savez(folder / "inception_bn.npz", **inception_bn(file))
 
 

@@ -12,6 +12,7 @@ from trainwright.layers.window import Window
 
 RNG = np.random.default_rng(0)
 X = jnp.asarray(RNG.normal(size=(3, 7, 9, 4)), jnp.float32)
+LAST = X.transpose(3, 1, 2, 0)
 WINDOWS = [
     Window(1),
     Window(1, stride=2),
@@ -41,10 +42,10 @@ def windows_of(x, window, fill):
 @named
 def test_the_two_ways_to_convolve_agree_in_value_and_gradient(window):
     kernel = jnp.asarray(RNG.normal(size=(window.size, window.size, 4, 5)), jnp.float32)
-    pull = jnp.asarray(RNG.normal(size=convolution.by_operation(X, kernel, window).shape), jnp.float32)
+    pull = jnp.asarray(RNG.normal(size=convolution.by_operation(LAST, kernel, window).shape), jnp.float32)
 
     def value(function):
-        return jax.value_and_grad(lambda x, k: jnp.sum(pull * function(x, k, window)), (0, 1))(X, kernel)
+        return jax.value_and_grad(lambda x, k: jnp.sum(pull * function(x, k, window)), (0, 1))(LAST, kernel)
 
     for ours, theirs in zip(
         *(jax.tree.leaves(value(f)) for f in (convolution.by_product, convolution.by_operation)), strict=True
@@ -52,9 +53,19 @@ def test_the_two_ways_to_convolve_agree_in_value_and_gradient(window):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_images_are_turned_and_turned_back():
+    turned = convolution.examples_last(X)
+    np.testing.assert_array_equal(turned, LAST)
+    np.testing.assert_array_equal(convolution.examples_first(turned), X)
+    side_by_side = jax.vmap(lambda x: convolution.examples_first(2 * convolution.examples_last(x)))
+    np.testing.assert_array_equal(jax.jit(side_by_side)(jnp.stack([X, -X])), jnp.stack([2 * X, -2 * X]))
+
+
 def test_a_convolution_is_differentiated_forwards_and_side_by_side():
     window = Window(3, padding=1)
-    kernel, x, dx = (jnp.asarray(RNG.normal(size=s), jnp.float32) for s in ((3, 3, 4, 5), X.shape, X.shape))
+    kernel, x, dx = (
+        jnp.asarray(RNG.normal(size=s), jnp.float32) for s in ((3, 3, 4, 5), LAST.shape, LAST.shape)
+    )
     _, slope = jax.linearize(lambda x: convolution.by_product(x, kernel, window), x)
     np.testing.assert_allclose(slope(dx), convolution.by_operation(dx, kernel, window), rtol=1e-4, atol=1e-4)
     [back] = jax.linear_transpose(slope, x)(slope(dx))

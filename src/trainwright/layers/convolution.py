@@ -4,8 +4,8 @@ On a CPU, XLA's convolution is ten to twenty times slower inside a compiled loop
 is written as patches times one matrix, and on accelerators as the operation itself. The numbers are the same
 up to rounding.
 
-For the matrix, images lie in memory with their examples side by side, whatever the order of their axes: a
-window's move is then one long copy, and all that follows, poolings and activations, runs along examples.
+For the matrix, images are turned so that their examples lie side by side in memory: a window's move is then
+one long copy, and the poolings and activations that follow run along examples, too.
 """
 
 from __future__ import annotations
@@ -20,15 +20,35 @@ from jax.experimental.layout import Layout, with_layout_constraint
 from trainwright.layers.product import Product, exact
 from trainwright.layers.window import Window
 
-EXAMPLES_LAST = (3, 1, 2, 0)
-"""The axes (examples, height, width, channels) as (channels, height, width, examples), and back again."""
+TURNED = (3, 1, 2, 0)  # the axes, there and back
+
+
+def examples_last(x: jax.Array) -> jax.Array:
+    """Images (examples, height, width, channels) as (channels, height, width, examples), in memory, too."""
+    return _laid_out(_laid_out(x, TURNED).transpose(TURNED), (0, 1, 2, 3))
+
+
+def examples_first(x: jax.Array) -> jax.Array:
+    """What `examples_last` made of images, turned back; in memory they stay as they are."""
+    return _laid_out(_laid_out(x, (0, 1, 2, 3)).transpose(TURNED), TURNED)
+
+
+def _laid_out(x: jax.Array, order: tuple[int, ...]) -> jax.Array:
+    """The same, with its axes in this order in memory on a CPU, the last one's values side by side.
+
+    Without being told, XLA goes back to the usual order for each sum over a channel, and copies all images.
+    """
+    if jax.default_backend() != "cpu":
+        return x
+    same: jax.Array = with_layout_constraint(x, Layout(order))  # type: ignore[no-untyped-call]
+    return same
 
 
 def convolve(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """The convolution (as all libraries have it: the correlation) of images with kernels.
+    """The convolution (as all libraries have it: the correlation) of images with kernels, the examples last.
 
-    (examples, height, width, channels in) and (size, size, channels in, channels out) give (examples, rows,
-    columns, channels out).
+    (channels in, height, width, examples) and (size, size, channels in, channels out) give (channels out,
+    rows, columns, examples).
     """
     return (
         by_product(x, kernel, window) if jax.default_backend() == "cpu" else by_operation(x, kernel, window)
@@ -36,14 +56,13 @@ def convolve(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 
 def by_product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`convolve` as patches times one matrix.
+    """`convolve` as one matrix times patches.
 
     The patches take size² times the images' memory, so they are made again for the gradient, not kept.
     """
-    patches = jax.checkpoint(window.patches) if window.size > 1 else window.patches
-    seen = patches(_in_memory(x).transpose(EXAMPLES_LAST))
+    seen = (jax.checkpoint(window.patches) if window.size > 1 else window.patches)(x)
     z = kernel.reshape(-1, kernel.shape[-1]).T @ seen.reshape(len(seen), -1)
-    return _in_memory(z.reshape(-1, *seen.shape[1:]).transpose(EXAMPLES_LAST))
+    return z.reshape(-1, *seen.shape[1:])
 
 
 def by_operation(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -53,21 +72,15 @@ def by_operation(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
         kernel,
         window_strides=(window.stride, window.stride),
         padding=[window.margins(side) for side in x.shape[1:3]],
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        dimension_numbers=("CHWN", "HWIO", "CHWN"),
     )
     return convolved
 
 
-def add_bias(z: jax.Array, bias: jax.Array) -> jax.Array:
-    """Images (examples, rows, columns, channels) and a number for each channel."""
-    # In the order in which they lie in memory, so that the bias's gradient is a sum over neighbours.
-    return (z.transpose(EXAMPLES_LAST) + bias[:, None, None, None]).transpose(EXAMPLES_LAST)
-
-
-def _in_memory(x: jax.Array) -> jax.Array:
-    """Images (examples, height, width, channels) as they are, laid out with their examples side by side."""
-    same: jax.Array = with_layout_constraint(x, Layout(EXAMPLES_LAST))  # type: ignore[no-untyped-call]
-    return same
+def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array, window: Window, product: Product) -> jax.Array:
+    """Images (examples, height, width, channels) convolved, and a number added for each channel."""
+    z = product(partial(convolve, window=window), examples_last(x), kernel)
+    return examples_first(z + bias[:, None, None, None])
 
 
 class Convolution(nnx.Module):
@@ -81,8 +94,7 @@ class Convolution(nnx.Module):
         self.shape, self.window, self.product = kernel.shape, window, product
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        convolved = self.product(partial(convolve, window=self.window), x, self.kernel[...])
-        return add_bias(convolved, self.bias[...])
+        return affine(x, self.kernel[...], self.bias[...], self.window, self.product)
 
 
 class LocallyConnected(nnx.Module):
@@ -97,7 +109,7 @@ class LocallyConnected(nnx.Module):
         self.shape, self.window, self.product = kernel.shape, window, product
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        patches = self.window.patches(x.transpose(EXAMPLES_LAST))
+        patches = self.window.patches(examples_last(x))
         patches = patches.reshape(len(patches), -1, len(x))
         kernel = self.kernel[...].reshape(*patches.shape[:2], -1)
         z = self.product(partial(jnp.einsum, "fpn,fpc->npc"), patches, kernel)
@@ -118,6 +130,9 @@ class Maxout(nnx.Module):
         self.pieces, self.product = pieces, product
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        multiplied = jnp.matmul if self.window is None else partial(convolve, window=self.window)
-        z = self.product(multiplied, x, self.kernel[...]) + self.bias[...]
+        kernel, bias = self.kernel[...], self.bias[...]
+        if self.window is None:
+            z = self.product(jnp.matmul, x, kernel) + bias
+        else:
+            z = affine(x, kernel, bias, self.window, self.product)
         return z.reshape(*z.shape[:-1], -1, self.pieces).max(axis=-1)

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.layers.convolution import EXAMPLES_LAST
+from trainwright.layers.convolution import examples_first, examples_last
 from trainwright.site import HyperParameter, Layer, Site
 from trainwright.strategy import Strategy
 
@@ -73,8 +73,7 @@ class BatchNormLayer(Layer):
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
         if x.ndim < 4:
             return self._normalized(x, -1, training)
-        # Of images in the order in which they lie in memory, so that a channel's values are neighbours.
-        return self._normalized(x.transpose(EXAMPLES_LAST), 0, training).transpose(EXAMPLES_LAST)
+        return examples_first(self._normalized(examples_last(x), 0, training))
 
     def _normalized(self, x: jax.Array, units: int, training: bool) -> jax.Array:
         """What comes out, the units along that axis."""
