@@ -57,11 +57,13 @@ def _fence(text: str, shortest: int) -> str:
 
 
 def prose(text: str) -> str:
-    """Text in which only words and numbers are left to Markdown; underscores inside a word are harmless.
+    """Text in which words, numbers and names between backticks alone are left to Markdown; underscores inside
+    a word are harmless.
 
-    >>> prose("hidden_rate <b> a|b *x*")
-    'hidden_rate \\\\<b> a\\\\|b \\\\*x\\\\*'
+    >>> prose("hidden_rate <b> a|b *x*, see `crops`")
+    'hidden_rate \\\\<b> a\\\\|b \\\\*x\\\\*, see `crops`'
     """
     text = " ".join(printable(text).split())
     # "]" only where a link would follow, so that intervals stay as they are.
-    return re.sub(r"[\\`*<|~$]|&(?=\w|#)|^[-+#>]|\](?=[(\[:])|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
+    special = r"[\\`*<|~$]|&(?=\w|#)|^[-+#>]|\](?=[(\[:])|(?<!\w)_|_(?!\w)"
+    return re.sub(rf"(`[\w./-]+(?: [\w./-]+)*`)|{special}", lambda found: found[1] or f"\\{found[0]}", text)
