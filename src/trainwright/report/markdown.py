@@ -57,7 +57,7 @@ def _fence(text: str, shortest: int) -> str:
 
 
 def prose(text: str) -> str:
-    """Text in which words, numbers and names between backticks alone are left to Markdown; underscores inside
+    """Text in which words, numbers and code between backticks alone are left to Markdown; underscores inside
     a word are harmless.
 
     >>> prose("hidden_rate <b> a|b *x*, see `crops`")
@@ -66,4 +66,4 @@ def prose(text: str) -> str:
     text = " ".join(printable(text).split())
     # "]" only where a link would follow, so that intervals stay as they are.
     special = r"[\\`*<|~$]|&(?=\w|#)|^[-+#>]|\](?=[(\[:])|(?<!\w)_|_(?!\w)"
-    return re.sub(rf"(`[\w./-]+(?: [\w./-]+)*`)|{special}", lambda found: found[1] or f"\\{found[0]}", text)
+    return re.sub(rf"(`[^`\\|]+`)|{special}", lambda found: found[1] or f"\\{found[0]}", text)
