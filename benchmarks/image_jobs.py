@@ -26,10 +26,8 @@ class ImageJob:
     def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Images (examples, side, side, 3) in [0, 1) and their classes."""
         rng = np.random.default_rng(0)
-        count = self.batch * self.batches
-        return rng.random((count, SIDE, SIDE, 3), np.float32), rng.integers(0, CLASSES, count).astype(
-            np.int32
-        )
+        images = rng.random((self.batch * self.batches, SIDE, SIDE, 3), np.float32)
+        return images, rng.integers(0, CLASSES, len(images)).astype(np.int32)
 
 
 IMAGE_JOBS = {

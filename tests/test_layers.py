@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trainwright.layers import convolution, normalization
+from trainwright.layers import convolution, layout, normalization
 from trainwright.layers.convolution import Convolution, LocallyConnected, Maxout
 from trainwright.layers.pooling import AveragePool, MaxPool, global_average
 from trainwright.layers.window import Window
@@ -54,10 +54,10 @@ def test_the_two_ways_to_convolve_agree_in_value_and_gradient(window):
 
 
 def test_images_are_turned_and_turned_back():
-    turned = convolution.examples_last(X)
+    turned = layout.examples_last(X)
     np.testing.assert_array_equal(turned, LAST)
-    np.testing.assert_array_equal(convolution.examples_first(turned), X)
-    side_by_side = jax.vmap(lambda x: convolution.examples_first(2 * convolution.examples_last(x)))
+    np.testing.assert_array_equal(layout.examples_first(turned), X)
+    side_by_side = jax.vmap(lambda x: layout.examples_first(2 * layout.examples_last(x)))
     np.testing.assert_array_equal(jax.jit(side_by_side)(jnp.stack([X, -X])), jnp.stack([2 * X, -2 * X]))
 
 

@@ -4,8 +4,7 @@ On a CPU, XLA's convolution is ten to twenty times slower inside a compiled loop
 is written as patches times one matrix, and on accelerators as the operation itself. The numbers are the same
 up to rounding.
 
-For the matrix, images are turned so that their examples lie side by side in memory: a window's move is then
-one long copy, and the poolings and activations that follow run along examples, too.
+For the matrix, images are turned so that their examples lie side by side in memory (`layout.py`).
 """
 
 from __future__ import annotations
@@ -15,33 +14,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax.experimental.layout import Layout, with_layout_constraint
 
+from trainwright.layers.layout import examples_first, examples_last
 from trainwright.layers.product import Product, exact
 from trainwright.layers.window import Window
-
-TURNED = (3, 1, 2, 0)  # the axes, there and back
-
-
-def examples_last(x: jax.Array) -> jax.Array:
-    """Images (examples, height, width, channels) as (channels, height, width, examples), in memory, too."""
-    return _laid_out(_laid_out(x, TURNED).transpose(TURNED), (0, 1, 2, 3))
-
-
-def examples_first(x: jax.Array) -> jax.Array:
-    """What `examples_last` made of images, turned back; in memory they stay as they are."""
-    return _laid_out(_laid_out(x, (0, 1, 2, 3)).transpose(TURNED), TURNED)
-
-
-def _laid_out(x: jax.Array, order: tuple[int, ...]) -> jax.Array:
-    """The same, with its axes in this order in memory on a CPU, the last one's values side by side.
-
-    Without being told, XLA goes back to the usual order for each sum over a channel, and copies all images.
-    """
-    if jax.default_backend() != "cpu":
-        return x
-    same: jax.Array = with_layout_constraint(x, Layout(order))  # type: ignore[no-untyped-call]
-    return same
 
 
 def convolve(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:

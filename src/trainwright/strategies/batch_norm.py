@@ -20,7 +20,7 @@ from pydantic import Field
 
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.layers.convolution import examples_first, examples_last
+from trainwright.layers.layout import examples_first, examples_last
 from trainwright.site import HyperParameter, Layer, Site
 from trainwright.strategy import Strategy
 
@@ -72,30 +72,28 @@ class BatchNormLayer(Layer):
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
         if x.ndim < 4:
-            return self._normalized(x, -1, training)
-        return examples_first(self._normalized(examples_last(x), 0, training))
+            return self._normalized(x, training)
+        turned = examples_last(x)  # each channel's values side by side
+        rows = turned.reshape(len(turned), -1).T
+        return examples_first(self._normalized(rows, training).T.reshape(turned.shape))
 
-    def _normalized(self, x: jax.Array, units: int, training: bool) -> jax.Array:
-        """What comes out, the units along that axis."""
-        axes = _others(x, units)
-        moments = self.moments(x, training=training, units=units)
-        numbers = (*moments, self.gamma[...], self.beta[...])
-        mean, variance, gamma, beta = (jnp.expand_dims(each, axes) for each in numbers)
-        return gamma * ((x - mean) / jnp.sqrt(variance + self.epsilon[...])) + beta
+    def _normalized(self, x: jax.Array, training: bool) -> jax.Array:
+        mean, variance = self.moments(x, training=training)
+        x_hat = (x - mean) / jnp.sqrt(variance + self.epsilon[...])
+        return self.gamma[...] * x_hat + self.beta[...]
 
-    def moments(self, x: jax.Array, *, training: bool, units: int = -1) -> tuple[jax.Array, jax.Array]:
+    def moments(self, x: jax.Array, *, training: bool) -> tuple[jax.Array, jax.Array]:
         """By which mean and variance it normalises, (units,) each: the batch's, or the population's."""
-        return self._see(x, units) if training else (self.mean[...], self.variance[...])
+        return self._see(x) if training else (self.mean[...], self.variance[...])
 
-    def _see(self, x: jax.Array, units: int) -> tuple[jax.Array, jax.Array]:
+    def _see(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The batch's mean and variance, which also enter the averages."""
-        axes = _others(x, units)
-        values = x.size // x.shape[units]
+        axes = tuple(range(x.ndim - 1))
+        values = x.size // x.shape[-1]
         if values < 2:
             raise SettingError("batch_norm needs at least 2 examples per batch: give a larger batch_size")
         mean = x.mean(axis=axes)
-        # E[x²] - E[x]² would cancel at a large mean.
-        variance = jnp.mean((x - jnp.expand_dims(mean, axes)) ** 2, axis=axes)
+        variance = jnp.mean((x - mean) ** 2, axis=axes)  # E[x²] - E[x]² would cancel at a large mean
         batches = self.batches[...] + 1
         share = 1 / batches
         if self.decay is not None:
@@ -105,8 +103,3 @@ class BatchNormLayer(Layer):
         unbiased = jax.lax.stop_gradient(variance) * values / (values - 1)
         self.variance[...] += share * (unbiased - self.variance[...])
         return mean, variance
-
-
-def _others(x: jax.Array, axis: int) -> tuple[int, ...]:
-    """All axes but one."""
-    return tuple(number for number in range(x.ndim) if number != axis % x.ndim)
