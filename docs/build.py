@@ -21,11 +21,13 @@ from trainwright import exhibits, gallery, systems
 from trainwright.base import files
 from trainwright.base.environment import environment, keep_compiled
 from trainwright.exhibit import Claim
+from trainwright.runs.store import SEMANTICS
 from trainwright.studies.defaults import Budget
 from trainwright.system.table import markdown
 
 FOLDER = Path(__file__).parent / "exhibits"
 RESULTS = Path(__file__).parents[1] / "results" / "exhibits"
+OLDER = "\n\nMade by an earlier version of the package, which worded and judged some claims in another way."
 
 
 def record(name: str, budget: Budget = "full") -> None:
@@ -36,6 +38,7 @@ def record(name: str, budget: Budget = "full") -> None:
         "command": f"trainwright exhibit {name} --budget {budget}",
         "date": f"{started:%Y-%m-%d}",
         "seconds": round(time.monotonic() - clock),
+        "semantics": SEMANTICS,
         "environment": environment(),
     }
     text = json.dumps(gallery.as_json(shown) | {"made": made}, indent=1, ensure_ascii=False, allow_nan=False)
@@ -60,7 +63,7 @@ def recorded(name: str) -> str:
     claims = tuple(Claim(**claim) for claim in kept["claims"])
     return "\n\n".join(
         [
-            "\n# The full version",
+            "\n# The full version" + ("" if kept["made"].get("semantics") == SEMANTICS else OLDER),
             f"![{kept['title']}, full version](../../results/exhibits/{name}.svg)",
             gallery.findings(claims, kept["notes"], tables),
             how(kept["made"]),

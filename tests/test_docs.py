@@ -114,3 +114,6 @@ def test_a_record_says_how_it_was_made_and_is_shown(tmp_path: Path, monkeypatch:
     assert all(claim["says"] in shown for claim in kept["claims"])
     assert kept["made"]["date"] in shown
     assert kept["made"]["environment"]["jax"] in shown
+    assert "earlier version" not in shown
+    monkeypatch.setitem(build, "SEMANTICS", -1)
+    assert "earlier version" in BUILD["recorded"]("momentum")

@@ -39,6 +39,7 @@ from trainwright.system import (
     cost,
     plan,
     record,
+    steps,
     system,
     training,
 )
@@ -226,7 +227,7 @@ SINGLE = system(published=7.5, source="nowhere", **SETTINGS)(small)
 PAIR = replace(SINGLE, name="pair", published=None, learner=lambda budget: (small(budget),) * 2)
 
 
-def test_a_plan_is_operations_times_steps_over_a_rate() -> None:
+def test_a_plan_is_operations_times_steps_over_a_rate(tmp_path: Path) -> None:
     single, pair = plan.of(SINGLE), plan.of(PAIR)
     multiply_adds = 8 * 8 * 3 * 8 + 8 * 6
     assert single.size.predicting == multiply_adds
@@ -237,7 +238,7 @@ def test_a_plan_is_operations_times_steps_over_a_rate() -> None:
     assert (pair.updates, pair.training) == (2 * single.updates, 2 * single.training)
     assert plan.of(systems.find("dropout-3x1024")) is None
     with pytest.raises(SettingError, match="--teraflops 0"):
-        plan.Planned.of(Table("t", "T", "A.", (SINGLE,)), 0)
+        plan.Planned.of(Table("t", "T", "A.", (SINGLE,)), tmp_path, 0)
 
 
 # A rerun on a stand-in.
@@ -424,19 +425,29 @@ def test_a_table_shows_its_plan_apart_from_what_was_measured(
     assert run(monkeypatch, *here, "--cost", "--teraflops", "2", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert [row["record"] for row in shown] == [None, None]
-    assert shown[0]["plan"]["step_seconds_here"] == 0.25
+    assert shown[0]["plan"]["step"]["seconds"] == 0.25
     assert shown[0]["plan"]["accelerator_seconds"] == plan.of(SINGLE).seconds(2.0)
+    assert run(monkeypatch, *here) == 0
+    said = capsys.readouterr().out
+    assert "0.25 s" in said, "what was measured is kept"
+    assert "one training step on noise" in said
+    (tmp_path / "results" / "paper" / "steps.json").write_text("[1]")
+    assert run(monkeypatch, *here) == 4
+    assert "steps.json holds no measured steps" in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_step_that_does_not_fit_is_said_to_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_does_not_fit_is_said_to_be_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_room(system: object) -> float:
         raise TooLarge("no room")
 
     monkeypatch.setattr(cost, "published_step", no_room)
     shown, told = Table("small", "S", "A.", (SINGLE, PAIR)), []
-    here = cost.published_steps(shown, told.append)
-    assert (here, told) == ({"small": None, "pair": None}, ["small"])
-    assert [row[-1] for row in plan.Planned.of(shown, here=here).rows] == ["too large"] * 2
+    measured = dict(cost.published_steps(shown, told.append))
+    assert (measured, told) == ({"small": None, "pair": None}, ["small"])
+    steps.keep(tmp_path, measured, "trainwright systems --table small --cost")
+    assert [row[-1] for row in plan.Planned.of(shown, tmp_path).rows] == ["too large"] * 2
 
 
 def test_a_table_is_run_on_the_user_s_images(

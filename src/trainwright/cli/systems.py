@@ -44,7 +44,7 @@ def run_all(
     ] = None,
     data: Data = None,
     cost: Annotated[
-        bool, option("Measure a training step of budget paper here, for the plan of the table.", "--cost")
+        bool, option("Measure and keep a training step of budget paper, for the plan of the table.", "--cost")
     ] = False,
     teraflops: Annotated[
         float | None,
@@ -63,7 +63,7 @@ def run_all(
     """
     from trainwright import systems
     from trainwright.cli.terminal import console, plain_table
-    from trainwright.system import Rerun, plan
+    from trainwright.system import Rerun, plan, steps
     from trainwright.system import table as as_table
     from trainwright.system.cost import published_steps
 
@@ -81,12 +81,11 @@ def run_all(
     chosen = None if budget is None else budget_of(budget)
     reruns = [Rerun(system, chosen or "standard", source=data) for system in shown.systems]
     failed = _run_table(reruns, seeds, store, results, quiet) if train else 0
-    here = (
-        published_steps(shown, lambda name: _say(f"{name}: a step of budget paper ...", quiet))
-        if cost
-        else {}
-    )
-    planned = plan.Planned.of(shown, plan.TERAFLOPS if teraflops is None else teraflops, here)
+    if cost:
+        _ready(store, results)
+        for name, seconds in published_steps(shown, lambda name: _say(f"{name}: a step ...", quiet)):
+            steps.keep(results, {name: seconds}, command(without=FOLDERS))
+    planned = plan.Planned.of(shown, results, plan.TERAFLOPS if teraflops is None else teraflops)
     if as_json:
         print(json.dumps(as_table.as_json(shown, results, chosen, planned), indent=1))
     elif markdown:

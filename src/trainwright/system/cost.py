@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import jax
@@ -82,13 +82,12 @@ def published_step(system: System) -> float:
         return _timed(_cohort(recipe.replace(steps=1, evaluate_every=1), data).train_interval)
 
 
-def published_steps(table: Table, watch: Callable[[str], object]) -> dict[str, float | None]:
-    """`published_step` of each system that has an extent, by name; None where it does not fit the memory.
+def published_steps(table: Table, watch: Callable[[str], object]) -> Iterator[tuple[str, float | None]]:
+    """The `published_step` of each system that has an extent, as it comes; None where it finds no room.
 
     Systems that train the same are measured once. `watch` is told which is measured.
     """
     measured: dict[tuple[Recipe, Extent], float | None] = {}
-    seconds: dict[str, float | None] = {}
     for system in table.systems:
         if system.extent is None:
             continue
@@ -99,8 +98,7 @@ def published_steps(table: Table, watch: Callable[[str], object]) -> dict[str, f
                 measured[training] = published_step(system)
             except TooLarge:
                 measured[training] = None
-        seconds[system.name] = measured[training]
-    return seconds
+        yield system.name, measured[training]
 
 
 def _measure(rerun: Rerun) -> Cost:

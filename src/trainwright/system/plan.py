@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -28,13 +29,15 @@ from trainwright.network import Affine, Network, NetworkBuilder
 from trainwright.recipe import Recipe
 from trainwright.report.quantities import MISSING, duration, significant
 from trainwright.site import Site
+from trainwright.system import steps
 from trainwright.system.contract import Extent, System, Table
+from trainwright.system.steps import Step
 
 TERAFLOPS = 50.0
 """The assumed rate in 10¹² operations per second: a third of the 156 that NVIDIA states as an A100's peak
 with TF32 products."""
 
-STEP = 3
+PASSES = 3
 """Forward passes that a training step takes."""
 
 HEADS = (
@@ -44,7 +47,7 @@ HEADS = (
     "updates",
     "training, EFLOP",
     "accelerator time",
-    "step here",
+    "step, measured",
 )
 
 
@@ -126,7 +129,7 @@ def of(system: System) -> Plan | None:
     return Plan(
         sizes[0],
         sum(updates),
-        2.0 * STEP * sum(one.training * n for one, n in zip(sizes, images, strict=True)),
+        2.0 * PASSES * sum(one.training * n for one, n in zip(sizes, images, strict=True)),
         2.0 * sum(one.predicting * n for one, n in zip(sizes, judged, strict=True)),
     )
 
@@ -145,17 +148,20 @@ class Planned:
     """By system."""
     teraflops: float = TERAFLOPS
     """What the accelerator sustains, in 10¹² operations per second."""
-    here: Mapping[str, float | None] = field(default_factory=dict)
-    """Measured seconds of a step on this machine, by system; None does not fit its memory."""
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    """The measured steps, by system."""
 
     @classmethod
-    def of(
-        cls, table: Table, teraflops: float = TERAFLOPS, here: Mapping[str, float | None] | None = None
-    ) -> Planned:
-        """The plans of a table. Raises `SettingError` for a rate that is not above zero."""
+    def of(cls, table: Table, results: Path, teraflops: float = TERAFLOPS) -> Planned:
+        """The plans of a table, beside the steps that were measured.
+
+        Raises `SettingError` for a rate that is not above zero.
+        """
         if not teraflops > 0:
             raise SettingError(f"--teraflops {teraflops:g}: give a rate above zero, such as {TERAFLOPS:g}")
-        return cls(plans(table), teraflops, here or {})
+        planned = plans(table)
+        measured = steps.read(results) if planned else {}
+        return cls(planned, teraflops, {name: step for name, step in measured.items() if name in planned})
 
     @property
     def sentence(self) -> str:
@@ -165,7 +171,7 @@ class Planned:
             "predict for one image; a step takes three forward passes), and the time on an accelerator that "
             f"sustains {significant(self.teraflops)}×10¹² operations per second. What strategies add, such "
             "as batch norm or augmentation, is left out. Of an ensemble, all members together."
-        )
+        ) + self._measured
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
@@ -195,13 +201,21 @@ class Planned:
             "predicting_flops": plan.predicting,
             "teraflops": self.teraflops,
             "accelerator_seconds": plan.seconds(self.teraflops),
-            "step_seconds_here": self.here.get(name),
+            "step": asdict(self.steps[name]) if name in self.steps else None,
         }
 
+    @property
+    def _measured(self) -> str:
+        """Where the steps were measured."""
+        if not self.steps:
+            return ""
+        places = " and ".join(dict.fromkeys(step.where for step in self.steps.values()))
+        return f" The last column is no plan: one training step on noise of the images' size, on {places}."
+
     def _step(self, name: str) -> str:
-        if name not in self.here:
+        if name not in self.steps:
             return MISSING
-        seconds = self.here[name]
+        seconds = self.steps[name].seconds
         return "too large" if seconds is None else duration(seconds)
 
 

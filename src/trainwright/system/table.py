@@ -33,7 +33,7 @@ def as_json(
     table: Table, results: Path, budget: Budget | None = None, planned: Planned | None = None
 ) -> list[dict[str, Any]]:
     """The same as plain values: the published error, the record and the plan; None where there is none."""
-    planned = planned or Planned.of(table)
+    planned = planned or Planned.of(table, results)
     kept = [_kept(row, results, budget) for row in table.systems]
     return [
         {
@@ -84,7 +84,7 @@ def markdown(
     ]
     lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in rows(table, results, budget)]
     parts = [f"# {prose(table.title)}", prose(table.about), "\n".join(lines)]
-    planned = planned or Planned.of(table)
+    planned = planned or Planned.of(table, results)
     if planned.plans:
         lines = [row_of(list(plan.HEADS)), row_of([":---", *["---:"] * (len(plan.HEADS) - 1)])]
         lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in planned.rows]
