@@ -28,6 +28,7 @@ from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.studies import defaults
 from trainwright.studies.arms import read_arms
+from trainwright.studies.progress import StudyProgress
 from trainwright.training import checkpoints
 from trainwright.training.progress import Progress
 
@@ -88,6 +89,22 @@ def test_fit_says_before_the_training_that_it_cannot_write(
     said = capsys.readouterr().err
     assert "cannot write" in said
     assert "step" not in said
+
+
+def test_the_time_left_of_what_is_resumed_goes_by_what_was_done_since(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter((0.0, 60.0, 100.0, 140.0))  # the start, and when it is told: compiling takes a minute
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.study_progress(100, quiet=False) as watch:
+        for done in (50, 54, 58):
+            watch(StudyProgress("verdict", 100, done, 0, done / 100, ""))
+    first, *later = capsys.readouterr().err.splitlines()
+    assert "left" not in first
+    assert [line.split("(")[1] for line in later] == [
+        "100 s, about 460 s left)",  # four in forty seconds, and 46 to go
+        "140 s, about 420 s left)",
+    ]
 
 
 def watch(training: Callable[[Progress], None]) -> progress.Watch:

@@ -148,14 +148,17 @@ class _Lines:
     """A plain line every so often, with the time so far and an estimate of the time left."""
 
     def __init__(self) -> None:
-        self.start = time.monotonic()
-        self.last = self.start
+        self.start = self.last = time.monotonic()
+        self.first: tuple[float, float] | None = None
+        """When it was first told of a share, and which: what is resumed does not begin at nothing."""
 
     def say(self, text: str, fraction: float, *, last: bool) -> None:
         now = time.monotonic()
+        since, done = self.first = self.first or (now, fraction)
         if not last and now - self.last < SECONDS_BETWEEN_LINES:
             return
         self.last = now
-        gone = now - self.start
-        left = f", about {gone / fraction - gone:.0f} s left" if 0.05 < fraction < 1 and not last else ""
-        print(f"{text} ({gone:.0f} s{left})", file=sys.stderr, flush=True)
+        left = ""
+        if fraction - done > 0.02 and not last:
+            left = f", about {(now - since) / (fraction - done) * (1 - fraction):.0f} s left"
+        print(f"{text} ({now - self.start:.0f} s{left})", file=sys.stderr, flush=True)
