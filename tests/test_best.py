@@ -20,6 +20,7 @@ from trainwright.ensemble import load as load_model
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.report.recommendation import headline
+from trainwright.search import confirmation
 from trainwright.search.best import best
 from trainwright.search.found import Found
 from trainwright.search.progress import SearchProgress
@@ -129,6 +130,16 @@ def test_a_budget_too_small_to_screen_says_so_and_the_time_is_remembered(tmp_pat
     (tmp_path / "search.json").write_text("{")
     with pytest.raises(StoreError, match=r"search\.json is damaged"):
         best(spec, minutes=0.02, network="mlp((4,))", folder=tmp_path, workers=1)
+
+
+def test_a_baseline_that_the_time_is_too_short_for_is_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(confirmation, "QUICK", 0.0)  # too long is what takes any time at all
+    found = best(DataSpec(frame(), target="y", group="who"), minutes=0.02, network="mlp((4,))", workers=1)
+    assert not found.comparison.baselines
+    for name in ("guess", "linear", "boosting"):
+        assert any(f"{name} is not among the baselines" in one for one in found.recommendation.cautions)
 
 
 def test_options_at_odds_are_refused_before_any_training() -> None:

@@ -31,6 +31,7 @@ from trainwright.studies.stages import outcome
 
 PLAIN = "plain"
 SEEDS = 5  # of a block: the first is always trained, the second where the budget allows it
+QUICK = 10.0  # seconds: what baselines may take even where no time is left
 NUMBERS = "numbers and network"
 """The part of a recipe that is no strategy: learning rate, batch size, length and network."""
 _NUMBERS = ("network", "learning_rate", "batch_size", "epochs", "steps")
@@ -47,6 +48,8 @@ class Confirmed:
     single: str
     """The name of the best single strategy's arm; empty without any."""
     baselines: tuple[ArmRuns, ...]
+    left_out: tuple[str, ...]
+    """The baselines that the time left was too short for."""
     ablated: Mapping[Removed, Sequence[Run]]
     """The best recipe's runs by what was taken out, on the first seeds."""
     order: tuple[str, ...]
@@ -74,7 +77,10 @@ def confirmed(
         return [planned(name, one, data.fold(s), s) for name, one in named.items() for s in numbers]
 
     standing.stage = "confirming"
-    runs = yield from _trained(plan(everything, range(seeds)), store, budget)
+    runs = yield from _trained(plan(candidates, range(seeds)), store, budget)
+    runs |= yield from _beside(standing.baselines, plan, seeds, store, budget)
+    left_out = tuple(name for name in everything if name not in runs)
+    everything = {name: one for name, one in everything.items() if name in runs}
     ablated: dict[Removed, list[Run]] = {frozenset(): runs[best]}
     parts = parts_of(standing.best, standing.plain)
     ablated[frozenset(parts)] = runs[PLAIN]
@@ -88,8 +94,8 @@ def confirmed(
         more = yield from _trained(further, store, budget)
         runs = {name: [*runs[name], *more[name]] for name in runs}
     arms = tuple(_arm(name, candidate, runs[name]) for name, candidate in candidates.items())
-    beside = tuple(_arm(name, candidate, runs[name]) for name, candidate in standing.baselines.items())
-    return Confirmed(arms, best, single, beside, ablated, tuple(order), parts)
+    beside = tuple(_arm(name, one, runs[name]) for name, one in standing.baselines.items() if name in runs)
+    return Confirmed(arms, best, single, beside, left_out, ablated, tuple(order), parts)
 
 
 def parts_of(recipe: Recipe, plain: Recipe) -> tuple[str, ...]:
@@ -105,6 +111,24 @@ def taken_out(recipe: Recipe, plain: Recipe, removed: Removed) -> Recipe:
     if NUMBERS in removed:
         left = left.replace(**{name: getattr(plain, name) for name in _NUMBERS})
     return left
+
+
+def _beside(
+    baselines: Mapping[str, Candidate],
+    plan: Callable[[Mapping[str, Candidate], range], list[Planned]],
+    seeds: int,
+    store: Store,
+    budget: Budget,
+) -> Rounds[dict[str, list[Run]]]:
+    """The runs of the baselines that there is time for: one fit of each says what the others will take."""
+    runs = yield from _trained(plan(baselines, range(1)), store, budget)
+    for name, (first,) in list(runs.items()):
+        others = plan({name: baselines[name]}, range(1, seeds))
+        if absent(others, store) * first.seconds > max(budget.seconds_left, QUICK):
+            del runs[name]
+    affordable = {name: baselines[name] for name in runs}
+    more = yield from _trained(plan(affordable, range(1, seeds)), store, budget)
+    return {name: [*runs[name], *more[name]] for name in runs}
 
 
 def _path(

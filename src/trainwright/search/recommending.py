@@ -60,7 +60,7 @@ def recommended(
         trainings=of_search,
         seconds=0.0,
     )
-    return replace(found, cautions=tuple(_cautions(standing, found, of_search)))
+    return replace(found, cautions=tuple(_cautions(standing, found, evidence.left_out, of_search)))
 
 
 def _path(evidence: Confirmed, metric: Metric, delta: float, level: float) -> Path:
@@ -96,8 +96,12 @@ def _tried(standing: Standing, space: Space) -> tuple[Tried, ...]:
     return tuple(sorted(rows, key=lambda row: (-row.trials, row.validation))[:LISTED])
 
 
-def _cautions(standing: Standing, found: Recommendation, of_search: int) -> Iterator[str]:
+def _cautions(
+    standing: Standing, found: Recommendation, left_out: tuple[str, ...], of_search: int
+) -> Iterator[str]:
     """What the budget did not allow, and how the model is trained; the comparison has its own."""
+    for name in left_out:
+        yield f"{name} is not among the baselines: it takes longer than the time that was left"
     more = "give more --minutes or --trainings to go on"
     if standing.single is None:
         yield f"the budget ended after {of_search} trainings, before any strategy had been tried: {more}"
