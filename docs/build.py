@@ -21,6 +21,7 @@ from trainwright import exhibits, gallery, systems
 from trainwright.base import files
 from trainwright.base.environment import environment, keep_compiled
 from trainwright.exhibit import Claim
+from trainwright.report.sentences import counted
 from trainwright.runs.store import SEMANTICS
 from trainwright.studies.defaults import Budget
 from trainwright.system.table import markdown
@@ -77,7 +78,7 @@ def how(made: dict[str, Any]) -> str:
     versions = ", ".join(f"{one} {on[one]}" for one in ("python", "jax", "flax", "numpy"))
     return (
         f"`{made['command']}`, {made['date']}, {made['seconds']:,} s (trainings that were in the store "
-        f"already not counted); {on['cores']} cores, {on['device']}, {versions}.\n"
+        f"already not counted); {counted(on['cores'], 'core')}, {on['device']}, {versions}.\n"
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from trainwright.base import files, strict_json
 from trainwright.base.environment import environment
 from trainwright.base.errors import StoreError
+from trainwright.report.sentences import counted
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Step:
     @property
     def where(self) -> str:
         """On what it was measured, and when: `2 cores, cpu, 2026-11-30`."""
-        return f"{self.environment['cores']} cores, {self.environment['device']}, {self.date}"
+        return f"{counted(self.environment['cores'], 'core')}, {self.environment['device']}, {self.date}"
 
 
 def keep(folder: Path, measured: Mapping[str, float | None], command: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from trainwright.comparison.metrics import METRICS
 from trainwright.report.markdown import prose, row_of
 from trainwright.report.quantities import MISSING, duration, number
+from trainwright.report.sentences import counted
 from trainwright.system import plan, record
 from trainwright.system.contract import Budget, System, Table
 from trainwright.system.plan import Planned
@@ -153,4 +154,4 @@ def _how(kept: Record) -> str:
     """Command, date and environment."""
     on = kept.environment
     versions = ", ".join(f"{name} {on[name]}" for name in ("python", "jax", "flax", "numpy"))
-    return f"`{kept.command}`, {kept.date}; {on['cores']} cores, {on['device']}, {versions}."
+    return f"`{kept.command}`, {kept.date}; {counted(on['cores'], 'core')}, {on['device']}, {versions}."
