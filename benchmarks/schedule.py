@@ -1,4 +1,5 @@
-"""Search the schedule of the systems' budget `standard`, on validation; no test example is looked at.
+"""Search the schedule of the systems' budget `standard`, and what to add to one, on validation; no test
+example is looked at.
 
 Usage: python benchmarks/schedule.py [--system NAME] [--epochs 60] [--store FOLDER] [SCHEDULE ...]
 
@@ -25,7 +26,15 @@ from trainwright.data import load
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.store import Store, digest
-from trainwright.strategies import L2, Momentum, RateSchedule
+from trainwright.strategies import (
+    L2,
+    LabelSmoothing,
+    Mixup,
+    Momentum,
+    PolyakAveraging,
+    RateSchedule,
+    VirtualAdversarialTraining,
+)
 from trainwright.systems import find
 from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
@@ -50,6 +59,10 @@ SCHEDULES: dict[str, Callable[[Recipe], Recipe]] = {
     "smaller-batch": lambda recipe: recipe.replace(batch_size=32, learning_rate=0.05),
     "smallest-batch": lambda recipe: recipe.replace(batch_size=16, learning_rate=0.05),
     "large-batch": lambda recipe: recipe.replace(batch_size=256, learning_rate=0.15),
+    "averaged": lambda recipe: recipe.adding(PolyakAveraging(decay=0.999)),
+    "mixed": lambda recipe: recipe.adding(Mixup(0.2)),
+    "smoothed": lambda recipe: recipe.adding(LabelSmoothing(0.1)),
+    "virtual": lambda recipe: recipe.adding(VirtualAdversarialTraining(2.1)),
 }
 """By name, what is changed of the system's own recipe."""
 
