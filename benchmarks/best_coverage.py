@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from numpy.typing import NDArray
 from populations import POPULATIONS, Population, Rows
 
 from trainwright import Recipe, best
+from trainwright.base.environment import environment
 from trainwright.comparison.metrics import METRICS
 from trainwright.data.dataset import Dataset, Splits
+from trainwright.report.sentences import counted
 from trainwright.search.found import Found
 from trainwright.training.fit import fit
 
@@ -88,14 +91,18 @@ def share(flags: list[bool]) -> str:
 
 
 def page(results: list[dict[str, Any]], trainings: int) -> str:
+    on = environment()
     lines = ["# Is the figure that `trainwright best` prints honest?", ""]
     lines.append(
-        f"Tables of {SIZE} rows, {trainings} trainings each; "
-        f"`python benchmarks/best_coverage.py STORE results --tables {len(results) // len(DRAWN)} "
-        f"--trainings {trainings}`."
+        f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/best_coverage.py STORE results "
+        f"--tables {len(results) // len(DRAWN)} --trainings {trainings}`: tables of {SIZE} rows, {trainings} "
+        f"trainings each; {counted(on['cores'], 'core')}, {on['device']}, jax {on['jax']}. Held are the 95 % "
+        "intervals that `best` prints. The search's own figure is that of its best recipe on validation, "
+        "the confirmed one comes from a fifth of the rows, set aside; optimism is the truth less the figure "
+        "(share of errors, or RMSE in the target's unit). With ±: 95 %."
     )
-    heads = ["population", "error covered", "difference to plain covered"]
-    heads += ["optimism of the search", "of the figure"]
+    heads = ["population", "error held", "difference to plain held"]
+    heads += ["optimism of the search", "of the confirmed figure"]
     lines += ["", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for name in DRAWN:
         own = [one for one in results if one["population"] == name]
