@@ -26,6 +26,7 @@ from trainwright import Recipe, best
 from trainwright.base.environment import environment
 from trainwright.comparison.metrics import METRICS
 from trainwright.data.dataset import Dataset, Splits
+from trainwright.report.quantities import number
 from trainwright.report.sentences import counted
 from trainwright.search.found import Found
 from trainwright.training.fit import fit
@@ -113,7 +114,9 @@ def page(results: list[dict[str, Any]], trainings: int) -> str:
         ) if compared else "–"  # fmt: skip
         optimism = np.mean([one["truth"] - one["seen"] for one in own])
         left = np.mean([one["truth"] - one["error"][1] for one in own])
-        lines.append(f"| {name} | {errors} | {gains} | {optimism:+.4f} | {left:+.4f} |")
+        lines.append(
+            f"| {name} | {errors} | {gains} | {number(optimism, 4, signed=True)} | {number(left, 4, signed=True)} |"
+        )
     return "\n".join([*lines, ""])
 
 
