@@ -14,19 +14,19 @@ from __future__ import annotations
 import argparse
 import json
 from datetime import UTC, datetime
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from populations import POPULATIONS, Population, Rows
+from scipy.stats import binomtest
 
 from trainwright import Recipe, best
 from trainwright.base.environment import environment
 from trainwright.comparison.metrics import METRICS
 from trainwright.data.dataset import Dataset, Splits
-from trainwright.report.quantities import number
+from trainwright.report import quantities
 from trainwright.report.sentences import counted
 from trainwright.search.found import Found
 from trainwright.training.fit import fit
@@ -87,8 +87,9 @@ def search(name: str, number: int, trainings: int) -> dict[str, Any]:
 
 
 def share(flags: list[bool]) -> str:
-    rate = float(np.mean(flags))
-    return f"{100 * rate:.1f} ± {196 * sqrt(rate * (1 - rate) / len(flags)):.1f} % of {len(flags)}"
+    """How many are true, and between which shares they may be of a population (Wilson 1927)."""
+    low, high = binomtest(sum(flags), len(flags)).proportion_ci(method="wilson")
+    return f"{100 * np.mean(flags):.1f} [{100 * low:.1f}, {100 * high:.1f}] % of {len(flags)}"
 
 
 def page(results: list[dict[str, Any]], trainings: int) -> str:
@@ -100,7 +101,7 @@ def page(results: list[dict[str, Any]], trainings: int) -> str:
         f"trainings each; {counted(on['cores'], 'core')}, {on['device']}, jax {on['jax']}. Held are the 95 % "
         "intervals that `best` prints. The search's own figure is that of its best recipe on validation, "
         "the confirmed one comes from a fifth of the rows, set aside; optimism is the truth less the figure "
-        "(share of errors, or RMSE in the target's unit). With ±: 95 %."
+        "(share of errors, or RMSE in the target's unit). In brackets: 95 %, by the number of tables (Wilson's interval)."
     )
     heads = ["population", "error held", "difference to plain held"]
     heads += ["optimism of the search", "of the confirmed figure"]
@@ -114,9 +115,8 @@ def page(results: list[dict[str, Any]], trainings: int) -> str:
         ) if compared else "–"  # fmt: skip
         optimism = np.mean([one["truth"] - one["seen"] for one in own])
         left = np.mean([one["truth"] - one["error"][1] for one in own])
-        lines.append(
-            f"| {name} | {errors} | {gains} | {number(optimism, 4, signed=True)} | {number(left, 4, signed=True)} |"
-        )
+        biases = (quantities.number(float(bias), 4, signed=True) for bias in (optimism, left))
+        lines.append(f"| {' | '.join((name, errors, gains, *biases))} |")
     return "\n".join([*lines, ""])
 
 
