@@ -101,7 +101,8 @@ def page(results: list[dict[str, Any]], trainings: int) -> str:
         f"trainings each; {counted(on['cores'], 'core')}, {on['device']}, jax {on['jax']}. Held are the 95 % "
         "intervals that `best` prints. The search's own figure is that of its best recipe on validation, "
         "the confirmed one comes from a fifth of the rows, set aside; optimism is the truth less the figure "
-        "(share of errors, or RMSE in the target's unit). In brackets: 95 %, by the number of tables (Wilson's interval)."
+        "(share of errors, or RMSE in the target's unit). In brackets: 95 %, by the number of tables "
+        "(Wilson's interval)."
     )
     heads = ["population", "error held", "difference to plain held"]
     heads += ["optimism of the search", "of the confirmed figure"]
