@@ -63,6 +63,7 @@ def test_from_a_folder_to_a_table_killed_and_repeated(
     assert "mirror, l2" in said.out
     assert "note: grey images (2 of 40) are read as colour, with three equal channels\n" in said.err
     assert "note: images of 8×8 ... 9×10 pixels: the shorter side is scaled to 6" in said.err
+    assert "does not know which pixels are neighbours" in said.err
 
     words = ["study", str(photos), *STUDY, *SHORT, "--out", str(killed), "--workers", "1", "--quiet"]
     started = subprocess.Popen(

@@ -184,7 +184,11 @@ class Job:
             ensemble=averaged(runs, metric.name, self.level) if together else None,
             fit=delivery.fit_command(recipe, self.start, self.spec, self.loaded),
             python=delivery.in_python(recipe),
-            cautions=(*recommendation.cautions, *record.cautions(recommendation)),
+            cautions=(
+                *recommendation.cautions,
+                *record.cautions(recommendation),
+                *defaults.advice(self.loaded, recipe.network),
+            ),
         )
         usable = self.loaded.preparation is not None and not guessed(run)
         model = Model.of(run, final.data) if usable else None

@@ -20,6 +20,7 @@ from typing import Literal
 from trainwright import strategies
 from trainwright.data.dataset import Dataset
 from trainwright.data.streamed import Streamed
+from trainwright.network import Network
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies.adam import Adam
@@ -70,6 +71,16 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
         return Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=128, epochs=epochs)
     epochs = {"quick": 40, "full": 200}[budget]
     return Recipe(Mlp((256,)), (Adam(),), learning_rate=0.01, batch_size=128, epochs=epochs)
+
+
+def advice(data: Dataset, network: Network) -> list[str]:
+    """What to try in place of a network that is quick, but no good choice for the data; mostly nothing."""
+    if len(data.shape) < 3 or not isinstance(network, Mlp):
+        return []
+    return [
+        f"the network, {network}, does not know which pixels are neighbours. For photographs convolutions are"
+        ' usually better, and take longer: --network "convnet(((16, 3, 2), (32, 3, 2)), (64,))"'
+    ]
 
 
 def arms(data: Dataset, base: Recipe) -> list[str]:
