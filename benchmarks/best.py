@@ -35,7 +35,7 @@ from sklearn.preprocessing import StandardScaler
 from trainwright import DataSpec, Model, Recipe, best, fit, load
 from trainwright.base.environment import environment
 from trainwright.comparison import examples
-from trainwright.comparison.metrics import METRICS
+from trainwright.comparison.metrics import labelled
 from trainwright.comparison.verdict import judge
 from trainwright.data.dataset import Dataset
 from trainwright.search.delivery import final
@@ -149,7 +149,7 @@ def judged_table(name: str, minutes: float, store: Path) -> dict[str, Any]:
     found = best(DataSpec(learned, target="y"), minutes=minutes, folder=store / f"{name}-{minutes:g}")
     took = time.monotonic() - start
     result = found.recommendation
-    metric = next(one for one in METRICS.values() if one.label == found.comparison.metric)
+    metric = labelled(found.comparison.metric)
     arms = {"delivered": result.delivered, "plain": "plain", "best single": result.single or "plain"}
     predicted = {
         label: list(networks(found.comparison.arm(arm).recipe, data, kept)) for label, arm in arms.items()

@@ -27,7 +27,7 @@ from scipy.stats import binomtest
 
 from trainwright import Recipe, best
 from trainwright.base.environment import environment
-from trainwright.comparison.metrics import METRICS
+from trainwright.comparison.metrics import METRICS, labelled
 from trainwright.data.dataset import Dataset, Splits
 from trainwright.report import quantities
 from trainwright.report.sentences import counted
@@ -74,7 +74,7 @@ def search(name: str, number: int, trainings: int) -> dict[str, Any]:
     table = dataset(population, rows)
     found: Found = best(table, trainings=trainings, seed=number)
     result = found.recommendation
-    metric = next(one.name for one in METRICS.values() if one.label == found.comparison.metric)
+    metric = labelled(found.comparison.metric).name
     splits = table.set_aside(number).splits
     kept = np.concatenate([splits.train, splits.validation])
     draws = [np.random.default_rng([number, fresh, 7]) for fresh in range(FRESH)]

@@ -77,6 +77,12 @@ def test_a_factorial_finds_main_effects_and_the_one_interaction(factors: int) ->
     assert found.share == (2 if factors == 6 else 1)
 
 
+def test_a_factorial_s_effects_pay_for_earlier_looks() -> None:
+    arms = {frozenset(present): runs(1 - 0.01 * len(present), n, 0.02) for n, present in enumerate(("", "a"))}
+    once, again = (factorial(arms, ["a"], metric="mae", looks=looks).effects[0] for looks in ((), (5,)))
+    assert again.p_holm > once.p_holm
+
+
 def test_a_factorial_takes_one_setting_of_every_strategy() -> None:
     with pytest.raises(SettingError, match="one setting of each strategy"):
         combined(Recipe(), ["l2", "dropout(hidden_rate=0.2|0.5)"])

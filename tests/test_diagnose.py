@@ -117,6 +117,15 @@ def test_deep_sigmoid_layers_have_a_vanishing_gradient(digits: Dataset) -> None:
     assert "vanishing gradient" not in names(diagnosis(digits, "activation('sigmoid'), batch_norm", **deep))
 
 
+def test_a_gradient_that_has_vanished_to_nothing_is_no_symmetry(digits: Dataset) -> None:
+    """The gradient of 60 layers of small weights is zero in the first, in float32."""
+    found = diagnosis(
+        digits, "activation('sigmoid'), initialization('normal', std=0.1)", network=Mlp((16,) * 60), steps=2
+    )
+    assert "vanishing gradient" in names(found)
+    assert "symmetry" not in names(found)
+
+
 def test_learning_rates_that_are_out_of_proportion_are_named(digits: Dataset) -> None:
     assert "long steps" in names(diagnosis(digits, learning_rate=10.0))
     assert "short steps" in names(diagnosis(digits, learning_rate=1e-6))

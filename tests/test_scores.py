@@ -56,7 +56,46 @@ def test_higher_may_be_better():
     assert turned.arm("better").difference.verdict == "helps"
     assert turned.metric == "1 − score"
     large = compare_scores(table.assign(score=100 * table["score"]), higher_is_better=True)
-    assert (large.metric, large.arm("better").difference.verdict) == ("negated score", "helps")
+    assert (large.metric, large.arm("better").difference.verdict) == ("100 − score", "helps")
+
+
+def test_percentages_are_judged_as_fractions_are():
+    table = scores({"plain": 0.5, "new": 0.505})
+    found = compare_scores(table, higher_is_better=True)
+    percent = compare_scores(table.assign(score=100 * table["score"]), higher_is_better=True)
+    assert percent.metric == "100 − score"
+    assert percent.delta == pytest.approx(100 * found.delta)
+    assert percent.arm("new").difference.verdict == found.arm("new").difference.verdict
+    negated = compare_scores(table.assign(score=1000 * table["score"]), higher_is_better=True)
+    assert any("give --delta" in caution for caution in negated.cautions)
+    assert not any("give --delta" in caution for caution in percent.cautions)
+
+
+def test_a_column_that_tells_no_rows_apart_is_as_if_it_were_not_there():
+    table = scores({"plain": 0, "better": -0.05})
+    expected = compare_scores(table).arm("better").difference
+    for column in ("fold", "example"):
+        for value in (0, None):
+            assert compare_scores(table.assign(**{column: value})).arm("better").difference == expected
+    with pytest.raises(DataError, match="row 3: no fold; give every row one"):
+        compare_scores(table.assign(fold=[1 if row != 3 else None for row in range(len(table))]))
+
+
+def test_differences_of_rounding_are_none():
+    rows = [(arm, seed, score) for arm, score in (("a", 0.3), ("b", 0.1 + 0.2)) for seed in range(8)]
+    found = compare_scores(pd.DataFrame(rows, columns=["arm", "seed", "score"])).arm("b").difference
+    assert found.interval.mean == 0
+    assert found.verdict not in ("helps", "hurts")
+
+
+def test_the_joint_verdict_has_the_direction_of_the_ranks():
+    """Better on six of thirteen data sets and equal on the others: the median is 0, and it helps."""
+    equal = scores({"plain": 0, "new": 0}, seeds=3, spread=0)
+    table = pd.concat([equal.assign(dataset=f"set {number}") for number in range(13)], ignore_index=True)
+    better = (table["arm"] == "new") & table["dataset"].isin([f"set {number}" for number in range(6)])
+    table.loc[better, "score"] -= 0.05
+    found = {result.name: result for result in compare_datasets(table).arms}
+    assert (found["new"].better, found["new"].worse, found["new"].verdict) == (6, 0, "helps")
 
 
 def test_examples_are_chance_as_in_a_study():

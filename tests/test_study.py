@@ -19,7 +19,8 @@ import pytest
 from trainwright.base.environment import environment
 from trainwright.base.errors import SettingError, StoreError
 from trainwright.baselines import Guess, Linear
-from trainwright.data import DataSpec
+from trainwright.comparison.metrics import METRICS, measure
+from trainwright.data import DataSpec, load
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
@@ -28,13 +29,14 @@ from trainwright.studies.arms import as_arms
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.record import Record
 from trainwright.studies.sharing import share, shared
+from trainwright.studies.stages import outcome
 from trainwright.studies.study import Study, StudyRuns
 from trainwright.studies.together import run_all
 from trainwright.studies.tuning import Tuning
 from trainwright.studies.workers import Pool, Task, WorkerDied
 from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
-from trainwright.training.fit import fit_all
+from trainwright.training.fit import fit, fit_all
 from trainwright.training.progress import Progress
 
 
@@ -126,6 +128,29 @@ def test_best_model_is_chosen_on_validation_and_predicts(
     best = min(one.validation_error for arm in comparison.arms for one in arm.grid)
     chosen = probabilities[data.splits.validation].argmax(axis=1) != data.targets[data.splits.validation]
     assert chosen.mean() <= best + 1e-9
+
+
+@pytest.mark.parametrize("name", ["error", "log_loss"])
+def test_the_model_is_the_best_training_by_the_metric_that_was_compared(name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3)).astype(np.float32)
+    y = (x[:, 0] + rng.normal(size=200) > 1.5).astype(int)
+    study = Study(DataSpec((x, y)), {"plain": Recipe(Mlp((4,)), epochs=4)}, 5)
+    model = study.best_model(tmp_path, study.compare(tmp_path, metric=name))
+    store, metric = Store(tmp_path), METRICS[name]
+    reached = [measure(store.read(one.digest), "validation", metric) for one in study.plan]
+    data = study.dataset(study.plan[int(np.argmin(reached))].seed)
+    rows = data.splits.validation
+    losses = metric.losses(np.log(model.predict(x[rows])), data.labels(rows))
+    assert losses.mean() == pytest.approx(min(reached), abs=1e-4)
+
+
+def test_curves_follow_the_metric() -> None:
+    """The error of a rare class does not move while the log-loss still falls."""
+    run = fit(Recipe(Mlp((4,)), epochs=4), load("digits"))
+    error, loss = (outcome(run, METRICS[name]).curve for name in ("error", "log_loss"))
+    assert error == tuple(run.history["validation_error"])
+    assert loss == tuple(run.history["validation_loss"])
 
 
 def test_seeds_come_in_whole_repetitions_of_the_folds(tmp_path: Path) -> None:

@@ -72,12 +72,13 @@ def factorial(
     metric: str | None = None,
     delta: float | None = None,
     level: float = 0.95,
+    looks: Sequence[int] = (),
 ) -> Factorial:
     """Main effects and pairwise interactions from arms by the factors that they have, on the same seeds.
 
     A main effect is the mean metric with the factor minus that without it. A pair's effect is what both
     together add beyond the sum of what each adds alone. Holm's correction is over all of them. `delta` is by
-    default a tenth of the arms' mean metric.
+    default a tenth of the arms' mean metric. `looks`: as in `trainwright.comparison.compare.compare`.
     """
     some = next(iter(arms.values()))
     validated = np.concatenate([metrics.targets(run, "validation") for run in some])
@@ -103,7 +104,7 @@ def factorial(
             judgement.verdict,
         )
         for effect, judgement in zip(
-            names, judge(estimates, delta=margin, level=level, step=layout.step), strict=True
+            names, judge(estimates, delta=margin, level=level, step=layout.step, looks=looks), strict=True
         )
     )
     return Factorial(tuple(factors), len(arms), 2 ** len(factors) // len(arms), effects)

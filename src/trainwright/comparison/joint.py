@@ -114,7 +114,8 @@ def _joint(
     ranks = stats.rankdata(errors, axis=1).mean(axis=0)
     others = [at for at, arm in enumerate(arms) if arm != reference]
     differences = errors - errors[:, [arms.index(reference)]]
-    ps = np.array([_signed_rank(differences[:, at]) for at in others])
+    tests = {at: _signed_rank(differences[:, at]) for at in others}
+    ps = np.array([p for _, p in tests.values()])
     adjusted = dict(zip(others, holm(ps)[0].tolist(), strict=True))
     results = []
     for at, arm in enumerate(arms):
@@ -122,7 +123,7 @@ def _joint(
         if at not in adjusted:
             verdict = "reference"
         elif adjusted[at] < 1 - level:
-            verdict = "helps" if np.median(differences[:, at]) < 0 else "hurts"
+            verdict = "helps" if tests[at][0] < 0 else "hurts"
         better, worse = int((differences[:, at] < 0).sum()), int((differences[:, at] > 0).sum())
         results.append(JointResult(arm, float(ranks[at]), better, worse, adjusted.get(at, nan), verdict))
     count = len(arms)
@@ -137,10 +138,12 @@ def _joint(
     )
 
 
-def _signed_rank(differences: NDArray[np.float64]) -> float:
-    """The p of the Wilcoxon signed-rank test; 1 where nothing differs."""
+def _signed_rank(differences: NDArray[np.float64]) -> tuple[float, float]:
+    """The sum of the signed ranks, whose sign is the direction, and the p of Wilcoxon's test of it; 1 where
+    nothing differs. Ties count half for either side, and so nothing for the sum."""
     from scipy import stats
 
     if not differences.any():
-        return 1.0
-    return float(stats.wilcoxon(differences, zero_method="zsplit", method="auto").pvalue)
+        return 0.0, 1.0
+    total = float(np.sign(differences) @ stats.rankdata(np.abs(differences)))
+    return total, float(stats.wilcoxon(differences, zero_method="zsplit", method="auto").pvalue)

@@ -189,6 +189,15 @@ def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric,
     return METRICS["error"], ""
 
 
+def labelled(label: str) -> Metric:
+    """The metric that a comparison names in words.
+
+    >>> labelled("test RMSE").name
+    'rmse'
+    """
+    return next(metric for metric in METRICS.values() if metric.label == label)
+
+
 def check_classes(metric: Metric, classes: int) -> None:
     """Raise `SettingError` for a metric that cannot tell predictions of so few classes apart.
 

@@ -235,9 +235,10 @@ class Comparison:
         return difference.verdict
 
     def best_on_validation(self, *names: str) -> ArmResult:
-        """Of these arms (all, if none is named) the one with the lowest validation error."""
+        """Of these arms (all, if none is named) the one whose chosen candidate has the lowest error on
+        validation: the least of all candidates' would favour arms with more of them."""
         arms = [self.arm(name) for name in names] or list(self.arms)
-        return min(arms, key=lambda arm: min(setting.validation_error for setting in arm.grid))
+        return min(arms, key=lambda arm: arm.validation)
 
     def _measured(self, interval: Interval, n: int, *, signed: bool, over: str = "") -> Measured:
         return Measured(

@@ -49,10 +49,8 @@ def checked(scores: pd.DataFrame) -> pd.DataFrame:
         gaps = scores[column].isna().to_numpy()
         if gaps.any():
             raise DataError(f"{_row(scores, int(np.flatnonzero(gaps)[0]))}: no {column}")
-    table = scores.assign(
-        score=numbers,
-        **{name: scores[name].astype(str) if name in columns else "" for name in ("arm", "seed", *OPTIONAL)},
-    )
+    texts = {name: _texts(scores, name) if name in columns else "" for name in ("arm", "seed", *OPTIONAL)}
+    table = scores.assign(score=numbers, **texts)
     key = ["dataset", "arm", "seed", "fold", "example"]
     twice = table.duplicated(key).to_numpy()
     if twice.any():
@@ -63,6 +61,18 @@ def checked(scores: pd.DataFrame) -> pd.DataFrame:
             f"{_row(scores, first)} and {_row(scores, second)} are both {named(table.iloc[second])}: keep one"
         )
     return table
+
+
+def _texts(scores: pd.DataFrame, name: str) -> pd.Series[str] | str:
+    """A column as texts. Nothing in all rows, or the same fold or example in all, tells no rows apart: it is
+    as if the column were not there. Raises `DataError` for one with gaps."""
+    column = scores[name]
+    if column.isna().all() or (name in ("fold", "example") and column.nunique(dropna=False) == 1):
+        return ""
+    if column.isna().any():
+        gap = int(np.flatnonzero(column.isna())[0])
+        raise DataError(f"{_row(scores, gap)}: no {name}; give every row one, or drop the column")
+    return column.astype(str)
 
 
 def _row(scores: pd.DataFrame, at: int) -> str:

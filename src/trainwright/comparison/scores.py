@@ -43,8 +43,9 @@ def compare_scores(
 
     `scores`: columns as above; the index names the rows in messages. `reference`: the arm that the others are
     compared with, by default the first. `higher_is_better`: the scores are turned into what is better when
-    it is lower, as in all comparisons: 1 - score where all lie between 0 and 1, else -score. The rest is as
-    in `comparison.compare.compare`.
+    it is lower, as in all comparisons: 1 - score where all lie between 0 and 1, 100 - score where all lie
+    between 0 and 100, else -score. The rest is as in `comparison.compare.compare`; where scores are negated,
+    a tenth of the reference's is hardly a `delta` that matters, and the comparison says so.
 
     Raises `DataError` for columns that are missing or unknown, scores that are no numbers or come twice,
     pairs that are missing, and a single seed; `SettingError` for several data sets and options out of range.
@@ -112,7 +113,10 @@ def compare_scores(
         looks=past,
         environment={},
         command=command,
-        cautions=() if layout.examples else (SEEDS_ALONE,),
+        cautions=(
+            *(() if layout.examples else (SEEDS_ALONE,)),
+            *((NO_ERRORS,) if label == NEGATED and delta is None else ()),
+        ),
     )
 
 
@@ -123,13 +127,21 @@ SEEDS_ALONE = (
 )
 
 
+NEGATED = "negated score"
+NO_ERRORS = (
+    "a tenth of the reference's mean score is taken for a difference that matters, as nothing says how far "
+    "the scores are from the best ones: give --delta"
+)
+
+
 def _lower_is_better(scores: NDArray[np.float64], higher: bool) -> tuple[str, NDArray[np.float64]]:
     """The scores so that lower is better, and what they are called."""
     if not higher:
         return "score", scores
-    if scores.min() >= 0 and scores.max() <= 1:
-        return "1 − score", 1 - scores
-    return "negated score", -scores
+    for whole in (1, 100):  # fractions and percentages: what is lacking is an error
+        if scores.min() >= 0 and scores.max() <= whole:
+            return f"{whole} − score", whole - scores
+    return NEGATED, -scores
 
 
 @dataclass(frozen=True)
@@ -209,7 +221,12 @@ def _check_pairs(table: pd.DataFrame, keys: pd.DataFrame, reference: str) -> Non
 
 
 def _minus(values: Cells, others: Cells) -> Cells:
-    return [mine - theirs for mine, theirs in zip(values, others, strict=True)]
+    """The differences; one of the size of rounding is none."""
+
+    def less(mine: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+        return np.where(np.isclose(mine, theirs, rtol=1e-12, atol=0), 0, mine - theirs)
+
+    return [less(mine, theirs) for mine, theirs in zip(values, others, strict=True)]
 
 
 def _interval(estimate: Estimate, level: float) -> Interval:

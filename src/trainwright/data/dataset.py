@@ -22,6 +22,7 @@ from trainwright.data.targets import Quantity, TaskName
 
 __all__ = ["Dataset", "Splits"]
 
+FINE = 1e-4  # of a quantity's deviation: float32 must be as fine to hold its values
 FEWEST_TO_SET_ASIDE = 25  # examples or groups: a test split of five, and validation splits of four
 
 
@@ -200,14 +201,14 @@ class Dataset:
         target = self.preparation.target if self.preparation else None
         return target.deviation if isinstance(target, Quantity) else 1.0
 
-    def decode(self, predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+    def decode(self, predicted: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         """A network's predictions (examples, outputs) in the target's own terms: log-probabilities as they
         are; a regression's values (examples,) in the target's unit."""
         if self.task != "regression":
             return predicted
         return _in_unit(self.preparation, predicted[:, 0])
 
-    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.float32]:
+    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int32] | NDArray[np.floating[Any]]:
         """The targets of these examples in the target's own terms: class numbers, values in its unit, or
         lengths and digits."""
         if self.task != "regression":
@@ -232,12 +233,16 @@ def strata_of(task: TaskName, targets: NDArray[Any]) -> NDArray[np.int32]:
             return targets[:, 0]
 
 
-def _in_unit(preparation: Preparation | None, values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _in_unit(preparation: Preparation | None, values: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+    """Standardised values in the target's unit: float64 where float32 has too few digits for it."""
     target = preparation.target if preparation else None
     if not isinstance(target, Quantity):
         return values
+    decoded = target.decode(values)
+    if np.spacing(np.float32(abs(target.mean))) > FINE * target.deviation:  # Unix seconds, say
+        return decoded
     with np.errstate(over="ignore"):  # a network that diverges can predict more than float32 holds
-        return target.decode(values).astype(np.float32)
+        return decoded.astype(np.float32)
 
 
 def _hash(array: NDArray[Any]) -> bytes:

@@ -20,7 +20,7 @@ from trainwright.diagnosis.instruments import LayerStats, measure_layers
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 
-UNEVEN = 30  # the largest gradient of a hidden layer over the smallest: one rate can't suit both
+UNEVEN = 30  # one end's gradient over the other's, of the hidden layers: one rate can't suit both
 EXCESS = 0.5  # of the entropy: a first loss above by more is a network that is sure of wrong answers
 SHORT = 0.05  # nats between the entropy of the targets and that of equal classes: worth a first bias
 SATURATED = 0.5  # of a layer's responses: more of them flat than not
@@ -142,7 +142,9 @@ def _overfitted(run: Run) -> Iterator[Symptom]:
 def _equal_units(start: LayerStats) -> Iterator[Symptom]:
     for layer, gradient in start.gradients.items():
         units = gradient.reshape(-1, gradient.shape[-1])
-        if layer != "output" and units.shape[1] > 1 and np.ptp(units, axis=1).max() == 0:
+        alike = units.shape[1] > 1 and np.ptp(units, axis=1).max() == 0
+        zeros = start.layers["update"].isna()[layer]  # all weights are; else no gradient says nothing
+        if layer != "output" and alike and (units.any() or zeros):
             yield Symptom(
                 "symmetry",
                 f"All units of {layer} have the same initial gradient, so they remain copies of each other.",
@@ -161,7 +163,7 @@ def _uneven_gradient(stats: LayerStats, when: str) -> Iterator[Symptom]:
         return
     (first, low), (last, high) = next(iter(sizes.items())), list(sizes.items())[-1]
     kind = "vanishing gradient" if low < high else "exploding gradient"
-    if 0 < UNEVEN * min(low, high) < max(low, high):
+    if UNEVEN * min(low, high) < max(low, high):
         treatments = {
             "vanishing gradient": "activation('relu'), or batch_norm",
             "exploding gradient": "batch_norm, or initialization('glorot_uniform')",

@@ -13,13 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from trainwright import networks
 from trainwright.base import files
 from trainwright.base.errors import SettingError
 from trainwright.base.keys import generator
-from trainwright.comparison import metrics
 from trainwright.comparison.averaged import averaged
 from trainwright.comparison.compare import check_levels
 from trainwright.comparison.metrics import Metric
@@ -45,6 +42,7 @@ from trainwright.studies import defaults
 from trainwright.studies.arms import as_arms, read_baselines
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.plan import FIRST_TUNING_SEED, Planned, planned
+from trainwright.studies.stages import metric_of
 from trainwright.studies.tuning import Trial, Tuning
 
 Watch = Callable[[SearchProgress], None]
@@ -133,7 +131,7 @@ class Job:
         budget.note = lambda seconds: record.save(seconds)
         store = Store(folder / "store")
         standing = Standing(self.space.plain, self.space.plain)
-        measured, reason = self._metric()
+        measured, reason = metric_of(self.space.data, self.metric)
         rounds = self._rounds(store, standing, measured, reason, budget, record)
 
         def note(progress: Any) -> None:
@@ -198,12 +196,6 @@ class Job:
         """The confirmed networks, each with the preparation of its own fold."""
         folds = [(replace(run, weights=dict(run.weights)), self.space.data.fold(run.seed)) for run in runs]
         return Ensemble(tuple(Model.of(run, fold) for run, fold in folds))
-
-    def _metric(self) -> tuple[Metric, str]:
-        """What the search goes by, and why where it is not the usual: by all examples but those set aside."""
-        data = self.space.data
-        rows = np.concatenate([data.splits.train, data.splits.validation])
-        return metrics.choose(self.metric, data.task, data.labels(rows))
 
 
 def guessed(run: Run) -> bool:

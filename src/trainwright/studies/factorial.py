@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from trainwright import strategies
 from trainwright.base.errors import SettingError
+from trainwright.comparison import metrics
 from trainwright.comparison.candidates import ArmRuns
 from trainwright.comparison.contrasts import design, factorial
-from trainwright.comparison.metrics import METRICS
 from trainwright.comparison.results import Comparison, Factorial
 from trainwright.recipe import Recipe
 
@@ -59,5 +59,12 @@ def effects(
     """
     chosen = {frozenset(factors[arm.name]): arm.runs[comparison.arm(arm.name).learning_rate] for arm in arms}
     texts = list(dict.fromkeys(text for present in factors.values() for text in present))
-    metric = next(name for name, one in METRICS.items() if one.label == comparison.metric)
-    return factorial(chosen, texts, metric=metric, delta=comparison.delta, level=comparison.level)
+    metric = metrics.labelled(comparison.metric)
+    return factorial(
+        chosen,
+        texts,
+        metric=metric.name,
+        delta=comparison.delta,
+        level=comparison.level,
+        looks=comparison.looks,
+    )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from trainwright.base.errors import SettingError
+from trainwright.comparison import metrics
+from trainwright.comparison.metrics import Metric
 from trainwright.ensemble import Ensemble
 from trainwright.model import Model
 from trainwright.runs.average import average
@@ -14,17 +16,20 @@ from trainwright.runs.store import Store
 from trainwright.studies.plan import Planned
 
 
-def best_of(groups: Sequence[Sequence[Planned]], recipe: dict[str, Any], store: Store) -> Model | Ensemble:
-    """The model of the group whose average did best on validation; ties go to the lower loss, then to the
-    first. A group is a training of an arm, or the members of an ensemble.
+def best_of(
+    groups: Sequence[Sequence[Planned]], recipe: dict[str, Any], store: Store, metric: Metric
+) -> Model | Ensemble:
+    """The model of the group whose average did best on validation by a metric; ties go to the lower loss,
+    then to the first. A group is a training of an arm, or the members of an ensemble.
 
     `recipe`: the arm's, as JSON. The store has all trainings. Raises `SettingError` if every one diverged.
     """
     finished = []
     for place, group in enumerate(groups):
-        reached = score(average([store.read(one.digest) for one in group], recipe), "validation")
+        together = average([store.read(one.digest) for one in group], recipe)
+        reached = score(together, "validation")
         if not reached.guessed:
-            finished.append((reached.error, reached.loss, place))
+            finished.append((metrics.measure(together, "validation", metric), reached.loss, place))
     if not finished:
         raise SettingError("study: every training diverged, so there is no model: give smaller rates")
     best = groups[min(finished)[-1]]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
 from trainwright.base.config import Config
 from trainwright.comparison import metrics
 from trainwright.comparison.compare import ArmRuns, Setting
 from trainwright.comparison.metrics import Metric
+from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
@@ -36,6 +39,16 @@ class StudyRuns(NamedTuple):
     tuned: Tuned | None
 
 
+def metric_of(data: Dataset, name: str | None) -> tuple[Metric, str]:
+    """What validation chooses and a comparison judges by, and why where it is not the usual: by all examples
+    but those of a test set of its own. Raises `SettingError` for a metric that does not suit the data."""
+    splits = data.splits
+    rows = [splits.train, splits.validation, *(() if data.own_test else (splits.test,))]
+    metric, reason = metrics.choose(name, data.task, data.labels(np.concatenate(rows)))
+    metrics.check_classes(metric, len(data.classes))
+    return metric, reason
+
+
 def tuned_by(
     procedure: Procedure[Result], store: Store, training: Callable[[Trial], Planned], metric: Metric
 ) -> Rounds[Result]:
@@ -54,9 +67,14 @@ def tuned_by(
 
 
 def outcome(run: Run, metric: Metric) -> Outcome:
-    """How a run did on validation. One that diverged, and kept no weights from before, has no error."""
+    """How a run did on validation. One that diverged, and kept no weights from before, has no error.
+
+    The curve is the error's where the metric counts wrong examples or is a regression's. Others see more than
+    the most probable class: theirs is the loss's.
+    """
     found = score(run, "validation")
-    curve = tuple(float(error) for error in run.history.get("validation_error", ()))
+    errors = metric.task == "regression" or (metric.counts and metric.pooling == "mean")
+    curve = tuple(map(float, run.history.get("validation_error" if errors else "validation_loss", ())))
     return Outcome(metrics.measure(run, "validation", metric), found.loss, found.guessed, curve)
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from trainwright.base.errors import SettingError
 from trainwright.comparison import metrics
 from trainwright.comparison.compare import ArmRuns, Comparison, check_levels, compare
-from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
 from trainwright.data.loading import DataSpec
 from trainwright.data.splits import FOLDS
@@ -40,7 +39,7 @@ from trainwright.studies.factorial import effects
 from trainwright.studies.handover import best_of
 from trainwright.studies.plan import Planned, check_seeds, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
-from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
+from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, metric_of, tuned_by
 from trainwright.studies.tuning import Trial, Tuning, allowance, choose
 
 Watch = Callable[[StudyProgress], None]
@@ -111,13 +110,6 @@ class Study:
     @property
     def _all(self) -> tuple[Arm, ...]:
         return self._arms + self._baselines
-
-    def _metric(self, name: str | None) -> Metric:
-        """What validation chooses by. Raises `SettingError` for a metric that does not suit the data."""
-        data = self.dataset()
-        metric, _ = metrics.choose(name, data.task, data.labels(data.splits.validation))
-        metrics.check_classes(metric, len(data.classes))
-        return metric
 
     @cached_property
     def _reference(self) -> Arm:
@@ -210,12 +202,12 @@ class Study:
         `metric`: another than the study's, for the same trainings.
         """
         check_levels(delta, level)  # before the work, not after it
-        self._metric(metric or self.metric)
+        judged, reason = metric_of(self.dataset(), metric or self.metric)
         runs = self.execute(folder, workers=workers, watch=watch)
         comparison = compare(
             runs.arms,
             reference=self._reference.name,
-            metric=metric or self.metric,
+            metric=judged.name,
             delta=delta,
             level=level,
             looks=looks,
@@ -226,6 +218,7 @@ class Study:
         combined = runs.arms[: len(self.arms)]  # without the ensembles
         return replace(
             comparison,
+            metric_reason=reason,
             cautions=(*comparison.cautions, *added),
             factorial=effects(self.factors, combined, comparison) if self.factors else None,
         )
@@ -239,7 +232,7 @@ class Study:
         members = self.ensembles.get(arm.name, (arm.name,))
         candidates = {name: Recipe.from_json(comparison.arm(name).recipe) for name in members}
         groups = [members_of(members, candidates, self.dataset(seed), seed) for seed in arm.seeds]
-        return best_of(groups, arm.recipe, Store(Path(folder)))
+        return best_of(groups, arm.recipe, Store(Path(folder)), metrics.labelled(comparison.metric))
 
     def rounds(self, store: Store) -> Rounds[StudyRuns]:
         """The study round by round; see `executor`."""
@@ -275,11 +268,13 @@ class Study:
 
         def training(trial: Trial) -> Planned:
             data = self.dataset(trial.number % FOLDS if fold is None else fold)
-            seed = tuning_seed(self.first_seed + trial.number)
+            seed = tuning_seed(1000 * self.first_seed + trial.number)  # a thousand are more than tuning has
             return planned("tuning", trial.candidate, data, seed, "tuning")
 
         procedure = choose(self._all, self._reference, self._grid(tuning), FOLDS if pooled else 1)
-        return Tuned(*(yield from tuned_by(procedure, store, training, self._metric(self.metric))))
+        return Tuned(
+            *(yield from tuned_by(procedure, store, training, metric_of(self.dataset(), self.metric)[0]))
+        )
 
     def _with_members(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared, and after these what else the ensembles need."""
