@@ -81,6 +81,23 @@ def test_fit_goes_on_where_it_was_interrupted(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "whole"]
 
 
+def test_an_interruption_in_a_finaliser_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)  # whatever is raised here, Python drops
+
+    def interrupted(now: Progress) -> None:
+        Finalised()
+        time.sleep(0.1)
+
+    patient = nullcontext(watch(interrupted))
+    monkeypatch.setattr(progress, "training_progress", lambda task, quiet: patient)
+    assert run(monkeypatch, "fit", "digits", "--out", tmp_path / "model", *SHORT) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_fit_says_before_the_training_that_it_cannot_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

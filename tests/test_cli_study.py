@@ -72,6 +72,39 @@ def test_a_study_is_extended_from_its_folder_and_its_looks_are_kept(
     assert run(monkeypatch, out, "--arm", "l2") == 2
     assert "--arm cannot be changed" in capsys.readouterr().err
 
+    (tmp_path / "others").mkdir()
+    words = (table(tmp_path / "others"), *words[1:])
+    assert run(monkeypatch, *words, "--seeds", "3", "--out", out, *SHORT, *ONE_RATE) == 4
+    assert "a study of other data" in " ".join(capsys.readouterr().err.split())
+    assert json.loads((out / "study.json").read_text())["looks"] == [5, 10], "nothing is lost"
+
+
+def test_looks_are_paid_for_though_other_arms_were_studied_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, data = tmp_path / "out", table(tmp_path)
+    for arm, seeds, looks in (("l2", "5", []), ("max_norm", "5", []), ("l2", "10", [5])):
+        words = ("--target", "ill", "--arm", arm, "--seeds", seeds, "--no-baselines", "--json")
+        assert run(monkeypatch, data, *words, "--out", out, *SHORT, *ONE_RATE) == 0
+        comparison = json.loads(capsys.readouterr().out)
+        assert comparison["looks"] == looks
+        assert comparison["repeated"] == (seeds == "10")
+
+
+def test_another_metric_says_by_which_one_candidates_were_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--target", "ill", "--arm", "l2", "--seeds", "5", "--no-baselines", *SHORT, *ONE_RATE)
+    assert run(monkeypatch, table(tmp_path), *words, "--out", tmp_path / "out") == 0
+    assert "chosen by" not in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["trainwright", "report", str(tmp_path / "out"), "--metric", "log_loss"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "were chosen by the validation error" in " ".join(capsys.readouterr().out.split())
+    page = (tmp_path / "out" / "report-log_loss.html").read_text("utf-8")
+    assert "validation error" in page
+    assert "validation log-loss" not in page
+
 
 @pytest.mark.parametrize(
     ("words", "message"),

@@ -165,7 +165,7 @@ def test_the_record_keeps_it(made):
 def test_the_best_model_may_be_an_ensemble(made, tmp_path: Path):
     study, folder, comparison = made
     arms = [comparison.arm(name) for name in ARMS]
-    worse = [replace(arm, grid=(replace(arm.grid[0], validation_error=9.0),)) for arm in arms]
+    worse = [replace(arm, validation=9.0) for arm in arms]
     chosen = replace(comparison, arms=(*worse, comparison.arm("ensemble")))
     model = study.best_model(folder / "store", chosen)
     assert isinstance(model, Ensemble)

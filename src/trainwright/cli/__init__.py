@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -85,7 +86,8 @@ def main() -> None:
     """Run the command line; a user's mistake ends in its message and exit code, without a stack trace."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("trainwright").setLevel(logging.INFO)  # such as where data is downloaded from
-    before = signal.signal(signal.SIGINT, _interrupt)
+    before, hook = signal.signal(signal.SIGINT, _interrupt), sys.unraisablehook
+    sys.unraisablehook = lambda lost: _again() if issubclass(lost.exc_type, Interrupted) else hook(lost)
     try:
         app(standalone_mode=True)
     except (TrainwrightError, Interrupted) as error:
@@ -98,7 +100,14 @@ def main() -> None:
         raise
     finally:
         signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = hook
 
 
 def _interrupt(*_: object) -> None:
     raise Interrupted("interrupted")
+
+
+def _again() -> None:
+    """Python drops what is raised in a finaliser or in a callback of the garbage collector, where Ctrl-C may
+    happen to arrive: interrupt once more, a moment later."""
+    threading.Timer(0.01, signal.raise_signal, (signal.SIGINT,)).start()

@@ -107,6 +107,7 @@ def compare(
         examples=layout.examples,
         groups=layout.groups,
         looks=past,
+        repeated=len(layout.repetitions) > 1,
         environment=runs[base][0].environment,
         command=command,
         cautions=tuple(_cautions(choices, scored, wished if delta is not None else None, finest, measured)),

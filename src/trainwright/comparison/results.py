@@ -187,6 +187,11 @@ class Comparison:
     cautions: tuple[str, ...]
     factorial: Factorial | None = None
     """Main effects and interactions, where the arms are combinations of strategies."""
+    chosen_by: str = ""
+    """The label of the metric by which candidates were chosen on validation, where it is another one."""
+    repeated: bool = True
+    """Whether examples were judged by several trainings, so that the chance of either can be told from the
+    other's: a single repetition of the folds judges each example once."""
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name. Raises `SettingError` if there is none."""

@@ -60,6 +60,7 @@ def page(comparison: Comparison, found: Recommendation | None = None) -> str:
         | _path(found),
         results=tables.results(comparison),
         evidence=tables.evidence(comparison),
+        choosing=tables.choosing(comparison),
         settings=tables.settings(comparison),
         candidates=tables.candidates(comparison),
         costs=tables.costs(comparison),

@@ -100,7 +100,7 @@ def _remark(arm: ArmResult, difference: Difference, comparison: Comparison) -> s
         return ""
     if len(arm.seeds) == 1:
         return "; one seed does not show how much trainings vary"
-    return f"; {_lean(difference, comparison)}; {_advice(difference)}"
+    return f"; {_lean(difference, comparison)}; {_advice(difference, comparison)}"
 
 
 def _lean(difference: Difference, comparison: Comparison) -> str:
@@ -110,9 +110,11 @@ def _lean(difference: Difference, comparison: Comparison) -> str:
     return f"it leans {side}, but not significantly" if difference.leans else "it leans neither way"
 
 
-def _advice(difference: Difference) -> str:
+def _advice(difference: Difference, comparison: Comparison) -> str:
     if difference.more_seeds is not None:
         return f"about {counted(difference.more_seeds, 'more seed')} would probably settle it"
+    if not comparison.repeated:
+        return f"{2 * len(comparison.arms[0].seeds)} seeds would show whether more of them can settle it"
     if difference.needs_more_data:
         return "more seeds would hardly help, only more data could settle it"
     return f"not even {MOST_SEEDS:,} more seeds would settle it"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from trainwright.comparison.metrics import labelled
 from trainwright.comparison.results import ArmResult, BaselineResult, Comparison, Setting
 from trainwright.report import quantities, verdicts
 from trainwright.report.quantities import MISSING, Pieces
@@ -102,7 +103,7 @@ def costs(comparison: Comparison) -> Table:
 
 def settings(comparison: Comparison) -> Table:
     """What each arm could choose from: for each setting of its strategies the best learning rate."""
-    unit = quantities.unit(comparison)
+    unit = _of_choice(comparison)
 
     def line(arm: ArmResult, name: str) -> tuple[Pieces, ...]:
         tried = [setting for setting in arm.grid if setting.strategies == name]
@@ -122,13 +123,13 @@ def settings(comparison: Comparison) -> Table:
         for arm in verdicts.by_effect(comparison)
         for name in dict.fromkeys(setting.strategies for setting in arm.grid)
     ]
-    heads = ("arm", "setting", "learning rates", "best rate", f"validation {_bare(comparison)}")
+    heads = ("arm", "setting", "learning rates", "best rate", f"validation {choosing(comparison)}")
     return _without_empty(Table("What each arm could choose from, ▸ chosen", heads, tuple(rows)))
 
 
 def candidates(comparison: Comparison) -> Table:
     """Every candidate of every arm with its validation error; the chosen one is marked."""
-    unit = quantities.unit(comparison)
+    unit = _of_choice(comparison)
 
     def line(arm: ArmResult, setting: Setting) -> tuple[Pieces, ...]:
         name, rate = setting.strategies or MISSING, _marked(setting, chosen(arm))
@@ -139,7 +140,7 @@ def candidates(comparison: Comparison) -> Table:
         for arm in verdicts.by_effect(comparison)
         for setting in sorted(arm.grid, key=lambda setting: (setting.strategies, setting.learning_rate))
     ]
-    heads = ("arm", "setting", "learning rate", f"validation {_bare(comparison)}")
+    heads = ("arm", "setting", "learning rate", f"validation {choosing(comparison)}")
     return _without_empty(Table("All candidates, ▸ chosen", heads, tuple(rows)))
 
 
@@ -164,9 +165,17 @@ def _without_empty(table: Table) -> Table:
     return Table(table.title, (table.heads[0], *table.heads[2:]), rows)
 
 
-def _bare(comparison: Comparison) -> str:
-    """The metric without the split: "error", "balanced error", "RMSE"."""
-    return comparison.metric.replace("test ", "")
+def _of_choice(comparison: Comparison) -> quantities.Unit:
+    """The unit of what candidates were chosen by, which may be another metric than the comparison's."""
+    if not comparison.chosen_by:
+        return quantities.unit(comparison)
+    fraction = labelled(comparison.chosen_by).unit == "fraction"
+    return quantities.percent() if fraction else quantities.plain(4)
+
+
+def choosing(comparison: Comparison) -> str:
+    """The metric that candidates were chosen by, without the split: "error", "balanced error", "RMSE"."""
+    return (comparison.chosen_by or comparison.metric).replace("test ", "")
 
 
 def _table(

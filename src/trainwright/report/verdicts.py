@@ -22,6 +22,10 @@ SIGNS = {
 }
 
 
+TURNED = {"1 − score": 1, "100 − score": 100, "negated score": 0}
+"""What scores that are better when higher were taken from, by what the rest is called."""
+
+
 def word(arm: ArmResult) -> str:
     """The arm's verdict, or "reference"."""
     return arm.difference.verdict if arm.difference else "reference"
@@ -69,9 +73,10 @@ def summary(comparison: Comparison) -> list[str]:
     if best.difference:
         sure.append(_sure(best, comparison))
     if sum(word(arm) == "helps" for arm in judged) > 1:
+        place = "error on validation data" if comparison.trained else f"{comparison.metric} here"
         details.append(
-            f"Of the arms that help, {best.name} has the lowest error on validation data;"
-            " they were not tested against each other."
+            f"Of the arms that help, {best.name} has the lowest {place}; they were not tested against each"
+            " other" + ("." if comparison.trained else ", and the lowest of several is a little too good.")
         )
     if len(judged) > 1 and any(word(arm) != "inconclusive" for arm in judged):
         details.append(_tally(judged, comparison))
@@ -103,11 +108,16 @@ def _judged(comparison: Comparison) -> list[ArmResult]:
 
 def _use(best: ArmResult, comparison: Comparison, data: str) -> str:
     unit, reference = quantities.unit(comparison), comparison.arm(comparison.reference)
-    before, after = (quantities.size(arm.error.mean, unit) for arm in (reference, best))
+    before, after = (arm.error.mean for arm in (reference, best))
+    change = f"lowers the {comparison.metric}"
+    if comparison.metric in TURNED:
+        before, after = (TURNED[comparison.metric] - value for value in (before, after))
+        change = "raises the score"
+    first, last = (quantities.size(value, unit) for value in (before, after))
     where = f"on {data} it" if data else "it"
     candidate = chosen(best)
     name = candidate.strategies if candidate and candidate.strategies else best.name
-    return f"Use {name}: {where} lowers the {comparison.metric} from {before} to {after}."
+    return f"Use {name}: {where} {change} from {first} to {last}."
 
 
 def _sure(best: ArmResult, comparison: Comparison) -> str:
@@ -139,7 +149,7 @@ def _tally(judged: list[ArmResult], comparison: Comparison) -> str:
     }
     if len(count) == 1:
         [verdict] = count
-        return f"All {len(judged)} arms {phrases[verdict][1]}."
+        return f"{'Both' if len(judged) == 2 else f'All {len(judged)}'} arms {phrases[verdict][1]}."
     parts = [
         f"{count[verdict]} {singular if count[verdict] == 1 else plural}"
         for verdict, (singular, plural) in phrases.items()
@@ -154,6 +164,11 @@ def _uncertainty(judged: list[ArmResult], comparison: Comparison) -> list[str]:
     shares = [part.from_trainings for part in differences if isfinite(part.from_trainings)]
     if not shares or not comparison.examples:
         return []
+    if not comparison.repeated:
+        return [
+            "Each example was judged once, which does not tell the chance of the trainings from that of the"
+            f" examples: {2 * len(comparison.arms[0].seeds)} seeds would."
+        ]
     trainings = median(shares)
     pieces = "groups" if comparison.groups < comparison.examples else "examples"
     return [

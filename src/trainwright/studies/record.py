@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,24 @@ class Record:
     """The level of confidence."""
     looks: tuple[int, ...] = ()
     """With how many seeds its arms have been compared."""
+    others: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The same of other arms that were compared in this folder, by the digest of what was asked."""
+    asked: str = ""
+    """The digest of what this study asks, where it has been stored."""
 
     def after(self, earlier: Record) -> Record:
-        """The record with an earlier one's looks, if that compared the same arms on the same data."""
-        same = _question(self.study) == _question(earlier.study)
-        return replace(self, looks=earlier.looks if same else ())
+        """The record with the looks that were had in its folder before, at the same arms on the same data.
+
+        Raises `StoreError` where the earlier study is of other data: its report would be lost.
+        """
+        mine, theirs = _source(self.study.data), _source(earlier.study.data)
+        if mine != theirs:
+            raise StoreError(
+                f"a study of other data ({' '.join(filter(None, theirs))}) is in this folder already: choose"
+                " another with --out, or delete it"
+            )
+        looked = {**earlier.others, earlier.asked or _question(earlier.study): earlier.looks}
+        return replace(self, looks=looked.pop(_question(self.study), ()), others=looked)
 
     def compare(
         self,
@@ -99,6 +112,8 @@ class Record:
             "delta": self.delta,
             "level": self.level,
             "looks": list(self.looks),
+            "asked": _question(study),
+            "others": {asked: list(looks) for asked, looks in self.others.items()},
         }
         with files.explained(folder):
             files.replace_file(folder / NAME, strict_json.dumps(content).encode() + b"\n", folder)
@@ -143,15 +158,28 @@ class Record:
                 delta=stored["delta"],
                 level=stored["level"],
                 looks=tuple(stored["looks"]),
+                asked=stored.get("asked", ""),
+                others={asked: tuple(looks) for asked, looks in stored.get("others", {}).items()},
             )
         except (KeyError, TypeError, ValidationError):
             raise StoreError(f"{path} is not a study of this version: repeat the study") from None
 
 
-def _question(study: Study) -> Any:
-    """What a study asks: its arms, on its data. Looks at this are paid for."""
-    arms, fingerprint = as_arms(study.arms), study.dataset().fingerprint
-    return arms, study.ensembles, study.reference, study.folds, study.first_seed, fingerprint
+def _question(study: Study) -> str:
+    """The digest of what a study asks: its arms, on its data. Looks at this are paid for."""
+    arms, fingerprint = _to_json(study.arms), study.dataset().fingerprint
+    ensembles = {name: list(members) for name, members in study.ensembles.items()}
+    asked = [arms, ensembles, study.reference, study.folds, study.first_seed, fingerprint]
+    return files.sha256(strict_json.canonical(asked).encode())[:20]
+
+
+def _source(data: DataSpec) -> tuple[str, str | None]:
+    """What a study is of: a file or a name, and the column to predict; nothing for arrays."""
+    try:
+        named = data.to_json()
+    except DataError:
+        return "", None
+    return named["source"], named["target"]
 
 
 def _to_json(named: Mapping[str, Any]) -> dict[str, Any]:

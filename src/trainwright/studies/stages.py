@@ -93,8 +93,11 @@ def by_arm(plan: Sequence[Planned], runs: Sequence[Run], tuned: Tuned | None) ->
     }
 
 
-def cautions(tuned: Tuned) -> Iterator[str]:
-    """What tuning found that a reader should know."""
+def cautions(tuned: Tuned, other: str) -> Iterator[str]:
+    """What tuning found that a reader should know. `other`: the metric that it went by, if another one."""
+    if other:
+        by = other.replace("test", "validation")
+        yield f"settings and rates were chosen by the {by}, not by this metric"
     if not tuned.length.enough:
         yield (
             "the reference still improves in the last quarter of its training: strategies that only learn "

@@ -214,11 +214,14 @@ class Study:
             baselines=runs.baselines,
             command=command,
         )
-        added = cautions(runs.tuned) if runs.tuned else ()
+        choosing, _ = metric_of(self.dataset(), self.metric)
+        other = choosing.label if runs.tuned and choosing != judged else ""
+        added = cautions(runs.tuned, other) if runs.tuned else ()
         combined = runs.arms[: len(self.arms)]  # without the ensembles
         return replace(
             comparison,
             metric_reason=reason,
+            chosen_by=other,
             cautions=(*comparison.cautions, *added),
             factorial=effects(self.factors, combined, comparison) if self.factors else None,
         )
