@@ -6,8 +6,9 @@ master copy of the weights; Kalamkar et al. 2019, "A Study of BFLOAT16 for Deep 
 
 Inputs and weights of fully connected, convolutional and locally connected layers are rounded to 8 significant
 bits where they are multiplied, in training and when predicting, and so are the gradients that pass there.
-Weights, biases, their updates, batch statistics, softmax and loss are float32, and so is what a layer puts
-out: activations take as much memory as without it. Products in other strategies' own layers stay as they are.
+A product is rounded, too, before its bias is added: the papers keep it in float32. Weights, biases, their
+updates, batch statistics, softmax and loss are float32, and what a layer puts out is stored so: activations
+take as much memory as without it. Products in other strategies' own layers stay as they are.
 
 It is for accelerators that have units for such products. On a CPU it saves nothing and may be slower. XLA
 leaves a rounding out where it likes, so the last digits differ from one program to another more than usual.
