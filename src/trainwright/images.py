@@ -4,7 +4,8 @@ Images reach a strategy as the network sees them: bytes in grey as fractions of 
 Where a setting is about brightness, it is a fraction of the pixels' range in the batch, from its darkest
 value to its brightest, so that it means the same however the inputs were scaled. In colour, each channel is
 standardised on its own, and black and white are the same for all: where the channels' means and spreads
-differ, as in a data set with a cast, a change of light tints a little. Where an image is turned or bent, what moves in repeats the nearest edge.
+differ, as in a data set with a cast, a change of light tints a little. Where an image is turned or bent, what
+moves in repeats the nearest edge.
 """
 
 from __future__ import annotations

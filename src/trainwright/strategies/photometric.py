@@ -8,9 +8,9 @@ published code, and is off unless asked for.
 
 Black and white are the darkest and the brightest value of the batch, of all channels together; what would
 leave that range ends at its edge. Channels are standardised each on its own before, so that grey is grey only
-where they have about the same mean and spread. Howard's noise along the colours' principal axes is left out. A hue is turned about the grey axis of
-YIQ colours. Grey is 0.299 red + 0.587 green + 0.114 blue; of images that have not three channels it is their
-mean, and they have neither saturation nor hue.
+where they have about the same mean and spread. Howard's noise along the colours' principal axes is left out.
+A hue is turned about the grey axis of YIQ colours. Grey is 0.299 red + 0.587 green + 0.114 blue; of images
+that have not three channels it is their mean, and they have neither saturation nor hue.
 """
 
 from __future__ import annotations
