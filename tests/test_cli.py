@@ -81,6 +81,30 @@ def test_fit_goes_on_where_it_was_interrupted(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "whole"]
 
 
+def test_a_study_that_is_not_finished_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "study.json").write_text("{}")
+    assert run(monkeypatch, "report", tmp_path) == 4
+    assert f"resume it with trainwright study {tmp_path}" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_package_is_a_command_too() -> None:
+    words = [sys.executable, "-m", "trainwright", "--version"]
+    assert version("trainwright") in subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+def test_facts_have_the_names_of_the_user_s_columns(
+    customers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(customers).rename(columns={"age": "age_in_years"})
+    table.to_csv(customers, index=False)
+    assert run(monkeypatch, "data", customers, "--target", "churned") == 0
+    said = capsys.readouterr().out
+    assert "age_in_years" in said
+    assert "seed" not in said
+
+
 def test_an_interruption_in_a_finaliser_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,6 +79,7 @@ def test_line_numbers_are_the_file_s(tmp_path: Path) -> None:
     [
         (table(*GOOD), "bougth", r"no column 'bougth' to predict; did you mean 'bought'\?"),
         (table(*GOOD), None, "name the column to predict"),
+        ("0.5,7,1\n0.1,7,0\n", "1", "line 1: all names of columns are numbers"),
         (table(*GOOD, "5,red"), "bought", "line 32: 2 cells, but the header has 3"),
         (table(*GOOD[:3], "5,red,no,what", *GOOD), "bought", "line 5: 4 cells, but the header has 3"),
         (table(*GOOD, "inf,red,no"), "bought", "line 32, column 'size': inf is infinite"),

@@ -136,7 +136,7 @@ def test_a_slot_that_is_free_takes_the_next_training():
 
 def test_a_cohort_takes_one_structure_only():
     trainings = [Training(recipe(Dropout(0.5)), DATA, 0), Training(recipe(L2(0.1)), DATA, 0)]
-    with pytest.raises(SettingError, match="have not the same structure"):
+    with pytest.raises(SettingError, match="not have the same structure"):
         list(fit_all(trainings, width=2))
 
 

@@ -51,6 +51,7 @@ ORDER = [
     ["gallery"],
     ["testing"],
     ["cli"],
+    ["__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 WITHOUT_JAX = (

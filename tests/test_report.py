@@ -280,7 +280,7 @@ def test_sentences_of_each_verdict() -> None:
     )
     small = replace(made, delta=0.02)
     assert said(small, "batch_norm").endswith(
-        "; statistically significant, but below the threshold of 2 percentage points."
+        "; statistically significant, but smaller than the 2 percentage points that matter."
     )
 
 
@@ -302,7 +302,7 @@ def test_an_inconclusive_arm_is_said_to_lean_and_what_would_settle_it() -> None:
     text = open_arm(made, "adam", p=0.2, leans="worse", more_seeds=None, from_trainings=0.1)
     assert text.endswith(
         "; it leans higher, but not significantly;"
-        " more seeds would hardly help, only more data could settle it."
+        " more seeds alone would not settle it, it takes more data."
     )
     text = open_arm(made, "adam", p=0.9, leans=None, more_seeds=None, from_trainings=0.9)
     assert text.endswith("; it leans neither way; not even 1,000 more seeds would settle it.")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trainwright.search.best import best as best
     from trainwright.strategy import Strategy as Strategy
     from trainwright.studies.study import Study as Study
+    from trainwright.studies.tuning import Tuning as Tuning
     from trainwright.training.fit import fit as fit
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ _HOMES = {
     "Store": "runs.store",
     "Strategy": "strategy",
     "Study": "studies.study",
+    "Tuning": "studies.tuning",
     "best": "search.best",
     "compare": "comparison.compare",
     "compare_datasets": "comparison.joint",
@@ -42,6 +44,9 @@ _HOMES = {
     "fit": "training.fit",
     "load": "data",
 }
+
+
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -67,10 +67,18 @@ class Recipe(Config):
     def adding(self, *strategies: Strategy) -> Recipe:
         """The same recipe with strategies added; one of the same name is replaced where it stands.
 
+        Raises `SettingError` for what is no strategy, such as a text.
+
         >>> from trainwright.strategies import L2, Momentum
         >>> [str(s) for s in Recipe(strategies=(L2(0.1), Momentum())).adding(L2(0.2)).strategies]
         ['l2(coefficient=0.2)', 'momentum']
         """
+        for strategy in strategies:
+            if not isinstance(strategy, Strategy):
+                raise SettingError(
+                    f"{strategy!r} is no strategy: give a value such as Dropout(0.5), or read a text with"
+                    " trainwright.strategies.read"
+                )
         new = {strategy.name: strategy for strategy in strategies}
         kept = tuple(new.pop(strategy.name, strategy) for strategy in self.strategies)
         return self.replace(strategies=(*kept, *(s for s in strategies if s.name in new)))

@@ -41,7 +41,7 @@ def run(
     system: System = None,
     network: Network = None,
     seed: Annotated[int, option("Random seed for first weights, batches and samples.", min=0)] = 0,
-    samples: Annotated[int, option("How many inputs it makes up.", min=1)] = 100,
+    samples: Annotated[int, option("How many samples to draw.", min=1)] = 100,
     sweeps: Annotated[int, option("Sweeps of Gibbs sampling from a random start, for each.", min=1)] = 1000,
     store: Annotated[
         Path | None, option("The folder where pretrainings are kept. Default: in the cache.")

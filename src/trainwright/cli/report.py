@@ -63,7 +63,7 @@ def _redraw_search(
     if as_json:
         print(found.to_json())
     elif markdown:
-        print(report.markdown(found.comparison))
+        print(report.markdown(found.comparison, found))
     elif not quiet:
         console().print(report.recommended(found), "")
 
@@ -76,6 +76,12 @@ def _stored(folder: Path) -> Comparison:
     try:
         return Comparison.from_json(stored.read_text("utf-8"))
     except OSError as error:
+        from trainwright.studies.record import NAME
+
+        if (folder / NAME).is_file():
+            raise StoreError(
+                f"{folder} is a study that is not finished: resume it with trainwright study {folder}"
+            ) from None
         reason = error.strerror or "unreadable"
         raise StoreError(f"{stored}: {reason}; give the folder of a study (its --out)") from None
     except (StoreError, UnicodeDecodeError):

@@ -55,7 +55,8 @@ def run(
     factorial: Annotated[
         bool,
         option(
-            "Train all combinations of the arms (of six to eight a fraction): main effects, interactions.",
+            "Train every combination of the arms (a regular fraction for six to eight), and report main"
+            " effects and interactions.",
             "--factorial",
         ),
     ] = False,
@@ -76,7 +77,7 @@ def run(
         list[str] | None,
         option(
             "Another learner to show beside the arms, such as 'svm(cost=1.0|10.0)'. May be repeated."
-            " Always there: guess; linear and boosting, but for large images."
+            " Always shown: guess and, except for large images, linear and boosting."
         ),
     ] = None,
     no_baselines: Annotated[bool, option("Show no baselines.", "--no-baselines")] = False,
@@ -103,7 +104,8 @@ def run(
     delta: Annotated[
         float | None,
         option(
-            "The smallest difference that matters, such as 0.002 for 0.2 points. Default: a tenth of plain's."
+            "The smallest difference that matters, such as 0.002 for 0.2 points. Default: a tenth of the"
+            " plain arm's error."
         ),
     ] = None,
     level: Annotated[

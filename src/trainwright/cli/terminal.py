@@ -43,7 +43,7 @@ def card_page(card: Card) -> Group:
     for row in card.settings:
         settings.add_row(Text(row.name, "bold"), *map(Text, (row.default, row.allowed, row.description)))
     parts: list[Any] = [Text(card.name, "bold"), Text(card.summary), "", Text(card.changes), "", settings]
-    for head, text in (("Source", card.source), ("Caveats", card.deviations)):
+    for head, text in (("Source", card.source), ("Notes", card.deviations)):
         if text:
             parts += ["", Text.assemble((f"{head}: ", "bold"), text)]
     example = f"trainwright study digits --arm {shlex.quote(card.example)}"
@@ -139,12 +139,17 @@ def _layers_table(reading: LayerStats) -> Table:
 
 
 def facts_table(facts: dict[str, Any]) -> Table:
-    """Facts by name, nested ones indented, lists one to a line."""
+    """Facts by name, nested ones indented, lists one to a line; what is not known is left out."""
+    return _named({name.replace("_", " "): fact for name, fact in facts.items() if fact is not None})
+
+
+def _named(facts: dict[str, Any]) -> Table:
+    """Facts under the names that they have: those of a user's columns, say."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, fact in facts.items():
-        table.add_row(Text(str(name).replace("_", " ")), _fact(fact))
+        table.add_row(Text(str(name)), _fact(fact))
     return table
 
 
@@ -152,9 +157,9 @@ def _fact(fact: Any) -> Any:
     if isinstance(fact, dict):
         if all(not isinstance(part, dict | list) for part in fact.values()):
             return Text(", ".join(f"{name} {part}" for name, part in fact.items()))
-        return facts_table(fact)
+        return _named(fact)
     if isinstance(fact, list) and any(isinstance(part, dict) for part in fact):
-        return facts_table({str(part.get("column", number)): _rest(part) for number, part in enumerate(fact)})
+        return _named({str(part.get("column", number)): _rest(part) for number, part in enumerate(fact)})
     return Text("\n".join(map(str, fact)) if isinstance(fact, list) else str(fact))
 
 

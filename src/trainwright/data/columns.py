@@ -203,7 +203,7 @@ class Columns:
         """What in a table differs from training and is worth a note, but is no error."""
         known = {column.name for column in self.columns}
         extra = [name for name in table.columns if name not in known]
-        said = [f"columns not used, because they were not in training: {some(extra)}"] if extra else []
+        said = [f"columns not used, because they were no inputs in training: {some(extra)}"] if extra else []
         for column in self.used:
             values = table[column.name]
             missing = int(values.isna().sum())

@@ -96,7 +96,9 @@ def from_table(
     """
     table = as_table(table)
     if target is None:
-        raise DataError(f"name the column to predict (target); columns: {some(table.columns, 20)}")
+        raise DataError(
+            f"name the column to predict (--target, in Python target=); columns: {some(table.columns, 20)}"
+        )
     if target not in table.columns:
         raise DataError(
             f"no column {target!r} to predict{near(target, table.columns)}; "

@@ -30,7 +30,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         ) from error
     first = text.lstrip().partition("\n")[0]
     if not first:
-        raise DataError("the file is empty; it needs a header line and at least ten rows")
+        raise DataError("the file is empty; it needs a header line, and rows below it")
     delimiter = max(DELIMITERS, key=first.count)
     lines = _check_rows(path, text, delimiter)
     try:
@@ -63,6 +63,11 @@ def _check_rows(path: Path, text: str, delimiter: str) -> list[int]:
                 twice = [name for name, times in Counter(filter(None, header)).items() if times > 1]
                 if twice:
                     raise DataError(f"line {line}: two columns are named {twice[0]!r}; rename one of them")
+                if _is_data(header):
+                    raise DataError(
+                        f"line {line}: all names of columns are numbers, as if the first row were data; add a"
+                        " header line"
+                    )
             elif len(cells) != len(header):
                 raise DataError(
                     f"line {line}: {len(cells)} cells, but the header has {len(header)}; "
@@ -73,6 +78,15 @@ def _check_rows(path: Path, text: str, delimiter: str) -> list[int]:
     except csv.Error as error:
         raise DataError(f"line {start}: {error}; check the quotation marks") from error
     return lines
+
+
+def _is_data(header: list[str]) -> bool:
+    """Whether a header's cells are all numbers, and not the columns' positions, as they are often written."""
+    try:
+        numbers = [float(name) for name in header]
+    except ValueError:
+        return False
+    return numbers not in (list(range(len(header))), list(range(1, len(header) + 1)))
 
 
 def read_parquet(path: Path) -> pd.DataFrame:

@@ -156,7 +156,7 @@ def find_classes(values: pd.Series[Any], own_test: int, own_validation: int = 0)
         raise DataError(
             f"column {values.name!r}: the class {names[rarest]!r} has {counts[rarest]} example(s), but "
             f"each split needs one, {needed} in all{many}; add examples, or merge or remove the class"
-            + ("; if the target is a quantity, set task='regression'" if _holds_numbers(values) else "")
+            + ("; if the target is a quantity, choose the task regression" if _holds_numbers(values) else "")
         )
     return classes
 
@@ -185,6 +185,6 @@ def _quantities(values: pd.Series[Any]) -> NDArray[np.float64]:
         row = int(np.argmax(np.isnan(numbers)))
         raise DataError(
             f"{found(values, row)} is not a number, as regression needs; "
-            "correct it, remove the row, or set task='classification'"
+            "correct it, remove the row, or choose the task classification"
         )
     return numbers

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 
+from trainwright.comparison.recommendation import Recommendation
 from trainwright.comparison.results import Comparison
-from trainwright.report import contrasts, tables, verdicts
+from trainwright.report import contrasts, recommendation, tables, verdicts
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 
 
-def markdown(comparison: Comparison) -> str:
-    """The answer, a sentence per arm, caveats, all tables and the command that repeats it."""
+def markdown(comparison: Comparison, found: Recommendation | None = None) -> str:
+    """The answer, a sentence per arm, caveats, all tables and the command that repeats it.
+
+    `found`: the search that the comparison confirms; then its answer comes first.
+    """
+    if found:
+        return _searched(found)
     parts = [f"## {prose(verdicts.headline(comparison))}"]
     parts += map(prose, verdicts.summary(comparison))
     parts.append("\n".join(f"- {prose(sentence(arm, comparison))}" for arm in verdicts.by_effect(comparison)))
@@ -22,9 +28,30 @@ def markdown(comparison: Comparison) -> str:
     if comparison.factorial:
         parts.append(table_of(contrasts.effects(comparison)))
     if comparison.command:
-        fence = _fence(comparison.command, 3)
-        parts.append(f"{fence}sh\n{comparison.command}\n{fence}")
+        parts.append(_block(comparison.command, "sh"))
     return "\n\n".join(parts) + "\n"
+
+
+def _searched(found: Recommendation) -> str:
+    """A search's answer, caveats, rivals, path and cost, and the recipe as a command and in Python."""
+    parts = [f"## {prose(recommendation.headline(found))}", *map(prose, recommendation.summary(found))]
+    if cautions := (*found.cautions, *found.comparison.cautions):
+        parts.append("\n".join(f"> **Caveat:** {prose(caution)}  " for caution in cautions))
+    parts.append(table_of(recommendation.rivals(found)))
+    if found.path:
+        parts.append(table_of(recommendation.path(found, found.path)))
+        parts.append("\n".join(f"- {prose(remark)}" for remark in recommendation.remarks(found)))
+    parts.append(table_of(tables.results(found.comparison)))
+    parts.append(f"Cost: {prose(recommendation.cost(found))}")
+    if found.fit:
+        parts.append(f"One such network:\n\n{_block(found.fit, 'sh')}")
+    parts.append(f"In Python:\n\n{_block(found.python, 'python')}")
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _block(code: str, language: str) -> str:
+    fence = _fence(code, 3)
+    return f"{fence}{language}\n{code}\n{fence}"
 
 
 def table_of(table: tables.Table) -> str:

@@ -60,7 +60,7 @@ def summary(found: Recommendation) -> list[str]:
         if single.difference and single.difference.verdict != "changed nothing":
             sure.append(f"The {found.single} against it: {gain(single.difference, found.against)}.")
     elif found.single and found.best != comparison.reference:
-        sure.append("No combination did better in the search than this strategy alone.")
+        sure.append(f"No combination did better in the search than {found.strategies} alone.")
     unit = quantities.unit(comparison)
     off = quantities.number(abs(found.optimism) * unit.factor, unit.decimals)
     points = unit.points or (f" {unit.difference}" if unit.difference != "target's unit" else "")

@@ -95,7 +95,10 @@ def _verdict(difference: Difference, comparison: Comparison) -> str:
 def _remark(arm: ArmResult, difference: Difference, comparison: Comparison) -> str:
     """What a reader in a hurry would get wrong without being told."""
     if difference.verdict in ("helps", "hurts") and abs(difference.interval.mean) < comparison.delta:
-        return f"; statistically significant, but below the threshold of {quantities.margin(comparison)}"
+        reach = max(abs(difference.interval.low), abs(difference.interval.high))
+        beyond = ", though the interval reaches beyond it" if reach > comparison.delta else ""
+        margin = quantities.margin(comparison)
+        return f"; statistically significant, but smaller than the {margin} that matter{beyond}"
     if difference.verdict != "inconclusive":
         return ""
     if len(arm.seeds) == 1:
@@ -116,5 +119,5 @@ def _advice(difference: Difference, comparison: Comparison) -> str:
     if not comparison.repeated:
         return f"{2 * len(comparison.arms[0].seeds)} seeds would show whether more of them can settle it"
     if difference.needs_more_data:
-        return "more seeds would hardly help, only more data could settle it"
+        return "more seeds alone would not settle it, it takes more data"
     return f"not even {MOST_SEEDS:,} more seeds would settle it"

@@ -68,8 +68,8 @@ class Cohort:
         same = graphdef == self.program.graphdef and jax.tree.structure(training.recipe) == self.structure
         if not same or training.data.inputs is not self.inputs:
             raise SettingError(
-                f"{training.recipe} and the others of its cohort have not the same structure and data: train "
-                "it apart"
+                f"{training.recipe} does not have the same structure and data as the others of its cohort: "
+                "train it apart"
             )
         progress = Progress(training, self.free[0], tuple(pretrained))
         progress.weights = lambda: named_arrays(self.state_of(progress))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from trainwright.data.dataset import Dataset
+from trainwright.data.loading import DataSpec
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Pretrained, Run
 from trainwright.strategy import Phase
@@ -28,7 +29,7 @@ WatchPretraining = Callable[[PretrainingProgress], None]
 
 def fit(
     recipe: Recipe,
-    data: Dataset,
+    data: Dataset | DataSpec,
     seed: int = 0,
     *,
     watch: Callable[[Progress], None] | None = None,
@@ -47,7 +48,7 @@ def fit(
     >>> run.status, run.steps
     ('finished', 68)
     """
-    training = Training(recipe, data, seed)
+    training = Training(recipe, data.load() if isinstance(data, DataSpec) else data, seed)
     runs = fit_all(
         [training], width=1, watch=watch, watch_pretraining=watch_pretraining, checkpoints=checkpoints
     )
