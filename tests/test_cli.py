@@ -19,10 +19,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from trainwright import strategies
 from trainwright.base.errors import Interrupted, StoreError
 from trainwright.cli import main, progress
+from trainwright.cli.terminal import Numbers
 from trainwright.data import load
 from trainwright.model import Model
 from trainwright.recipe import Recipe
@@ -103,6 +105,16 @@ def test_facts_have_the_names_of_the_user_s_columns(
     said = capsys.readouterr().out
     assert "age_in_years" in said
     assert "seed" not in said
+
+
+def test_no_number_is_broken_however_narrow_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    heads = ["layer", "a head of words", "low (a head of words)", "high (a head of words)"]
+    rows = [[str(row), *(f"{row}.{digit}23×10⁻⁷" for digit in (4, 5, 6))] for row in range(3)]
+    Console(width=30).print(Numbers(heads, rows))
+    said = capsys.readouterr().out
+    assert all(said.split().count(cell) == 1 for row in rows for cell in row[1:])
+    assert max(map(len, said.splitlines())) <= 30
+    assert said.count("layer") == 2, "in two parts, each with the first column"
 
 
 def test_an_interruption_in_a_finaliser_is_not_lost(

@@ -180,9 +180,7 @@ def _explain(cls: Any, error: pydantic.ValidationError) -> str:
         elif where in fields:
             lines.append(f"{where} = {given!r} is not allowed: give {allowed(fields[str(where)])}")
         elif isinstance(where, int):
-            lines.append(
-                f"{given!r} is one setting too many (several numbers for one: (64, 64))"
-            )
+            lines.append(f"{given!r} is one setting too many (several numbers for one: (64, 64))")
         else:
             known = ", ".join(fields) or "none"
             lines.append(f"there is no setting {where!r}; its settings are: {known}")

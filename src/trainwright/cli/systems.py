@@ -77,6 +77,8 @@ def run_all(
         _list(as_json)
         return
     shown = systems.table(table)
+    if not (train or results.exists()):
+        _say(f"no records in {results}: give their folder with --results, or train with --run", quiet)
     _check(shown, train, data, cost or teraflops is not None)
     chosen = None if budget is None else budget_of(budget)
     reruns = [Rerun(system, chosen or "standard", source=data) for system in shown.systems]

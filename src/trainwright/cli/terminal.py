@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -86,15 +86,45 @@ def exhibit_page(shown: ExhibitResult) -> Group:
         parts += ["", Text.assemble(("Caveat: ", "bold"), typeset(note))]
     for caption, numbers in shown.tables.items():
         heads, rows = spelled(numbers)
-        table = Table(title=Text(typeset(caption)), title_justify="left", box=None, pad_edge=False)
-        for head in heads:
-            table.add_column(Text(head), justify="right", overflow="fold")
-        for row in rows[:ROWS]:
-            table.add_row(*map(Text, row))
-        parts += ["", table]
+        parts += ["", Text(typeset(caption), "italic"), Numbers(heads, rows[:ROWS])]
         if len(rows) > ROWS:
             parts.append(Text(f"... and {len(rows) - ROWS} more rows: see --json", "dim"))
     return Group(*parts)
+
+
+class Numbers:
+    """A table of numbers, none of which is broken: one that is too wide comes in parts, each with the first
+    column."""
+
+    def __init__(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        self.columns = list(zip(heads, *rows, strict=True))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        first, *others = self.columns
+        part, room = [first], options.max_width - _width(first)
+        for column in others:
+            if len(part) > 1 and room < _width(column) + 2:
+                yield _part(part)
+                yield ""
+                part, room = [first], options.max_width - _width(first)
+            part.append(column)
+            room -= _width(column) + 2  # and what keeps columns apart
+        yield _part(part)
+
+
+def _width(column: Sequence[str]) -> int:
+    """As wide as its longest number, and the longest word of its head."""
+    head, *cells = column
+    return max(map(len, [*head.split(), *cells]), default=1)
+
+
+def _part(columns: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(Text(column[0]), justify="right", width=_width(column))
+    for row in zip(*(column[1:] for column in columns), strict=True):
+        table.add_row(*map(Text, row))
+    return table
 
 
 def diagnosis_page(found: Diagnosis) -> Group:

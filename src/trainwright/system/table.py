@@ -115,7 +115,7 @@ def _row(row: System, kept: Record | None) -> tuple[str, ...]:
         measured(kept),
         str(len(kept.outcomes)),
         f"{kept.steps:,}" if kept.steps else MISSING,
-        duration(kept.seconds),
+        duration(kept.seconds) if kept.seconds else MISSING,  # one interval: all of it compiled, too
         kept.budget,
         metric(kept),
         data(kept),
