@@ -522,6 +522,7 @@ def test_regression():
     assert comparison.metric == "test RMSE"
     assert found.loss is None
     assert found.difference.verdict == "helps"
+    assert any("squared errors are skewed" in caution for caution in comparison.cautions)
     first = arms[1].runs[0.1][0].predictions.arrays
     assert found.errors[0] == pytest.approx(np.std(first["test"] - first["test_targets"]), rel=0.1)
 

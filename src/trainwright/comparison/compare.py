@@ -110,7 +110,10 @@ def compare(
         repeated=len(layout.repetitions) > 1,
         environment=runs[base][0].environment,
         command=command,
-        cautions=tuple(_cautions(choices, scored, wished if delta is not None else None, finest, measured)),
+        cautions=(
+            *_cautions(choices, scored, wished if delta is not None else None, finest, measured),
+            *((FEW_SQUARES,) if measured.pooling == "root" and layout.examples < MANY else ()),
+        ),
     )
 
 
@@ -232,6 +235,13 @@ def _result(
         memory_bytes=max(run.memory_bytes for run in runs),
         curves={name: curve(runs, name, level) for name in CURVES if name in runs[0].history},
     )
+
+
+MANY = 300  # examples, over which squared errors average out
+FEW_SQUARES = (
+    f"fewer than {MANY} examples judge, and squared errors are skewed: the intervals of the RMSE are rather"
+    " too narrow"
+)
 
 
 def _cautions(

@@ -105,7 +105,7 @@ def cautions(tuned: Tuned, other: str) -> Iterator[str]:
         )
     late = [name for name, choice in tuned.choices.items() if choice.improving]
     if late and tuned.length.enough:
-        yield f"{', '.join(late)}: still improving in the last quarter of training; more epochs may help"
+        yield f"{'; '.join(late)}: still improving in the last quarter of training; more epochs may help"
 
 
 def _settings(choice: Choice) -> tuple[Setting, ...]:
