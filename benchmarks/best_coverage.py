@@ -111,8 +111,9 @@ def page(results: list[dict[str, Any]], trainings: int) -> str:
         f"{datetime.now(UTC):%Y-%m-%d}, `python benchmarks/best_coverage.py STORE results "
         f"--tables {len(results) // len(DRAWN)} --trainings {trainings}`: tables of {SIZE} rows, {trainings} "
         f"trainings each; {counted(on['cores'], 'core')}, {on['device']}, jax {on['jax']}. Held are the 95 % "
-        "intervals that `best` prints; the goal is 93 to 97 %. The search's own figure is that of its best recipe on validation, "
-        "the confirmed one comes from a fifth of the rows, set aside; optimism is the truth less the figure "
+        "intervals that `best` prints; the goal is 93 to 97 %. The search's own figure is that of its best "
+        "recipe on validation, the confirmed one comes from a fifth of the rows, set aside; optimism is the "
+        "truth less the figure "
         "(share of errors, or RMSE in the target's unit). In brackets: 95 %, by the number of tables "
         "(Wilson's interval)."
     )
