@@ -91,7 +91,7 @@ def published() -> str:
 def contents() -> None:
     """The list of all pages."""
     listed = [f"- [{exhibits.find(name).title}]({name}.md)" for name in exhibits.names()]
-    head = "# The lecture, re-made\n\nEach page is made by `make docs` from what its exhibit computes.\n\n"
+    head = "# The lecture's figures, reproduced\n\nEach page is made by `make docs` from what its exhibit computes.\n\n"
     _write(FOLDER / "README.md", (head + "\n".join(listed) + "\n").encode())
 
 
