@@ -91,8 +91,13 @@ def published() -> str:
 def contents() -> None:
     """The list of all pages."""
     listed = [f"- [{exhibits.find(name).title}]({name}.md)" for name in exhibits.names()]
-    head = "# The lecture's figures, reproduced\n\nEach page is made by `make docs` from what its exhibit computes."
-    _write(FOLDER / "README.md", "\n".join([head, "", *listed, ""]).encode())
+    head = [
+        "# The lecture's figures, reproduced",
+        "",
+        "Each page is made by `make docs` from its exhibit.",
+        "",
+    ]
+    _write(FOLDER / "README.md", "\n".join([*head, *listed, ""]).encode())
 
 
 def _write(path: Path, content: bytes) -> None:

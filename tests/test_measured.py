@@ -114,7 +114,7 @@ def test_arms_that_are_not_there_and_the_reference_are_refused() -> None:
 def test_the_best_on_validation_is_asked_of_validation() -> None:
     made = comparisons.study(["plain", "a", "b"], 6, base=0.1, shifts=(0, -0.02, -0.05))
     tuned = [
-        replace(arm, grid=tuple(replace(at, validation_error=error) for at in arm.grid))
+        replace(arm, validation=error, grid=tuple(replace(at, validation_error=0.0) for at in arm.grid))
         for arm, error in zip(made.arms, (0.3, 0.1, 0.2), strict=True)
     ]
     made = replace(made, arms=tuple(tuned))
