@@ -280,8 +280,13 @@ def test_sentences_of_each_verdict() -> None:
     )
     small = replace(made, delta=0.02)
     assert said(small, "batch_norm").endswith(
-        "; statistically significant, but smaller than the 2 percentage points that matter."
+        "; statistically significant; the estimate is smaller than the 2 percentage points that matter."
     )
+    assert said(replace(made, delta=0.006), "batch_norm").endswith(
+        " percentage points that matter, though the interval reaches beyond it."
+    )
+    prices = replace(MADE["regression"], delta=5000.0)
+    assert said(prices, "dropout(0.5)").endswith("the estimate is smaller than the 5,000 that matters.")
 
 
 def open_arm(made: Comparison, name: str, **changes: Any) -> str:

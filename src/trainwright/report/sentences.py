@@ -98,7 +98,8 @@ def _remark(arm: ArmResult, difference: Difference, comparison: Comparison) -> s
         reach = max(abs(difference.interval.low), abs(difference.interval.high))
         beyond = ", though the interval reaches beyond it" if reach > comparison.delta else ""
         margin = quantities.margin(comparison)
-        return f"; statistically significant, but smaller than the {margin} that matter{beyond}"
+        matters = f"{margin} that matter" if quantities.unit(comparison).points else f"{margin} that matters"
+        return f"; statistically significant; the estimate is smaller than the {matters}{beyond}"
     if difference.verdict != "inconclusive":
         return ""
     if len(arm.seeds) == 1:
