@@ -402,6 +402,18 @@ def test_a_single_arm_needs_no_correction_and_none_is_claimed() -> None:
     assert "p = 0.0012" in said(two, DROPOUT)
 
 
+def test_the_page_explains_the_correction_only_where_several_arms_are_tested() -> None:
+    made = MADE["nine_arms"]
+    several = "Because several arms are tested at once"
+    reference, first, second = made.arms[:3]
+    assert reference.difference is None
+    assert second.difference
+    assert several in report.page(replace(made, arms=(reference, first, second)))
+    assert several not in report.page(replace(made, arms=(reference, first)))
+    untested = replace(second, difference=replace(second.difference, verdict="changed nothing"))
+    assert several not in report.page(replace(made, arms=(reference, first, untested)))
+
+
 def test_divergence_is_said_and_regression_has_no_percent() -> None:
     assert said(MADE["diverged"], "momentum(0.99)").endswith(
         " 20 of 20 trainings diverged, each counted as the best constant guess or as the worst training"

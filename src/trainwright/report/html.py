@@ -25,7 +25,7 @@ from trainwright.report import (
     verdicts,
 )
 from trainwright.report.quantities import printable
-from trainwright.report.sentences import sentence
+from trainwright.report.sentences import sentence, tested
 
 _SIZES = {"wide": figures.WIDE, "narrow": figures.NARROW}
 
@@ -67,6 +67,7 @@ def page(comparison: Comparison, found: Recommendation | None = None) -> str:
         recipes=recipes.recipes(comparison),
         level=quantities.level(comparison),
         margin=quantities.margin(comparison),
+        tested=tested(comparison),
         compared=any(arm.difference for arm in comparison.arms),
     )
 

@@ -73,10 +73,15 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
+def tested(comparison: Comparison) -> int:
+    """How many arms are tested: those that changed nothing are not."""
+    tests = [arm.difference for arm in comparison.arms if arm.difference]
+    return sum(difference.verdict != "changed nothing" for difference in tests)
+
+
 def correction(comparison: Comparison) -> str:
     """What p-values are adjusted for: "Holm's correction over 11 arms"; empty for a single test."""
-    tests = [arm.difference for arm in comparison.arms if arm.difference]
-    count = sum(difference.verdict != "changed nothing" for difference in tests)
+    count = tested(comparison)
     parts = [f"Holm's correction over {count} arms"] if count > 1 else []
     if comparison.looks:
         parts.append(f"the correction for {counted(len(comparison.looks), 'earlier look')}")
