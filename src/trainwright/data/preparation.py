@@ -99,7 +99,11 @@ class Preparation:
             raw = raw[:100]
         if isinstance(self.inputs, Pixels):
             return self.inputs.notes(np.asarray(raw))
-        return self.inputs.notes(as_table(raw))
+        table, target = as_table(raw), self.target.name
+        if target not in table.columns or target in {column.name for column in self.inputs.columns}:
+            return self.inputs.notes(table)
+        rest = self.inputs.notes(table.drop(columns=target))
+        return (f"column {target!r} is the target, which is not used for predicting", *rest)
 
     def report(self) -> list[dict[str, str]]:
         """A line for each column, the target last: its name (`column`), its `kind` and its `treatment`."""
