@@ -69,6 +69,34 @@ def test_other_delimiters_are_seen(tmp_path: Path, delimiter: str) -> None:
     assert load(other, target="bought").fingerprint == expected
 
 
+def test_decimal_commas_between_semicolons_are_read_as_decimal_points_are(tmp_path: Path) -> None:
+    lines = [f"{i / 2 if i % 3 else i};{'1.5' if i % 2 else '2,5'};{i / 7:.3g}" for i in range(40)]
+    points = load(csv(tmp_path, "\n".join(["size;grade;price", *lines]), "points.csv"), target="price")
+    text = "\n".join(["size;grade;price", *(";".join(decimal_commas(line)) for line in lines)])
+    path = csv(tmp_path, text)
+    data = load(path, target="price")
+    assert data.task == "regression"
+    assert data.fingerprint == points.fingerprint  # "grade" has both, and is no number in either
+    assert [note for note in data.notes if "decimal commas" in note] == [
+        "column 'size': decimal commas are read as such",
+        "column 'price': decimal commas are read as such",
+    ]
+    expected, _ = data.standardized(np.arange(len(data.inputs)))
+    np.testing.assert_allclose(data.preparation.transform(read_inputs(path)), expected, rtol=1e-5, atol=1e-6)
+
+
+def decimal_commas(line: str) -> list[str]:
+    size, grade, price = line.split(";")
+    return [size.replace(".", ","), grade, price.replace(".", ",")]
+
+
+def test_points_that_group_thousands_are_not_guessed_at(tmp_path: Path) -> None:
+    assert read_csv(csv(tmp_path, "price;paid\n1.234,50;1,5\n2.000;2\n"))["price"].tolist() == [
+        "1.234,50",
+        "2.000",
+    ]
+
+
 def test_line_numbers_are_the_file_s(tmp_path: Path) -> None:
     text = '\nsize,note\n1,"two\nlines"\n\n2,b\n3,c\n'
     assert read_csv(csv(tmp_path, text)).index.tolist() == [3, 6, 7]

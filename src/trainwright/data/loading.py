@@ -25,7 +25,7 @@ from trainwright.data.raw import Inputs, Raw, as_inputs, from_arrays, from_table
 from trainwright.data.readers.opening import open_images
 from trainwright.data.splits import fold, split, subset
 from trainwright.data.streamed import Streamed
-from trainwright.data.tables import read_csv, read_parquet
+from trainwright.data.tables import notes_of, read_csv, read_parquet
 from trainwright.data.targets import Classes, Numbers, Target, choose_task, find_classes, read_quantity
 
 Source = str | os.PathLike[str] | pd.DataFrame | Sequence[Any]
@@ -144,7 +144,9 @@ def read(source: Source, target: str | None = None, group: str | None = None, si
         path = _existing(source)
     if path and path.suffix.lower() in TABLES:
         with _naming(path):
-            return from_table(TABLES[path.suffix.lower()](path), target, _stem(path), str(path), group)
+            table = TABLES[path.suffix.lower()](path)
+            raw = from_table(table, target, _stem(path), str(path), group)
+            return replace(raw, notes=notes_of(table))
     if target is not None:
         raise SettingError(
             f"target={target!r} names a column of a table, but this source keeps its targets separately"

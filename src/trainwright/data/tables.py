@@ -6,19 +6,22 @@ import csv
 import io
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from trainwright.base.errors import DataError
 
 DELIMITERS = ",;\t|"
+COMMAS = "columns with decimal commas"  # a table's attribute: those that were read so
 
 
 def read_csv(path: Path) -> pd.DataFrame:
     """A CSV file with a header line. Separator: comma, semicolon, tab or bar, the header's most frequent.
 
-    The index, named "line", is each row's line number in the file. Raises DataError, with the line, for a
-    file that is empty, not UTF-8 or has a row with more or fewer cells than the header.
+    Between semicolons, a column whose numbers all have a decimal comma or no fraction is read as numbers;
+    `notes_of` says so. The index, named "line", is each row's line number in the file. Raises DataError, with
+    the line, for a file that is empty, not UTF-8 or has a row with more or fewer cells than the header.
     """
     content = path.read_bytes()
     try:
@@ -33,16 +36,48 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise DataError("the file is empty; it needs a header line, and rows below it")
     delimiter = max(DELIMITERS, key=first.count)
     lines = _check_rows(path, text, delimiter)
+    table = _parse(text, delimiter)
+    if len(table) != len(lines):
+        raise DataError(f"{len(lines)} rows counted but {len(table)} read; check the quotation marks")
+    if delimiter == ";":
+        table = _with_decimal_commas(table, text)
+    return table.set_axis(pd.Index(lines, name="line"))
+
+
+def notes_of(table: pd.DataFrame) -> tuple[str, ...]:
+    """What was decided in reading a table and is worth saying."""
+    return tuple(f"column {name!r}: decimal commas are read as such" for name in table.attrs.get(COMMAS, ()))
+
+
+def _parse(text: str, delimiter: str, **options: Any) -> pd.DataFrame:
     try:
         # Types are inferred from the whole file: by chunks, a column could turn from numbers to text.
-        table = pd.read_csv(
-            io.StringIO(text), sep=delimiter, index_col=False, skipinitialspace=True, low_memory=False
+        table: pd.DataFrame = pd.read_csv(
+            io.StringIO(text),
+            sep=delimiter,
+            index_col=False,
+            skipinitialspace=True,
+            low_memory=False,
+            **options,
         )
     except (ValueError, OverflowError) as error:  # a ParserError is a ValueError
         raise DataError(f"{error}") from error
-    if len(table) != len(lines):
-        raise DataError(f"{len(lines)} rows counted but {len(table)} read; check the quotation marks")
-    return table.set_axis(pd.Index(lines, name="line"))
+    return table
+
+
+def _with_decimal_commas(table: pd.DataFrame, text: str) -> pd.DataFrame:
+    """The table with those columns as numbers that are numbers with decimal commas only.
+
+    Points that group thousands are not taken: alone, as in 2.000, they would mean another number.
+    """
+    texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    if not texts or "," not in text:
+        return table
+    commas = _parse(text, ";", decimal=",")[texts]
+    read = commas.select_dtypes("number")
+    table = table.assign(**{str(name): read[name] for name in read.columns})
+    table.attrs[COMMAS] = list(read.columns)
+    return table
 
 
 def _check_rows(path: Path, text: str, delimiter: str) -> list[int]:
