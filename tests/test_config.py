@@ -19,6 +19,12 @@ class Spring(Config):
     """How many."""
 
 
+@config
+class Chain(Config):
+    lengths: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
+    """Each link's."""
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -36,6 +42,15 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(settings: dict[str, objec
     with pytest.raises(SettingError) as raised:
         Spring(**settings)
     assert message in str(raised.value)
+
+
+def test_several_numbers_for_one_setting_are_shown_in_parentheses() -> None:
+    with pytest.raises(SettingError, match=r"as in chain\(\(64, 64\)\); 32 is one setting too many$"):
+        Chain(64, 32)
+    with pytest.raises(SettingError, match=r"as in chain\(lengths=\(64, 64\)\)$"):
+        Chain(lengths=64)
+    with pytest.raises(SettingError, match=r"2 is one setting too many$"):  # no setting has several
+        Spring(1.0, 1, 2)
 
 
 def test_json_and_text_give_the_value_back() -> None:

@@ -179,8 +179,11 @@ def _explain(cls: Any, error: pydantic.ValidationError) -> str:
             lines.append(f"{where} is not given: give {allowed(fields[str(where)])}")
         elif where in fields:
             lines.append(f"{where} = {given!r} is not allowed: give {allowed(fields[str(where)])}")
+            if get_origin(fields[str(where)].annotation) is tuple and isinstance(given, int | float):
+                name = "" if problem["loc"][0] == 0 else f"{where}="  # as it was given: by place or by name
+                lines[-1] += f", as in {cls.name}({name}({given}, {given}))"
         elif isinstance(where, int):
-            lines.append(f"{given!r} is one setting too many (several numbers for one: (64, 64))")
+            lines.append(f"{given!r} is one setting too many")
         else:
             known = ", ".join(fields) or "none"
             lines.append(f"there is no setting {where!r}; its settings are: {known}")
