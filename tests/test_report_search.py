@@ -79,6 +79,13 @@ def test_a_search_s_report_is_redrawn_from_its_folder(
     assert (tmp_path / "report.html").read_text("utf-8") == page(found.comparison, found)
     assert run("--json") == 0
     assert Recommendation.from_json(capsys.readouterr().out) == found
+    assert run("--markdown") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("## Train with batch_norm")
+    for part in ("too optimistic", "Handed over", "the budget ended the search", f"```sh\n{found.fit}\n```"):
+        assert part in said
+    assert "| taken out | verdict |" in said
+    assert len(re.findall(r"^\| :---", said, re.MULTILINE)) == said.count("### ")  # names stand on the left
     assert run("--metric", "brier") == 2
     assert "repeat it with --metric" in capsys.readouterr().err
     (tmp_path / "found.json").write_text("{")

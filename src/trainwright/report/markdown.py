@@ -56,7 +56,7 @@ def _block(code: str, language: str) -> str:
 
 def table_of(table: tables.Table) -> str:
     """A table with its title."""
-    left = {"arm", "verdict", "setting"}
+    left = {table.heads[0], "verdict", "setting"}
     lines = [
         row_of([prose(head) for head in table.heads]),
         row_of([":---" if head in left else "---:" for head in table.heads]),
