@@ -17,7 +17,7 @@ from small import digits, recipe, table
 from trainwright.base import keys
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
-from trainwright.data import Dataset, load, read_inputs
+from trainwright.data import Dataset, DataSpec, load, read_inputs
 from trainwright.diagnosis.layers import activations
 from trainwright.model import Model
 from trainwright.network import Network
@@ -55,6 +55,16 @@ def test_each_pass_over_the_data_sees_every_example_once(seed):
 def test_the_batch_order_depends_on_seed_and_purpose():
     drawn = [order(seed, purpose, ROWS, 7, 0, 3) for seed in (0, 1) for purpose in ("order", "population")]
     assert len({array.tobytes() for array in drawn}) == 4
+
+
+def test_a_data_set_s_specification_is_loaded_to_be_fitted():
+    spec = DataSpec("digits", examples=100)
+    assert fit(recipe(), spec).data == fit(recipe(), spec.load()).data
+
+
+def test_a_text_is_no_strategy_to_add():
+    with pytest.raises(SettingError, match=r"'dropout' is no strategy: .* trainwright\.strategies\.read"):
+        recipe().adding("dropout")
 
 
 class Interrupted(Exception):

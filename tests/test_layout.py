@@ -173,3 +173,10 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_all_public_names_can_be_imported_at_once() -> None:
+    names: dict[str, object] = {}
+    exec("from trainwright import *", names)
+    assert {"Recipe", "Study", "best", "compare_scores", "fit", "load"} <= set(names)
+    assert set(trainwright.__all__) <= set(names)

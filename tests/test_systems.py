@@ -506,6 +506,17 @@ def test_the_list_names_every_row(
     assert "street-numbers-3 " in listed
 
 
+def test_a_folder_of_records_that_is_not_there_is_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "records"
+    assert run(monkeypatch, "systems", "--table", "dropout", "--results", str(missing)) == 0
+    assert capsys.readouterr().err.startswith(f"no records in {missing}: give their folder with --results")
+    missing.mkdir()
+    assert run(monkeypatch, "systems", "--table", "dropout", "--results", str(missing)) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_system_without_deviations_has_a_title_alone() -> None:
     def plain(budget: Budget) -> Recipe:
         """Plain."""
