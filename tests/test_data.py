@@ -420,6 +420,18 @@ def test_task_can_be_set() -> None:
         load((x, np.arange(60)), task="ranking")
 
 
+def test_targets_far_from_zero_keep_their_digits() -> None:
+    """As seconds since 1970 do: float32 has steps of 128 there."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 2)), rng.normal(size=60) * 70
+    near, far = (load((x, y + offset), task="regression") for offset in (0, 1.6e9))
+    rows = np.arange(60)
+    np.testing.assert_allclose(far.labels(rows) - 1.6e9, near.labels(rows), atol=1e-3)
+    _, standardised = far.standardized(rows)
+    np.testing.assert_allclose(far.decode(standardised[:, None]) - 1.6e9, near.labels(rows), atol=1e-3)
+    assert near.labels(rows).dtype == np.float32
+
+
 def test_regression_targets_return_to_their_unit() -> None:
     y = np.random.default_rng(0).normal(300, 20, 60)
     data = load((np.arange(120.0).reshape(60, 2), y))

@@ -306,7 +306,7 @@ def test_an_inconclusive_arm_is_said_to_lean_and_what_would_settle_it() -> None:
     )
     text = open_arm(made, "adam", p=0.2, leans="worse", more_seeds=None, from_trainings=0.1)
     assert text.endswith(
-        "; it leans higher, but not significantly; more seeds alone would not settle it, it takes more data."
+        "; it leans higher, but not significantly; more seeds alone would not settle it; more data might."
     )
     text = open_arm(made, "adam", p=0.9, leans=None, more_seeds=None, from_trainings=0.9)
     assert text.endswith("; it leans neither way; not even 1,000 more seeds would settle it.")

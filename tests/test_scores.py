@@ -165,6 +165,12 @@ def test_wrong_tables_are_explained(table, message):
         compare_scores(table)
 
 
+def test_a_path_is_no_table_of_scores():
+    for compared in (compare_scores, compare_datasets):
+        with pytest.raises(DataError, match=r"'scores\.csv': give a data frame"):
+            compared("scores.csv")
+
+
 def test_wrong_options_are_explained():
     with pytest.raises(SettingError, match="choose one of plain, better"):
         compare_scores(bad(), reference="none")

@@ -19,12 +19,13 @@ import pytest
 from trainwright.base.environment import environment
 from trainwright.base.errors import SettingError, StoreError
 from trainwright.baselines import Guess, Linear
-from trainwright.comparison.metrics import METRICS, measure
+from trainwright.comparison.metrics import METRICS, choose, measure
 from trainwright.data import DataSpec, load
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
 from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
+from trainwright.studies import defaults
 from trainwright.studies.arms import as_arms
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.record import Record
@@ -143,6 +144,27 @@ def test_the_model_is_the_best_training_by_the_metric_that_was_compared(name: st
     rows = data.splits.validation
     losses = metric.losses(np.log(model.predict(x[rows])), data.labels(rows))
     assert losses.mean() == pytest.approx(min(reached), abs=1e-4)
+
+
+def test_the_default_metric_is_decided_once_by_all_examples() -> None:
+    """By the validation examples of the fixed split alone, tuning would have gone by another one."""
+    y = (np.arange(67) < 10).astype(int)
+    data = DataSpec((np.random.default_rng(0).normal(size=(67, 2)), y)).load()
+    alone, _ = choose(None, "classification", data.labels(data.splits.validation))
+    metric, reason = defaults.metric(data, None)
+    assert (alone.name, metric.name) == ("error", "balanced_error")
+    assert reason == "always guessing the commonest class would err in only 14.9 %"
+
+
+def test_a_study_repeated_from_another_first_seed_is_tuned_on_trainings_of_its_own(tmp_path: Path) -> None:
+    recipe, tuning = Recipe(Mlp((4,)), epochs=1), Tuning(8, 8)
+    arms = {"plain": recipe, "l2": recipe.adding(L2(0.1))}
+    plans = [
+        next(Study(DataSpec("digits"), arms, 5, tuning=tuning, first_seed=first).rounds(Store(tmp_path)))
+        for first in (0, 5, 10)
+    ]
+    digests = [one.digest for plan in plans for one in plan]
+    assert len(set(digests)) == len(digests) >= 3 * 2 * 8
 
 
 def test_curves_follow_the_metric() -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 NEEDED = ("arm", "seed", "score")
 OPTIONAL = ("fold", "example", "dataset")
 
+TURNED = {"1 − score": 1.0, "100 − score": 100.0, "negated score": 0.0}
+"""What scores that are better when higher are taken from, by what the rest is called. Of fractions and
+percentages what is lacking is an error; others are negated."""
+
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:
     """The scores with all columns, `dataset`, `fold` and `example` as texts that are empty where not given.
@@ -22,6 +26,8 @@ def checked(scores: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
+    if not isinstance(scores, pd.DataFrame):
+        raise DataError(f"the scores are {scores!r}: give a data frame, such as pandas.read_csv of a file")
     columns = [str(column) for column in scores.columns]
     missing = [column for column in NEEDED if column not in columns]
     if missing:

@@ -20,7 +20,7 @@ from trainwright.comparison import examples, paired
 from trainwright.comparison.estimate import Estimate
 from trainwright.comparison.pairing import check_levels
 from trainwright.comparison.results import ArmResult, Comparison, Difference, Interval
-from trainwright.comparison.score_table import checked, named
+from trainwright.comparison.score_table import TURNED, checked, named
 from trainwright.comparison.verdict import judge
 
 if TYPE_CHECKING:
@@ -138,10 +138,9 @@ def _lower_is_better(scores: NDArray[np.float64], higher: bool) -> tuple[str, ND
     """The scores so that lower is better, and what they are called."""
     if not higher:
         return "score", scores
-    for whole in (1, 100):  # fractions and percentages: what is lacking is an error
-        if scores.min() >= 0 and scores.max() <= whole:
-            return f"{whole} − score", whole - scores
-    return NEGATED, -scores
+    inside = (item for item in TURNED.items() if scores.min() >= 0 and scores.max() <= item[1])
+    label, whole = next(inside, (NEGATED, TURNED[NEGATED]))
+    return label, whole - scores
 
 
 @dataclass(frozen=True)

@@ -125,5 +125,5 @@ def _advice(difference: Difference, comparison: Comparison) -> str:
     if not comparison.repeated:
         return f"{2 * len(comparison.arms[0].seeds)} seeds would show whether more of them can settle it"
     if difference.needs_more_data:
-        return "more seeds alone would not settle it, it takes more data"
+        return "more seeds alone would not settle it; more data might"
     return f"not even {MOST_SEEDS:,} more seeds would settle it"

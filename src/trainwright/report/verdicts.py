@@ -7,6 +7,7 @@ from math import isfinite
 from statistics import median
 
 from trainwright.comparison.results import ArmResult, BaselineResult, Comparison
+from trainwright.comparison.score_table import TURNED
 from trainwright.report import quantities
 from trainwright.report.sentences import chosen, correction, counted, gain
 
@@ -20,10 +21,6 @@ SIGNS = {
     "reference": "•",
     "baseline": "◦",
 }
-
-
-TURNED = {"1 − score": 1, "100 − score": 100, "negated score": 0}
-"""What scores that are better when higher were taken from, by what the rest is called."""
 
 
 def word(arm: ArmResult) -> str:

@@ -42,7 +42,6 @@ from trainwright.studies import defaults
 from trainwright.studies.arms import as_arms, read_baselines
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.plan import FIRST_TUNING_SEED, Planned, planned
-from trainwright.studies.stages import metric_of
 from trainwright.studies.tuning import Trial, Tuning
 
 Watch = Callable[[SearchProgress], None]
@@ -131,7 +130,7 @@ class Job:
         budget.note = lambda seconds: record.save(seconds)
         store = Store(folder / "store")
         standing = Standing(self.space.plain, self.space.plain)
-        measured, reason = metric_of(self.space.data, self.metric)
+        measured, reason = defaults.metric(self.space.data, self.metric)
         rounds = self._rounds(store, standing, measured, reason, budget, record)
 
         def note(progress: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a study or a training does where its user says nothing: network, length, arms, baselines and tuning.
+"""What a study or a training does where its user says nothing: network, length, metric, arms and so on.
 
 Chosen to be sensible for the data's size and shape, and cheap enough to try: `quick` gives a first answer in
 minutes on two cores, `full` is for a night.
@@ -17,7 +17,11 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
+
 from trainwright import strategies
+from trainwright.comparison import metrics
+from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
 from trainwright.data.streamed import Streamed
 from trainwright.network import Network
@@ -81,6 +85,20 @@ def advice(data: Dataset, network: Network) -> list[str]:
         f"the network, {network}, does not know which pixels are neighbours. For photographs convolutions are"
         ' usually better, and take longer: --network "convnet(((16, 3, 2), (32, 3, 2)), (64,))"'
     ]
+
+
+def metric(data: Dataset, name: str | None) -> tuple[Metric, str]:
+    """What validation chooses and a comparison judges by, the one named or else the one that suits the data;
+    and why, where that is not the usual one.
+
+    All examples but those of a test set of its own have a say. Raises `SettingError` for a metric that does
+    not suit the data.
+    """
+    splits = data.splits
+    rows = [splits.train, splits.validation, *(() if data.own_test else (splits.test,))]
+    chosen, reason = metrics.choose(name, data.task, data.labels(np.concatenate(rows)))
+    metrics.check_classes(chosen, len(data.classes))
+    return chosen, reason
 
 
 def arms(data: Dataset, base: Recipe) -> list[str]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-import numpy as np
-
 from trainwright.base.config import Config
 from trainwright.comparison import metrics
 from trainwright.comparison.compare import ArmRuns, Setting
 from trainwright.comparison.metrics import Metric
-from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
@@ -37,16 +34,6 @@ class StudyRuns(NamedTuple):
     arms: list[ArmRuns]
     baselines: list[ArmRuns]
     tuned: Tuned | None
-
-
-def metric_of(data: Dataset, name: str | None) -> tuple[Metric, str]:
-    """What validation chooses and a comparison judges by, and why where it is not the usual: by all examples
-    but those of a test set of its own. Raises `SettingError` for a metric that does not suit the data."""
-    splits = data.splits
-    rows = [splits.train, splits.validation, *(() if data.own_test else (splits.test,))]
-    metric, reason = metrics.choose(name, data.task, data.labels(np.concatenate(rows)))
-    metrics.check_classes(metric, len(data.classes))
-    return metric, reason
 
 
 def tuned_by(

@@ -25,6 +25,7 @@ from trainwright.ensemble import Ensemble
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
+from trainwright.studies import defaults
 from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms, check_names
 from trainwright.studies.ensembles import (
     Ensembles,
@@ -39,7 +40,7 @@ from trainwright.studies.factorial import effects
 from trainwright.studies.handover import best_of
 from trainwright.studies.plan import Planned, check_seeds, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
-from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, metric_of, tuned_by
+from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.tuning import Trial, Tuning, allowance, choose
 
 Watch = Callable[[StudyProgress], None]
@@ -202,7 +203,7 @@ class Study:
         `metric`: another than the study's, for the same trainings.
         """
         check_levels(delta, level)  # before the work, not after it
-        judged, reason = metric_of(self.dataset(), metric or self.metric)
+        judged, reason = defaults.metric(self.dataset(), metric or self.metric)
         runs = self.execute(folder, workers=workers, watch=watch)
         comparison = compare(
             runs.arms,
@@ -214,7 +215,7 @@ class Study:
             baselines=runs.baselines,
             command=command,
         )
-        choosing, _ = metric_of(self.dataset(), self.metric)
+        choosing, _ = defaults.metric(self.dataset(), self.metric)
         other = choosing.label if runs.tuned and choosing != judged else ""
         added = cautions(runs.tuned, other) if runs.tuned else ()
         combined = runs.arms[: len(self.arms)]  # without the ensembles
@@ -275,9 +276,8 @@ class Study:
             return planned("tuning", trial.candidate, data, seed, "tuning")
 
         procedure = choose(self._all, self._reference, self._grid(tuning), FOLDS if pooled else 1)
-        return Tuned(
-            *(yield from tuned_by(procedure, store, training, metric_of(self.dataset(), self.metric)[0]))
-        )
+        metric, _ = defaults.metric(self.dataset(), self.metric)
+        return Tuned(*(yield from tuned_by(procedure, store, training, metric)))
 
     def _with_members(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared, and after these what else the ensembles need."""
