@@ -149,7 +149,7 @@ def _in_words(annotation: Any, limits: Sequence[Any]) -> str:
     if get_origin(annotation) is Annotated:
         return _in_words(kinds[0], kinds[1].metadata)
     if get_origin(annotation) is tuple:
-        return "a list, each " + _in_words(kinds[0], limits)
+        return "a list in parentheses, each " + _in_words(kinds[0], limits)
     if kinds:
         return " or ".join("None" if kind is type(None) else _in_words(kind, limits) for kind in kinds)
     words = {float: "a number", int: "a whole number", bool: "True or False", str: "a text"}
@@ -179,9 +179,6 @@ def _explain(cls: Any, error: pydantic.ValidationError) -> str:
             lines.append(f"{where} is not given: give {allowed(fields[str(where)])}")
         elif where in fields:
             lines.append(f"{where} = {given!r} is not allowed: give {allowed(fields[str(where)])}")
-            if get_origin(fields[str(where)].annotation) is tuple and isinstance(given, int | float):
-                name = "" if problem["loc"][0] == 0 else f"{where}="  # as it was given: by place or by name
-                lines[-1] += f", as in {cls.name}({name}({given}, {given}))"
         elif isinstance(where, int):
             lines.append(f"{given!r} is one setting too many")
         else:
