@@ -2,8 +2,8 @@
 
     NPROC=1 nice python benchmarks/populations.py ~/coverage --tables 100
 
-Each table is trained on in two designs, every arm with the same ten seeds: five folds twice (`folds`), and
-one split whose test rows stay (`fixed`). A file per table; those that are there are skipped, so it can be
+Each table is trained on in two designs, every arm with the same ten seeds, the table's own: five folds twice
+(`folds`), and one split whose test rows stay (`fixed`). A file per table; those that are there are skipped, so it can be
 stopped at any moment. The truth of a training is its mean loss over rows of the population that no table has.
 """
 
@@ -41,6 +41,7 @@ ARMS = {
     "l2": (L2(0.01),),
 }
 OTHER_KEYS = 1000  # what the seeds of "again" are further on
+APART = 10_000  # and those of the next table: weights that all tables began with would be no chance
 
 
 class Rows(NamedTuple):
@@ -153,9 +154,9 @@ def train_table(population: Population, size: int, table: int) -> dict[str, NDAr
         ]  # fmt: skip
         for arm, strategies in ARMS.items():
             recipe = Recipe(NETWORK, strategies, 0.1, steps=steps, evaluate_every=steps)
-            further = OTHER_KEYS if arm == "again" else 0
+            first = APART * table + (OTHER_KEYS if arm == "again" else 0)
             trainings = [
-                Training(recipe, datasets[seed % len(datasets)], seed + further) for seed in range(SEEDS)
+                Training(recipe, datasets[seed % len(datasets)], first + seed) for seed in range(SEEDS)
             ]
             runs = {training.seed: run for training, run in fit_all(trainings, width=SEEDS)}
             judged = len(splits[0].test)
