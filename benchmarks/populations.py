@@ -3,8 +3,9 @@
     NPROC=1 nice python benchmarks/populations.py ~/coverage --tables 100
 
 Each table is trained on in two designs, every arm with the same ten seeds, the table's own: five folds twice
-(`folds`), and one split whose test rows stay (`fixed`). A file per table; those that are there are skipped, so it can be
-stopped at any moment. The truth of a training is its mean loss over rows of the population that no table has.
+(`folds`), and one split whose test rows stay (`fixed`). A file per table; those that are there are skipped,
+so it can be stopped at any moment. The truth of a training is its mean loss over rows of the population that
+no table has.
 """
 
 from __future__ import annotations

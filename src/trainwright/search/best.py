@@ -74,7 +74,7 @@ def best(
     `arms`: strategies to choose among, as in a study: "dropout(hidden_rate=0.2|0.5)"; by default those of a
     study and a few more. `network`: as on the command line; by default its width and depth are searched too.
     `metric`: what the search goes by; by default what suits the data.
-    `seed`: of the search's trainings; and, for data without a test set of its own, which fifth is set aside.
+    `seed`: of all trainings; and, for data without a test set of its own, which fifth is set aside.
     `ensemble`: hand over all confirmed networks as one model that averages them.
     `folder`: where the search is kept, to be resumed or extended; by default it is not kept.
     `watch` is called with a `SearchProgress`.
@@ -163,7 +163,7 @@ class Job:
         procedure = search(self.space, standing, baselines, tuning, effort, self.seed)
         yield from searched(procedure, standing, store, training, metric, budget)
         of_search = budget.used
-        evidence = yield from confirmed(standing, self.space, data, store, metric, budget)
+        evidence = yield from confirmed(standing, self.space, data, store, metric, budget, self.seed)
         recommendation = recommended(
             standing, self.space, evidence, metric, of_search, level=self.level, command=self.command
         )

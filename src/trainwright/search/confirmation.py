@@ -64,9 +64,12 @@ class Confirmed:
 
 
 def confirmed(
-    standing: Standing, space: Space, data: Dataset, store: Store, metric: Metric, budget: Budget
+    standing: Standing, space: Space, data: Dataset, store: Store, metric: Metric, budget: Budget, seed: int
 ) -> Rounds[Confirmed]:
-    """Train what confirms the search, then what explains it, then more seeds, as far as the budget goes."""
+    """Train what confirms the search, then what explains it, then more seeds, as far as the budget goes.
+
+    `seed`: the search's. Each confirms with seeds of its own: a search that is repeated meets other weights.
+    """
     candidates, best, single = _candidates(standing, space)
     everything: dict[str, Candidate] = {**candidates, **standing.baselines}
     seeds = SEEDS
@@ -74,7 +77,8 @@ def confirmed(
         seeds = max(2, min(SEEDS, (budget.trainings - budget.used) // len(everything)))
 
     def plan(named: Mapping[str, Candidate], numbers: range) -> list[Planned]:
-        return [planned(name, one, data.fold(s), s) for name, one in named.items() for s in numbers]
+        own = [2 * SEEDS * seed + number for number in numbers]
+        return [planned(name, one, data.fold(s), s) for name, one in named.items() for s in own]
 
     standing.stage = "confirming"
     runs = yield from _trained(plan(candidates, range(seeds)), store, budget)
