@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from populations import POPULATIONS, Population, Rows
-from scipy.stats import binomtest
+from shares import share
 
 from trainwright import Recipe, best
 from trainwright.base.environment import environment
@@ -106,12 +106,6 @@ def search(name: str, number: int, trainings: int) -> dict[str, Any]:
     }
 
 
-def share(flags: list[bool]) -> str:
-    """How many are true, and between which shares they may be of a population (Wilson 1927)."""
-    low, high = binomtest(sum(flags), len(flags)).proportion_ci(method="wilson")
-    return f"{100 * np.mean(flags):.1f} [{100 * low:.1f}, {100 * high:.1f}] % of {len(flags)}"
-
-
 def page(results: list[dict[str, Any]], trainings: int) -> str:
     on = environment()
     lines = ["# Is the figure that `trainwright best` prints honest?", ""]
@@ -143,7 +137,8 @@ def page(results: list[dict[str, Any]], trainings: int) -> str:
         optimism = np.mean(errors) - np.mean([one["seen"] for one in own])
         left = np.mean(errors) - np.mean([one["error"][1] for one in own])
         biases = (quantities.number(float(bias), 4, signed=True) for bias in (optimism, left))
-        cells = (name, words, share(held), share(compared), quantities.number(float(spread), 4), *biases)
+        counts = (f"{share(flags)} of {len(flags)}" for flags in (held, compared))
+        cells = (name, words, *counts, quantities.number(float(spread), 4), *biases)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 

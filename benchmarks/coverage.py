@@ -9,8 +9,8 @@ its population and size, of what its trainings reach on rows that no table has; 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
-from math import sqrt
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple
@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from populations import ARMS, FOLDS, OTHER_KEYS, POPULATIONS, REPETITIONS, SEEDS, SIZES, TRUTH
 from scipy.stats import binom
+from shares import share
 
+from trainwright.base.environment import environment
 from trainwright.comparison import examples, paired
 from trainwright.comparison.estimate import Estimate
 from trainwright.comparison.looks import adjusted_p
@@ -29,6 +31,7 @@ from trainwright.comparison.metrics import METRICS, Metric
 matplotlib.use("svg")
 Array = NDArray[np.float64]
 LEVEL = 0.95
+USUAL = ("error", "rmse")  # the others are log-loss and MAE
 LOSSES = {"error": "error", "log_loss": "log_loss", "rmse": "squared", "mae": "absolute"}
 TASKS = {"mnist": "classification", "fashion_mnist": "classification", "blobs": "classification"}
 
@@ -67,11 +70,13 @@ def both(cells: Cells) -> Estimate:
 
 
 Estimator = Callable[[Cells], Estimate]
+OURS = "trainings and examples (Trainwright's)"
+FEWER = {"folds": (FOLDS,), "fixed": (3, 5)}  # trainings that are judged alone, too
 DESIGNS: dict[str, tuple[str, dict[str, Estimator]]] = {
     "folds": (
         f"{FOLDS} folds × {REPETITIONS}",
         {
-            "trainings and examples (Trainwright's)": both,
+            OURS: both,
             "trainings alone (t-test)": over_trainings,
             "examples alone": over_examples,
             "trainings, corrected by Nadeau and Bengio": nadeau_bengio,
@@ -80,7 +85,7 @@ DESIGNS: dict[str, tuple[str, dict[str, Estimator]]] = {
     "fixed": (
         f"one split × {SEEDS} seeds",
         {
-            "trainings and examples (Trainwright's)": both,
+            OURS: both,
             "trainings alone (t-test)": over_trainings,
             "examples alone": over_examples,
         },
@@ -88,18 +93,19 @@ DESIGNS: dict[str, tuple[str, dict[str, Estimator]]] = {
 }
 
 
-def cells(table: Any, design: str, arm: str, metric: Metric) -> Cells:
-    """The arm's cells less plain's. Metrics are those of a repetition: all folds, or one training."""
+def cells(table: Any, design: str, arm: str, metric: Metric, seeds: int = SEEDS) -> Cells:
+    """The arm's cells less plain's, of the first seeds; the truth is of all. Metrics are those of a
+    repetition: all folds, or one training."""
     together = FOLDS if design == "folds" else 1
     rows = (
-        table["folds/rows"]
+        table["folds/rows"][:seeds]
         if design == "folds"
-        else np.tile(np.arange(len(table["folds/rows"][0])), (SEEDS, 1))
+        else np.tile(np.arange(len(table["folds/rows"][0])), (seeds, 1))
     )
 
     def contributions(name: str) -> Array:
-        losses = table[f"{design}/{name}/{LOSSES[metric.name]}"].astype(np.float64)
-        joined = losses.reshape(SEEDS // together, -1)
+        losses = table[f"{design}/{name}/{LOSSES[metric.name]}"][:seeds].astype(np.float64)
+        joined = losses.reshape(seeds // together, -1)
         no_targets = np.zeros(joined.shape[1])
         return np.stack([metric.contributions(row, no_targets) for row in joined]).reshape(losses.shape)
 
@@ -123,6 +129,7 @@ class Result(NamedTuple):
     metric: str
     design: str
     estimator: str
+    seeds: int
     arm: str
     covered: bool
     found: bool
@@ -138,25 +145,23 @@ def judge(store: Path, population: str, size: int) -> Iterator[Result]:
     task = TASKS.get(population, "regression")
     for name in ("error", "log_loss") if task == "classification" else ("rmse", "mae"):
         for design, (_, estimators) in DESIGNS.items():
+            asked = [(label, SEEDS) for label in estimators] + [(OURS, seeds) for seeds in FEWER[design]]
             for arm in [arm for arm in ARMS if arm != "plain"]:
-                drawn = [cells(table, design, arm, METRICS[name]) for table in tables]
-                truth = 0.0 if arm == "again" else float(np.mean([one.truth for one in drawn]))
-                for one in drawn:
-                    for label, estimator in estimators.items():
-                        estimate = estimator(one)
+                drawn = {
+                    seeds: [cells(table, design, arm, METRICS[name], seeds) for table in tables]
+                    for seeds in (SEEDS, *FEWER[design])
+                }
+                truth = 0.0 if arm == "again" else float(np.mean([one.truth for one in drawn[SEEDS]]))
+                for label, seeds in asked:
+                    for one in drawn[seeds]:
+                        estimate = estimators[label](one)
                         low, high = estimate.interval(LEVEL)
                         found = adjusted_p(estimate.p(), [1.0]) < 1 - LEVEL
                         wrong = found and estimate.mean * truth <= 0
                         yield Result(
-                            population, size, name, design, label, arm,
+                            population, size, name, design, label, seeds, arm,
                             low <= truth <= high, found, wrong, (high - low) / 2,
                         )  # fmt: skip
-
-
-def share(flags: Iterable[bool]) -> str:
-    flags = list(flags)
-    rate = float(np.mean(flags))
-    return f"{100 * rate:.1f} ± {100 * 1.96 * sqrt(rate * (1 - rate) / len(flags)):.1f} %"
 
 
 def text(paragraph: str) -> str:
@@ -169,14 +174,16 @@ def row(*entries: Any) -> str:
 
 def page(results: list[Result], tables: dict[tuple[str, int], int]) -> Iterator[str]:
     yield "# How often the intervals cover"
+    on = environment()
     counts = sorted(set(tables.values()))
     drawn = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     yield text(
-        f"{drawn} tables each of {' and '.join(f'{size:,}' for size in SIZES)} rows from each of "
+        f"{datetime.now(UTC):%Y-%m-%d}, jax {on['jax']}, {on['device']}, one core: {drawn} tables each of {' and '.join(f'{size:,}' for size in SIZES)} rows from each of "
         f"{len(POPULATIONS)} populations: MNIST and Fashion-MNIST (14×14 pixels), a synthetic "
         "classification and "
         "a synthetic regression; 60 % of the rows train, 20 % are for choosing, 20 % judge. "
-        f"{SEEDS} trainings an arm, network d-32-32-k, rate 0.1, batch 32, 20 epochs. Arms against plain: "
+        f"{SEEDS} trainings an arm, network d-32-32-k, rate 0.1, batch 32, 20 epochs; every table has seeds of its own. "
+        "Arms against plain: "
         f"{', '.join(arm for arm in ARMS if arm != 'plain')}; *again* is plain under other keys (seeds + "
         f"{OTHER_KEYS:,}), so whatever is found of it is false. The truth of the others is the mean over all "
         f"tables on {TRUTH:,} rows that no table has. Nothing is tuned."
@@ -190,23 +197,25 @@ def page(results: list[Result], tables: dict[tuple[str, int], int]) -> Iterator[
         "the first "
         "look. *Found*: another arm helps or hurts; *wrong*: with the wrong sign. *Width*: half the "
         "interval's, "
-        "relative to Trainwright's on the same table, median. ± is the 95 % margin if intervals were "
-        "independent."
+        "relative to Trainwright's on the same table, median. In brackets: 95 %, if intervals were "
+        "independent (Wilson's)."
     )
     for design, (title, estimators) in DESIGNS.items():
         yield f"## {title[0].upper()}{title[1:]}"
         lines = [row("what is chance", "metric", "covers", "false", "found", "wrong", "width")]
         lines.append(row(*["---"] * 7))
         for usual in (True, False):
-            chosen = [r for r in results if r.design == design and (r.metric in ("error", "rmse")) == usual]
-            ours = np.array([r.width for r in chosen if r.estimator.endswith("(Trainwright's)")])
-            for label in estimators:
-                own = [r for r in chosen if r.estimator == label]
+            chosen = [r for r in results if r.design == design and (r.metric in USUAL) == usual]
+            ours = np.array([r.width for r in chosen if (r.estimator, r.seeds) == (OURS, SEEDS)])
+            for label, seeds in [(label, SEEDS) for label in estimators] + [
+                (OURS, seeds) for seeds in FEWER[design]
+            ]:
+                own = [r for r in chosen if (r.estimator, r.seeds) == (label, seeds)]
                 ratio = np.median(np.array([r.width for r in own])[ours > 0] / ours[ours > 0])
                 others = [r for r in own if r.arm != "again"]
                 lines.append(
                     row(
-                        label,
+                        label if seeds == SEEDS else f"the same, of {seeds} trainings only",
                         "error, RMSE" if usual else "log-loss, MAE",
                         share(r.covered for r in own),
                         share(r.found for r in own if r.arm == "again"),
@@ -233,7 +242,7 @@ def ours_of(results: list[Result], design: str) -> list[Result]:
     return [
         r
         for r in results
-        if r.design == design and r.metric in ("error", "rmse") and r.estimator.endswith("(Trainwright's)")
+        if r.design == design and r.metric in USUAL and (r.estimator, r.seeds) == (OURS, SEEDS)
     ]
 
 

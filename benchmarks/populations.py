@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from trainwright.data import DataSpec
 from trainwright.data.dataset import Dataset
+from trainwright.data.pixels import halved
 from trainwright.data.splits import Splits
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -61,7 +62,7 @@ class Population(NamedTuple):
 def pictures(name: str) -> Population:
     """Pictures of 14×14 pixels: tables from the training set, the truth from the test set."""
     data = DataSpec(name).load()
-    small = data.inputs.reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196).astype(np.float32)
+    small = halved(data.standardized(np.arange(len(data.targets)))[0]).reshape(-1, 196)
     own = len(small) - 10_000
 
     def draw(rng: np.random.Generator, count: int) -> Rows:

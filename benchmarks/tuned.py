@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from other_keys import OtherKeys
 from populations import NETWORK, POPULATIONS, SIZES, Population, Rows
+from shares import share
 
 from trainwright.base import files
 from trainwright.base.environment import environment
@@ -130,11 +131,6 @@ def study_table(name: str, population: Population, size: int, table: int, folder
         for arm in comparison.arms
         if arm.difference
     ]  # fmt: skip
-
-
-def share(flags: list[bool]) -> str:
-    rate = float(np.mean(flags))
-    return f"{100 * rate:.1f} ± {100 * 1.96 * sqrt(rate * (1 - rate) / len(flags)):.1f} %"
 
 
 def mean(values: list[float]) -> str:

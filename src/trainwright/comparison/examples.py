@@ -14,7 +14,9 @@ is the variance within folds; where all judge the same examples, the part of V(e
 
 This is the two-way clustered variance (Cameron, Gelbach & Miller, Journal of Business & Economic Statistics
 29, 2011; Owen, Annals of Applied Statistics 1, 2007), with the trainings' part kept from being negative. Its
-degrees of freedom are Satterthwaite's. `results/coverage.md` shows how often its intervals cover.
+degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946), those of V(examples) + V(trainings) - W
+where W is known: what V(trainings) leaves open counts although W is taken off. `results/coverage.md` shows
+how often its intervals cover.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ def estimate(
     variance = over_examples + beyond
     if variance == 0:  # the same numbers everywhere
         return Estimate(mean, trainings=0.0, examples=0.0, df=inf, count=count)
-    df = variance**2 / (over_examples**2 / (kinds - 1) + beyond**2 / (count - 1))
+    df = variance**2 / (over_examples**2 / (kinds - 1) + over_trainings**2 / (count - 1))
     return Estimate(
         mean, trainings=beyond + of_trainings, examples=over_examples - of_trainings, df=df, count=count
     )
