@@ -177,28 +177,25 @@ def page(results: list[Result], tables: dict[tuple[str, int], int]) -> Iterator[
     on = environment()
     counts = sorted(set(tables.values()))
     drawn = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    sizes, arms = " and ".join(f"{size:,}" for size in SIZES), [arm for arm in ARMS if arm != "plain"]
     yield text(
-        f"{datetime.now(UTC):%Y-%m-%d}, jax {on['jax']}, {on['device']}, one core: {drawn} tables each of {' and '.join(f'{size:,}' for size in SIZES)} rows from each of "
-        f"{len(POPULATIONS)} populations: MNIST and Fashion-MNIST (14×14 pixels), a synthetic "
-        "classification and "
-        "a synthetic regression; 60 % of the rows train, 20 % are for choosing, 20 % judge. "
-        f"{SEEDS} trainings an arm, network d-32-32-k, rate 0.1, batch 32, 20 epochs; every table has seeds of its own. "
-        "Arms against plain: "
-        f"{', '.join(arm for arm in ARMS if arm != 'plain')}; *again* is plain under other keys (seeds + "
-        f"{OTHER_KEYS:,}), so whatever is found of it is false. The truth of the others is the mean over all "
-        f"tables on {TRUTH:,} rows that no table has. Nothing is tuned."
+        f"{datetime.now(UTC):%Y-%m-%d}, jax {on['jax']}, {on['device']}, one core: {drawn} tables each of "
+        f"{sizes} rows from each of {len(POPULATIONS)} populations: MNIST and Fashion-MNIST (14×14 pixels), "
+        "a synthetic classification and a synthetic regression; 60 % of the rows train, 20 % are for "
+        f"choosing, 20 % judge. {SEEDS} trainings an arm, network d-32-32-k, rate 0.1, batch 32, 20 epochs; "
+        f"every table has seeds of its own. Arms against plain: {', '.join(arms)}; *again* is plain under "
+        f"other keys (seeds + {OTHER_KEYS:,}), so whatever is found of it is false. The truth of the others "
+        f"is the mean over all tables on {TRUTH:,} rows that no table has. Nothing is tuned."
     )
     yield (
         f"```sh\nNPROC=1 python benchmarks/populations.py STORE --tables {counts[-1]}\n"
         "python benchmarks/coverage.py STORE results\n```"
     )
     yield text(
-        "*Covers*: of the 95 % intervals, those that hold the truth. *False*: *again* helps or hurts, at "
-        "the first "
-        "look. *Found*: another arm helps or hurts; *wrong*: with the wrong sign. *Width*: half the "
-        "interval's, "
-        "relative to Trainwright's on the same table, median. In brackets: 95 %, if intervals were "
-        "independent (Wilson's)."
+        "*Covers*: of the 95 % intervals, those that hold the truth. *False*: *again* helps or hurts, at the "
+        "first look. *Found*: another arm helps or hurts; *wrong*: with the wrong sign. *Width*: half the "
+        "interval's, relative to Trainwright's on the same table, median. In brackets: 95 %, if intervals "
+        "were independent (Wilson's)."
     )
     for design, (title, estimators) in DESIGNS.items():
         yield f"## {title[0].upper()}{title[1:]}"
