@@ -28,7 +28,10 @@ from trainwright.system.table import markdown
 
 FOLDER = Path(__file__).parent / "exhibits"
 RESULTS = Path(__file__).parents[1] / "results" / "exhibits"
-OLDER = "\n\nMade by an earlier version of the package, which worded and judged some claims in another way."
+OLDER = (
+    "\n\nMade by an earlier version of the package, which worded and judged some claims in another way: it "
+    "marked with ✗ what was open, too."
+)
 
 
 def record(name: str, budget: Budget = "full") -> None:
@@ -94,7 +97,9 @@ def contents() -> None:
     head = [
         "# The lecture's figures, reproduced",
         "",
-        "Each page is made by `make docs` from its exhibit.",
+        "Each page is made by `make docs` from its exhibit. Statements of the lecture and its sources are",
+        "marked ✓ if the numbers bear them out, ✗ if they speak against them, and ? if they leave that open:",
+        "an interval goes both ways, or a verdict is inconclusive.",
         "",
     ]
     _write(FOLDER / "README.md", "\n".join([*head, *listed, ""]).encode())

@@ -30,6 +30,7 @@ class Sample(Exhibit):
         claims = (
             Claim("A < B.", "Nobody 1900", "1 < 2.", True),
             Claim("B < A.", "Nobody 1901", "1 < 2.", False),
+            Claim("A < C.", "Nobody 1902", "who knows?", None),
         )
         table = pd.DataFrame({"x | y": [1.0, float("nan")], "name": ["<script>", "b"]})
         return ExhibitResult(self.name, self.title, figure, {"Numbers": table}, claims, ("Scaled down.",))
@@ -55,7 +56,14 @@ def test_gallery_shows_what_failed_and_goes_on(two: None, tmp_path: Path) -> Non
     page = (tmp_path / "index.html").read_text("utf-8")
     assert gallery.exit_code(made) == DataError.exit_code
     assert "no such data set; fetch it" in page
-    assert "1 of 2 statements" in page
+    assert (
+        "of 3 statements of the lecture and its sources 1 were seen to hold (✓), 1 not to (✗), and 1" in page
+    )
+    assert re.findall(r'class="sign ([\w-]+)">(.)<', page) == [
+        ("no-difference", "✓"),
+        ("hurts", "✗"),
+        ("inconclusive", "?"),
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "sample.png", "sample.svg"]
 
 
@@ -85,9 +93,10 @@ def test_markdown_and_json_say_the_same(tmp_path: Path) -> None:
     text = gallery.markdown(shown, "sample.svg")
     assert "✓ **A \\< B.**" in text
     assert "✗ **B \\< A.**" in text
+    assert "? **A \\< C.**" in text
     assert "| x \\| y | name |" in text
     found = json.loads(json.dumps(gallery.as_json(shown), allow_nan=False))
-    assert [claim["holds"] for claim in found["claims"]] == [True, False]
+    assert [claim["holds"] for claim in found["claims"]] == [True, False, None]
     assert found["tables"]["Numbers"][1] == {"x | y": None, "name": "b"}
 
 

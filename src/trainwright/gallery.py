@@ -156,7 +156,8 @@ def page(made: list[ExhibitResult | Failed], command: str) -> str:
         made=[(one, _drawing(one), about(one.name), _tables(one.tables)) for one in shown],
         failed=[one for one in made if isinstance(one, Failed)],
         claims=sum(len(one.claims) for one in shown),
-        held=sum(claim.holds for one in shown for claim in one.claims),
+        held=[sum(claim.holds is holds for one in shown for claim in one.claims) for holds in (True, None)],
+        sign=sign,
         command=command,
         typeset=typeset,
     )
@@ -195,7 +196,7 @@ def as_json(shown: ExhibitResult | Failed) -> dict[str, Any]:
     return {
         "name": shown.name,
         "title": shown.title,
-        "claims": [vars(claim) | {"holds": bool(claim.holds)} for claim in shown.claims],
+        "claims": [vars(claim) for claim in shown.claims],
         "notes": list(shown.notes),
         "tables": {
             caption: [

@@ -77,7 +77,7 @@ def exhibit_page(shown: ExhibitResult) -> Group:
 
     parts: list[Any] = [Text(shown.title, "bold")]
     for claim in shown.claims:
-        style = "bold green" if claim.holds else "bold red"
+        style = {True: "bold green", False: "bold red", None: "bold yellow"}[claim.holds]
         said = Table.grid(padding=(0, 1, 0, 0))
         said.add_row(Text(sign(claim), style), Text(f"{claim.says} ({claim.source})"))
         said.add_row("", Text(typeset(claim.seen), "dim"))

@@ -77,18 +77,31 @@ class Measured:
         return replace(logs, mean=mean, low=low, high=high, signed=False)
 
     @property
-    def positive(self) -> bool:
-        """Whether the whole interval lies above zero."""
-        return self.low > 0
+    def positive(self) -> bool | None:
+        """Whether it is above zero, see `above`."""
+        return self.above(0)
 
     @property
-    def negative(self) -> bool:
-        """Whether the whole interval lies below zero."""
-        return self.high < 0
+    def negative(self) -> bool | None:
+        """Whether it is below zero, see `below`."""
+        return self.below(0)
 
-    def within(self, margin: float) -> bool:
-        """Whether the whole interval lies between -margin and margin."""
-        return -margin < self.low and self.high < margin
+    def above(self, bound: float) -> bool | None:
+        """Whether it is above a bound: the whole interval lies there, or none of it. None: that is open.
+
+        >>> gain = Measured(0.42, 0.10, 0.74, n=10)
+        >>> gain.above(0), gain.above(0.3), gain.above(1)
+        (True, None, False)
+        """
+        return True if self.low > bound else False if self.high <= bound else None
+
+    def below(self, bound: float) -> bool | None:
+        """Whether it is below a bound; None where the interval leaves that open."""
+        return True if self.high < bound else False if self.low >= bound else None
+
+    def within(self, margin: float) -> bool | None:
+        """Whether it is between -margin and margin; None where the interval leaves that open."""
+        return every(self.above(-margin), self.below(margin))
 
     def times(self, factor: float, unit: str) -> Self:
         """The same in another unit, that of the old multiplied by a positive `factor`."""
@@ -153,14 +166,14 @@ class Measurements(dict[Any, Measured]):
         return cls({place: Measured.of(group, unit, signed=signed) for place, group in groups})
 
     @property
-    def all_positive(self) -> bool:
-        """Whether every interval lies above zero."""
-        return all(value.positive for value in self.values())
+    def all_positive(self) -> bool | None:
+        """Whether all are above zero; None where none is shown not to be, and not all are shown to be."""
+        return every(*(value.positive for value in self.values()))
 
     @property
-    def all_negative(self) -> bool:
-        """Whether every interval lies below zero."""
-        return all(value.negative for value in self.values())
+    def all_negative(self) -> bool | None:
+        """Whether all are below zero; None as above."""
+        return every(*(value.negative for value in self.values()))
 
     @property
     def means(self) -> dict[Any, float]:
@@ -187,6 +200,28 @@ class Measurements(dict[Any, Measured]):
         listed = ", ".join(f"{named(place)}: {value.short}" for place, value in self.items())
         written = f"{listed} {next(reversed(self.values())).unit}".rstrip()
         return f"{written} ({self.basis})" if self.basis else written
+
+
+def every(*answers: bool | np.bool_ | None) -> bool | None:
+    """Whether all are true, where None is an open question (Kleene's logic): one that is false decides.
+
+    >>> every(True, True), every(True, None), every(False, None)
+    (True, None, False)
+    """
+    if any(answer is not None and not answer for answer in answers):
+        return False
+    return None if None in answers else True
+
+
+def some(*answers: bool | np.bool_ | None) -> bool | None:
+    """Whether one is true, where None is an open question: one that is true decides.
+
+    >>> some(True, None), some(False, None), some(False, False)
+    (True, None, False)
+    """
+    if any(answers):
+        return True
+    return None if None in answers else False
 
 
 def tabulated(place: str, series: Mapping[str, Mapping[Any, Measured]]) -> pd.DataFrame:

@@ -15,12 +15,14 @@ exhibit as ex` and needs few other imports. The words:
   `ex.change(rows, "test loss", arm, other)` between arms; `ex.series(rows, column, place)` and `ex.samples`
   are what is drawn of rows, and `ex.curve(arm, column)` of a training.
 - `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
-  n = 10)", and knows whether it is `.positive`; `Measured.of(values, "nats")` for any other quantity.
+  n = 10)", and knows whether it is `.positive`, `.below(1)`: true, false, or None where its interval leaves
+  that open; `Measured.of(values, "nats")` for any other quantity. `ex.every` and `ex.some` join such answers.
 - `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list;
   `ex.told(sweep, "dropout")`: an arm's gains, and where it helps and hurts.
 - `@ex.claim(says, source)`: makes a claim of a pure public function of numbers, which returns what was seen
-  and whether it holds, so that a test can feed it made-up ones both ways; `Claim.judged(says, source,
-  comparison, arm)` makes one of a comparison's verdict.
+  and whether it holds (None: that is open), so that a test can feed it made-up ones every way;
+  `Claim.judged(says, source, comparison, arm)` makes one of a comparison's verdict, `ex.agrees(verdict)` an
+  answer of any.
 - `ex.described(study)`: the note on how it trains; `ex.overview(comparison, "network")`: the table of its
   arms; `ex.tabulated`: of any series.
 - `figure, panels = ex.sheet(9.2, "left right", "wide wide")`; then a call for each panel, `ex.along`,
@@ -34,7 +36,15 @@ from matplotlib.figure import Figure
 
 from trainwright.base.config import config
 from trainwright.comparison.compare import ArmRuns, compare
-from trainwright.comparison.measured import Measured, Measurements, enumerated, named, tabulated
+from trainwright.comparison.measured import (
+    Measured,
+    Measurements,
+    enumerated,
+    every,
+    named,
+    some,
+    tabulated,
+)
 from trainwright.comparison.results import ArmResult, Comparison
 from trainwright.comparison.sweep import Sweep
 from trainwright.data import Dataset, DataSpec, load
@@ -46,6 +56,7 @@ from trainwright.exhibit.contract import (
     Floats,
     Judged,
     Scale,
+    agrees,
     cautions,
     claim,
     flat,
@@ -101,10 +112,10 @@ from trainwright.training.fit import fit
 __all__ = [
     "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION", "Along",
     "ArmResult", "ArmRuns", "Axes", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
-    "ExhibitResult", "Figure", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp",
-    "Recipe", "Run", "Scale", "Study", "Sweep", "Weights", "adding", "along", "cautions", "change", "claim",
-    "compare", "compare_all", "config", "curve", "curves", "described", "enumerated", "fit", "flat",
+    "ExhibitResult", "Figure", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Recipe",
+    "Run", "Scale", "Study", "Sweep", "Weights", "adding", "agrees", "along", "cautions", "change", "claim",
+    "compare", "compare_all", "config", "curve", "curves", "described", "enumerated", "every", "fit", "flat",
     "framed", "grid", "images", "intervals_cover", "level", "load", "look_into", "measure_layers", "named",
-    "network", "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series",
-    "shares", "sheet", "sign", "spelled", "strips", "tabulated", "told", "watched", "whole",
+    "network", "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series", "shares",
+    "sheet", "sign", "some", "spelled", "strips", "tabulated", "told", "watched", "whole",
 ]  # fmt: skip

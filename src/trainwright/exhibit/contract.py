@@ -31,7 +31,7 @@ EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which e
 EXAMPLES = "Those of errors and of gains also cover which examples are tested."
 Numbers = ParamSpec("Numbers")
 Floats = NDArray[np.float64]  # what most claims are functions of, but for tables
-Judged = tuple[str, bool | np.bool_]  # what was seen, as a sentence with its numbers, and whether it holds
+Judged = tuple[str, bool | np.bool_ | None]  # what was seen, with its numbers, and what follows: see `Claim`
 
 
 class Scale(SimpleNamespace):
@@ -65,8 +65,9 @@ class Claim:
     """Where it stands: paper, section, figure."""
     seen: str
     """What was measured, as a sentence with its numbers; with n and interval where chance has a part."""
-    holds: bool
-    """Whether the two agree."""
+    holds: bool | None
+    """Whether the two agree; None where the numbers leave it open: an interval that goes both ways, a verdict
+    that is inconclusive."""
 
     @classmethod
     def judged(
@@ -79,18 +80,27 @@ class Claim:
         expected: Verdict = "helps",
         more: str = "",
     ) -> Self:
-        """A claim on an arm, which holds if the comparison's verdict is as expected; `more` is also seen."""
+        """A claim on an arm, judged by the comparison's verdict, see `agrees`; `more` is also seen."""
         error = comparison.error_of(comparison.reference)
         reached = f"{error.mean:.2f} {error.unit}".rstrip()
         seen = (
             f"{arm} gains {comparison.gain(arm)} over {comparison.reference}'s {comparison.metric} of "
             f"{reached}; verdict: {comparison.verdict(arm)}. {more}"
         )
-        return cls(says, source, seen.rstrip(), comparison.verdict(arm) == expected)
+        return cls(says, source, seen.rstrip(), agrees(comparison.verdict(arm), expected))
+
+
+def agrees(verdict: str, expected: Verdict = "helps") -> bool | None:
+    """Whether a verdict is the expected one; None if it is inconclusive.
+
+    >>> agrees("helps"), agrees("no difference"), agrees("inconclusive")
+    (True, False, None)
+    """
+    return None if verdict == "inconclusive" else verdict == expected
 
 
 def claim(says: str, source: str) -> Callable[[Callable[Numbers, Judged]], Callable[Numbers, Claim]]:
-    """Make a claim of a function that judges it: numbers in, what was seen and whether it holds out.
+    """Make a claim of a function that judges it: numbers in, what was seen and whether it holds out, or None.
 
     >>> @claim("The mean is above zero.", "Nobody 1900")
     ... def above(mean: float):
@@ -103,7 +113,7 @@ def claim(says: str, source: str) -> Callable[[Callable[Numbers, Judged]], Calla
         @wraps(judge)
         def judged(*numbers: Numbers.args, **named: Numbers.kwargs) -> Claim:
             seen, holds = judge(*numbers, **named)
-            return Claim(says, source, seen, bool(holds))
+            return Claim(says, source, seen, None if holds is None else bool(holds))
 
         return judged
 
@@ -179,8 +189,8 @@ class Exhibit(Config):
 
 
 def sign(claim: Claim) -> str:
-    """A check mark for a claim that holds, a cross for one that does not."""
-    return "✓" if claim.holds else "✗"
+    """A check mark for a claim that holds, a cross for one that does not, a question mark if it is open."""
+    return {True: "✓", False: "✗", None: "?"}[claim.holds]
 
 
 def spelled(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:

@@ -151,7 +151,7 @@ def half_silent(relu: pd.DataFrame) -> ex.Judged:
     shares = ex.Measurements.grouped(by_seed["active"], by_seed["moment"], "%")
     before, after = shares["before training"], shares["after training"].mean
     seen = f"active are {before}; after training {after:.1f} %. About: within {ABOUT:g} points of a half."
-    return seen, before.low > 50 - ABOUT and before.high < 50 + ABOUT
+    return seen, ex.every(before.above(50 - ABOUT), before.below(50 + ABOUT))
 
 
 def hard_to_optimise(comparison: ex.Comparison, radial: pd.DataFrame) -> ex.Claim:

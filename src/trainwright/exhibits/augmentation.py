@@ -122,9 +122,12 @@ def outcome(sweep: ex.Sweep, way: str) -> str:
 
 
 def as_said(sweep: ex.Sweep, says: str, section: str, way: str, expected: str) -> ex.Claim:
-    """By the verdicts along the range, after Holm's correction over the sizes: see `outcome`."""
+    """By the verdicts along the range, after Holm's correction over the sizes: see `outcome`. Open where
+    these are neither, and inconclusive at some size."""
     seen = f"gain over plain by number of examples {ex.told(sweep, way)}."
-    return ex.Claim(says, BOOK + section, seen, outcome(sweep, way) == expected)
+    found, open_ = outcome(sweep, way), "inconclusive" in sweep.verdicts(way).values()
+    holds = None if found == "neither" and open_ else found == expected
+    return ex.Claim(says, BOOK + section, seen, holds)
 
 
 def slope(sweep: ex.Sweep, arm: str) -> ex.Measured:
@@ -148,7 +151,7 @@ def fades(sweeps: Sweeps) -> ex.Judged:
         }
     )
     if not slopes:
-        return "nothing helps.", False
+        return "nothing helps.", None
     return f"change of the gain for ten times the examples: {slopes}.", slopes.all_negative
 
 

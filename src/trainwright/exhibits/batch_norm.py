@@ -125,8 +125,8 @@ def trace_all(trained: ex.Study, rate: float) -> dict[str, list[Trace]]:
 )
 def higher_at_each(same: ex.Sweep) -> ex.Judged:
     """By the verdict at each rate, with Holm's correction over the rates."""
-    verdicts = set(same.verdicts(WITH).values())
-    return f"gain in accuracy by rate {ex.told(same, WITH)}.", verdicts == {"helps"}
+    holds = ex.every(*map(ex.agrees, same.verdicts(WITH).values()))
+    return f"gain in accuracy by rate {ex.told(same, WITH)}.", holds
 
 
 @ex.claim(
@@ -138,7 +138,7 @@ def higher(own: ex.Comparison) -> ex.Judged:
     rates = " and ".join(f"{arm.learning_rate:g}" for arm in own.arms)
     errors = " and ".join(f"{error:.2f} %" for error in own.errors.means.values())
     seen = f"at rates {rates} the test error is {errors}: a gain of {own.gain(WITH)}."
-    return seen, own.verdict(WITH) == "helps"
+    return seen, ex.agrees(own.verdict(WITH))
 
 
 @ex.claim("With batch norm the network trains faster.", PAPER + "section 4.1, figure 1a")
@@ -154,7 +154,7 @@ def faster(reached: PerSeed, last: int) -> ex.Judged:
         f"(medians; ratio {ratio}). {missed[0]} of {ratio.n} without and {missed[1]} of {ratio.n} with "
         f"batch norm never are and count as {last:,} steps."
     )
-    return seen, ratio.high < 1 and missed[1] == 0
+    return seen, ex.every(ratio.below(1), missed[1] == 0)
 
 
 @ex.claim(
@@ -170,7 +170,7 @@ def stable(wander: PerSeed, rate: float) -> ex.Judged:
         f"{wander[WITHOUT].mean():.2f} times its spread (15th to 85th percentile) without and "
         f"{wander[WITH].mean():.2f} times with batch norm: ratio {ratio}."
     )
-    return seen, ratio.high <= MUCH
+    return seen, ratio.below(MUCH)
 
 
 def draw(own: ex.Comparison, same: ex.Sweep, traces: dict[str, Trace]) -> ex.Figure:

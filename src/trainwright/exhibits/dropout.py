@@ -172,7 +172,7 @@ def two_groups(networks: ex.Sweep) -> ex.Judged:
         f"gain in test error {gains}; the worst network with dropout has {worst:.2f} %, the best without "
         f"{best:.2f} %."
     )
-    return seen, gains.all_positive and worst < best
+    return seen, ex.every(gains.all_positive, worst < best)
 
 
 def best_in_between(retention: ex.Comparison) -> ex.Claim:
@@ -203,7 +203,8 @@ def more_examples(sizes: ex.Sweep) -> ex.Judged:
         f"gain by number of examples {ex.told(sizes, 'with')}; at {ex.named(least)} the verdict is: {first}. "
         f"The gain is largest at {ex.named(sizes.gains('with').largest)}."
     )
-    return seen, first in ("no difference", "hurts") and "helps" in dict(larger).values()
+    none = ex.some(ex.agrees(first, "no difference"), ex.agrees(first, "hurts"))
+    return seen, ex.every(none, ex.some(*(ex.agrees(verdict) for _, verdict in larger)))
 
 
 @ex.claim(
@@ -222,7 +223,7 @@ def as_good_as_scaled(averaged: ex.Floats, scaled: ex.Floats) -> ex.Judged:
         f"test error with scaled weights: {error}; more of it with one pass: {one}, with {PASSES} passes: "
         f"{many}. As good is within {error.mean / 10:.2f} points, a tenth of the error."
     )
-    return seen, one.positive and many.within(error.mean / 10)
+    return seen, ex.every(one.positive, many.within(error.mean / 10))
 
 
 @ex.claim("With dropout fewer hidden units are active.", PAPER + "section 7.2, figures 7 and 8")

@@ -188,7 +188,7 @@ def prior(travel: Rows) -> ex.Judged:
         f"standard deviation of the first: {ratios}; in {own} of {len(kept)} runs they are nearer to their "
         "own first weights than to those of another seed."
     )
-    return seen, all(ratio.high < 1 for ratio in ratios.values()) and own == len(kept)
+    return seen, ex.every(*(ratio.below(1) for ratio in ratios.values()), own == len(kept))
 
 
 def draw(run: ex.Run, trace: Rows, rows: Rows, travel: ex.Along, patience: int) -> ex.Figure:

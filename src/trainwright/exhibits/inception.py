@@ -203,7 +203,7 @@ def hastening(reached: pd.DataFrame, arm: str) -> tuple[str, ex.Measured, bool]:
 def sooner(reached: pd.DataFrame) -> ex.Judged:
     """The ratio's interval lies below a half, and every training gets there."""
     seen, ratio, all_there = hastening(reached, BASELINE)
-    return seen, ratio.high < MUCH and all_there
+    return seen, ex.every(ratio.below(MUCH), all_there)
 
 
 @ex.claim(
@@ -218,7 +218,7 @@ def much_sooner(reached: pd.DataFrame) -> ex.Judged:
     over_baseline = ex.Measured.ratio(steps[X5], steps[BASELINE])
     return (
         f"{seen} Over {BASELINE}'s steps: ratio {over_baseline}.",
-        ratio.high < MUCH and all_there and over_baseline.high < 1,
+        ex.every(ratio.below(MUCH), all_there, over_baseline.below(1)),
     )
 
 

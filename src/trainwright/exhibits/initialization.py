@@ -246,7 +246,7 @@ def more_active(biases: pd.DataFrame, rule: str) -> ex.Claim:
         BOOK,
         f"Over ten layers so many responses are active: {active}, a change of {more}; units dead for all "
         f"inputs: {dead}, a change of {fewer}.",
-        active.low > 50 and more.positive and fewer.negative,
+        ex.every(active.above(50), more.positive, fewer.negative),
     )
 
 

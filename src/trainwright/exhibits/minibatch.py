@@ -239,7 +239,7 @@ def shuffled_once(last: pd.DataFrame) -> ex.Judged:
     more = ex.change(last, "error", ONCE, EACH_PASS, "points")
     error = last.groupby("arm")["error"].mean()[EACH_PASS]
     seen = f"Shuffled once, the error of {error:.2f} % changes by {more}; what matters is a tenth of it."
-    return seen, more.high < error / 10
+    return seen, more.below(error / 10)
 
 
 @ex.claim("Second-order methods need larger batches than first-order ones.", BOOK)
@@ -253,16 +253,17 @@ def second_order(methods: pd.DataFrame) -> ex.Judged:
         f"The loss with small batches over that with {ex.named(largest)} examples is so many times as "
         f"much for L-BFGS as for gradient descent: {ratios}."
     )
-    return seen, all(ratio.low > 1 for ratio in ratios.values())
+    return seen, ex.every(*(ratio.above(1) for ratio in ratios.values()))
 
 
 @ex.claim("Small batches can offer a regularising effect.", f"{BOOK}; Wilson & Martinez 2003")
 def regularises(comparison: ex.Comparison) -> ex.Judged:
     """By the comparison's verdict for any smaller size."""
     gains, reference = comparison.gains, comparison.reference
-    helps = [arm for arm in gains if comparison.verdict(arm) == "helps"]
-    seen = f"Gain over batch size {reference}'s test error: {gains}; it helps at {ex.enumerated(helps)}."
-    return seen, bool(helps)
+    verdicts = {arm: comparison.verdict(arm) for arm in gains}
+    helps = ex.enumerated(arm for arm, verdict in verdicts.items() if verdict == "helps")
+    seen = f"Gain over batch size {reference}'s test error: {gains}; it helps at {helps}."
+    return seen, ex.some(*map(ex.agrees, verdicts.values()))
 
 
 def draw(

@@ -165,7 +165,7 @@ def underfits(rows: pd.DataFrame) -> ex.Judged:
         "at ten times the strength that is best in validation loss (half the bound for max-norm), the "
         f"training loss changes by {fit}, the test loss by {new}."
     )
-    return seen, fit.all_positive and new.all_positive
+    return seen, ex.every(fit.all_positive, new.all_positive)
 
 
 @ex.claim(
@@ -185,7 +185,7 @@ def trades(rows: pd.DataFrame) -> ex.Judged:
         f"training loss is {fit['gap loss']['none']:.3f} nats without penalty; {AT_BEST} it changes by "
         f"{changes}."
     )
-    return seen, not falls and changes.all_negative
+    return seen, ex.every(not falls, changes.all_negative)
 
 
 @ex.claim("L1 makes weights zero; L2 makes them small.", BOOK + "section 7.1.2")

@@ -183,7 +183,7 @@ def not_size(over: Over, networks: Networks) -> ex.Judged:
     seen = gains(over, [(networks.deepest, rival) for rival in rivals])
     listed = ", ".join(f"{name}: {count:,}" for name, count in size.items())
     larger = all(size[rival] >= size[networks.deepest] for rival in rivals)
-    return f"{seen}. Parameters of {listed}.", seen.all_positive and larger
+    return f"{seen}. Parameters of {listed}.", ex.every(seen.all_positive, larger)
 
 
 @ex.claim(
@@ -201,7 +201,7 @@ def ineffective(over: Over, networks: Networks) -> ex.Judged:
     )
     by_depth, by_size = whole.gain(networks.deepest), gains(over, [(n, networks.shallow) for n in largest])
     seen = f"depth gains {by_depth}; size: {by_size}; half of the first less the second: {left}."
-    return seen, left.all_positive and by_depth.positive
+    return seen, ex.every(left.all_positive, by_depth.positive)
 
 
 @ex.claim("A deep network gains from more parameters.", BOOK + "figure 6.7 (11 layers)")

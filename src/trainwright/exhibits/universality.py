@@ -192,7 +192,7 @@ def holds_for_surfaces(errors: pd.DataFrame) -> ex.Judged:
         f"of a surface's largest error {first.median():.3f} with {few} units, {last.median():.3f} is left "
         f"with {many}: {left.times(100, '%')}."
     )
-    return seen, left.high < 1
+    return seen, left.below(1)
 
 
 def draw(built: pd.DataFrame, lines: Trained, errors: pd.DataFrame, surfaces: Trained) -> ex.Figure:

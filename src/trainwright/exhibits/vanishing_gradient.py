@@ -204,7 +204,7 @@ def stays_alive(deepest: pd.DataFrame) -> ex.Judged:
     """Less than an order of magnitude from the first to the last layer, by the whole interval."""
     groups, last = deepest[deepest["units"] != "sigmoid"].groupby("units", sort=False), deepest["layer"].max()
     changes = ex.Measurements({units: rise(rows, 1, last) for units, rows in groups})
-    return f"the last layer above the first: {changes}.", all(c.within(1) for c in changes.values())
+    return f"the last layer above the first: {changes}.", ex.every(*(c.within(1) for c in changes.values()))
 
 
 def rise(rows: pd.DataFrame, before: int, layer: int) -> ex.Measured:
@@ -223,7 +223,7 @@ def as_published(drawn: ex.Measurements) -> ex.Judged:
         f"the range where all further draws together should lie, {drawn}."
     )
     likely = all(drawn[pair].low <= ratio <= drawn[pair].high for pair, ratio in PUBLISHED.items())
-    return seen, likely and all(ratio.low > 1 for ratio in drawn.values())
+    return seen, ex.every(likely, *(ratio.above(1) for ratio in drawn.values()))
 
 
 def draw(chain: pd.DataFrame, norms: pd.DataFrame, by_layer: ex.Along, speeds: pd.DataFrame) -> ex.Figure:
