@@ -82,12 +82,22 @@ def test_what_helps_at_one_size_may_hurt_at_none(gains: tuple[float, ...], outco
         assert exhibit.as_said(sweep, "", "", "mirror", expected).holds is (expected == outcome)
 
 
-@pytest.mark.parametrize(("gains", "holds"), [((3, 2, 1), True), ((1, 2, 3), False), ((2, 2, 2), False)])
-def test_gains_must_fall_along_the_examples(gains: tuple[float, ...], holds: bool) -> None:
+@pytest.mark.parametrize(("gains", "holds"), [((3, 2, 1), True), ((1, 2, 3), False), ((2, 2, 2), None)])
+def test_gains_must_fall_along_the_examples(gains: tuple[float, ...], holds: bool | None) -> None:
     assert exhibit.fades({exhibit.NO_SHOES: made(*gains)}).holds is holds
 
 
 def test_without_an_arm_that_helps_nothing_is_said_of_its_gains() -> None:
     claim = exhibit.fades({exhibit.NO_SHOES: made(-3, -2, -1)})
-    assert not claim.holds
+    assert claim.holds is None
     assert claim.seen == "nothing helps."
+
+
+def test_what_is_inconclusive_at_a_size_is_open() -> None:
+    sweep = made(0, 0, 0)
+    plain, arm = sweep.comparisons[sorted(sweep.comparisons)[0]].arms
+    unclear = replace(arm, difference=replace(arm.difference, verdict="inconclusive"))
+    places = {at: replace(one, arms=(plain, unclear)) for at, one in sweep.comparisons.items()}
+    assert exhibit.as_said(Sweep(places), "", "", "mirror", "helps").holds is None
+    helped = made(3, 0, 0).comparisons | {max(places): places[max(places)]}
+    assert exhibit.as_said(Sweep(helped), "", "", "mirror", "helps").holds is True

@@ -84,10 +84,12 @@ def made_up(*errors: float) -> dict[str, Comparison]:
     ("errors", "holds"),
     [
         ((0.5, 0.4, 0.3, 0.45), [True, True, True]),
-        ((0.5, 0.4, 0.4, 0.45), [True, False, True]),  # the third layer adds nothing
+        ((0.5, 0.4, 0.4, 0.45), [True, None, True]),  # the third layer adds nothing
         ((0.5, 0.4, 0.3, 0.35), [True, True, False]),  # the single layer beats two
-        ((0.5, 0.5, 0.3, 0.6), [False, False, True]),
+        ((0.5, 0.5, 0.3, 0.6), [None, None, True]),
     ],
 )
-def test_statements_hold_where_every_interval_does(errors: tuple[float, ...], holds: list[bool]) -> None:
+def test_statements_hold_where_every_interval_does(
+    errors: tuple[float, ...], holds: list[bool | None]
+) -> None:
     assert [claim.holds for claim in exhibit.claims(made_up(*errors), NETWORKS)] == holds

@@ -61,11 +61,13 @@ def orders_of(harm: list[float]) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("harm", "holds"),
-    [([0.1, -0.1, 0.1, -0.1], True), ([2.0, -2.0, 2.0, -2.0], False), ([0.6, 0.5, 0.6, 0.5], False)],
+    [([0.1, -0.1, 0.1, -0.1], True), ([2.0, -2.0, 2.0, -2.0], None), ([0.6, 0.5, 0.6, 0.5], False)],
 )
-def test_no_harm_is_harm_below_a_tenth_and_not_a_wide_interval(harm: list[float], *, holds: bool) -> None:
+def test_no_harm_is_harm_below_a_tenth_and_not_a_wide_interval(
+    harm: list[float], *, holds: bool | None
+) -> None:
     assert minibatch.random_order(orders_of(harm)).holds
-    assert minibatch.shuffled_once(orders_of(harm)).holds == holds
+    assert minibatch.shuffled_once(orders_of(harm)).holds is holds
 
 
 def test_order_of_the_batches() -> None:
@@ -103,12 +105,12 @@ def methods_of(descent: tuple[float, float], newton: tuple[float, float]) -> pd.
 
 @pytest.mark.parametrize(
     ("descent", "newton", "holds"),
-    [((0.2, 0.1), (0.3, 0.1), True), ((0.2, 0.1), (0.2, 0.1), False), ((0.3, 0.1), (0.2, 0.1), False)],
+    [((0.2, 0.1), (0.3, 0.1), True), ((0.2, 0.1), (0.2, 0.1), None), ((0.3, 0.1), (0.2, 0.1), False)],
 )
 def test_a_method_needs_larger_batches_if_small_ones_cost_it_more(
-    descent: tuple[float, float], newton: tuple[float, float], *, holds: bool
+    descent: tuple[float, float], newton: tuple[float, float], *, holds: bool | None
 ) -> None:
-    assert minibatch.second_order(methods_of(descent, newton)).holds == holds
+    assert minibatch.second_order(methods_of(descent, newton)).holds is holds
 
 
 def test_both_methods_learn() -> None:
