@@ -76,8 +76,8 @@ def test_units_that_start_equal_stay_equal():
         recipe(Initialization("zeros", hidden_bias=0.1), Activation("sigmoid"), learning_rate=1.0), digits()
     )
     hidden = next(array for path, array in run.weights.items() if array.shape == (64, 8))
-    assert abs(hidden).max() > 0
-    assert (hidden == hidden[:, :1]).all()
+    # Some processors sum the last of several units in another order: equal but for rounding.
+    assert abs(hidden - hidden[:, :1]).max() < 1e-5 * abs(hidden).max()
 
 
 def biases(strategy, data):
