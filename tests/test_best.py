@@ -136,7 +136,9 @@ def test_a_baseline_that_the_time_is_too_short_for_is_left_out_and_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(confirmation, "QUICK", 0.0)  # too long is what takes any time at all
-    found = best(DataSpec(frame(), target="y", group="who"), minutes=0.02, network="mlp((4,))", workers=1)
+    spec = DataSpec(frame(), target="y", group="who")
+    found = best(spec, minutes=0.02, network="mlp((4,))", workers=1, seed=1)
+    assert min(found.recommendation.winner.seeds) == 10  # each search confirms with seeds of its own
     assert not found.comparison.baselines
     for name in ("guess", "linear", "boosting"):
         assert any(f"{name} is not among the baselines" in one for one in found.recommendation.cautions)
