@@ -39,7 +39,7 @@ SCALES = ex.scales(
     steps=(1000, 60_000),
     every=(20, 500),
     patience=(10, 20),
-    seeds=(30, 10),
+    seeds=(30, 5),
     note=("Scaled down: so few examples that a network overfits within seconds; full is all of MNIST.", ""),
 )
 
