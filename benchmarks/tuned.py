@@ -3,10 +3,11 @@
     nice python benchmarks/tuned.py ~/tuned results --tables 12
 
 draws tables from the populations of `populations.py`, runs a study with its tuning stage on each (the
-choice pools over the folds, as `trainwright study` does it), and writes `results/tuned.json` and
-`results/tuned.md`. What is true of an arm is measured on rows that no table has: of the candidates that were
-chosen on that table, by the very trainings that the study judged; and of the arm as such, the mean over all
-tables of its population and size (of `again`: zero). Had choosing on the rows that are judged made arms look
+choice pools over the folds, as `trainwright study` does it; every table has seeds of its own), and writes
+`results/tuned.json` and `results/tuned.md`. What is true of an arm is measured on rows that no table has: of
+the candidates that were chosen on that table, by the very trainings that the study judged; and of the arm as
+such, the mean over all tables of its population and size (of `again`: zero). Had choosing on the rows that
+are judged made arms look
 better than they are, estimates would lie below the former.
 """
 
@@ -16,6 +17,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
 from textwrap import fill
@@ -34,6 +36,7 @@ from trainwright.data import DataSpec
 from trainwright.data.dataset import Dataset
 from trainwright.data.splits import fold
 from trainwright.recipe import Recipe
+from trainwright.report.sentences import counted
 from trainwright.runs.store import Store
 from trainwright.strategies import L2, Dropout, Momentum
 from trainwright.studies.study import Study
@@ -110,7 +113,8 @@ def study_table(name: str, population: Population, size: int, table: int, folder
     """A study of one table, judged."""
     rows = population.draw(np.random.default_rng([table, size, 1]), size)
     study = Study(
-        DataSpec("table"), ARMS, SEEDS, tuning=Tuning(longest=1), loaded=dataset(population, rows),
+        DataSpec("table"), ARMS, SEEDS, first_seed=SEEDS * table, tuning=Tuning(longest=1),
+        loaded=dataset(population, rows),
     )  # fmt: skip
     metric = "error" if population.task == "classification" else "rmse"
     runs = study.execute(folder)
@@ -151,9 +155,12 @@ def page(judged: list[Judged], command: str) -> Iterator[str]:
         arms look better than they are. *Covers, arm*: the interval holds the mean of that truth over
         all tables (of *again*: zero); from table to table tuning chooses other candidates, which no
         interval of one study can know of. *Found*: helps or hurts after Holm's correction over the
-        four arms; *wrong*: with the wrong sign. ± is the 95 % margin if intervals were independent."""
+        four arms; *wrong*: with the wrong sign. In brackets the 95 % interval of a share (Wilson), after ±
+        that of a mean, if intervals were independent."""
     yield fill(" ".join(about.split()), 110, break_on_hyphens=False)
+    on = environment()
     yield f"```sh\n{command}\n```"
+    yield f"{datetime.now(UTC):%Y-%m-%d}, jax {on['jax']}, {on['device']}, {counted(on['cores'], 'core')}."
     known = [one for one in judged if np.isfinite(one.truth)]
     if len(known) < len(judged):
         gone = len(judged) - len(known)
