@@ -21,7 +21,8 @@ from trainwright.search.procedure import Effort, OutOfBudget, Standing, search
 from trainwright.search.racing import race
 from trainwright.search.space import Space, spelled
 from trainwright.studies.arms import Candidate
-from trainwright.studies.tuning import Outcome, Procedure, Trial, Tuning
+from trainwright.studies.trials import Outcome, Procedure, Trial
+from trainwright.studies.tuning import Tuning
 
 BASE = Recipe(Mlp((4,)), learning_rate=0.1, epochs=4)
 EFFORT = Effort(1, 3)

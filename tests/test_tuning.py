@@ -15,17 +15,14 @@ from trainwright.baselines import Linear
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Adam, Dropout
 from trainwright.studies.arms import Arm, Candidate
+from trainwright.studies.cliff import safe_rate
+from trainwright.studies.trials import Outcome, Outcomes, Procedure, Trial, side_by_side
 from trainwright.studies.tuning import (
     Choice,
-    Outcome,
-    Outcomes,
-    Procedure,
-    Trial,
     Tuning,
     allowance,
     choose,
     settle_length,
-    side_by_side,
     still_improves,
     tune,
 )
@@ -145,6 +142,55 @@ def test_ties_go_to_the_lower_loss_and_then_to_the_smaller_rate() -> None:
     assert rate(carry_out(tune(Arm("a", (PLAIN,)), even, 0.1, 24), lambda _: Outcome(0.1, 1.0))[0]) == 0.1
 
 
+def cliff(worse: float, spread: float = 0.001) -> Judge:
+    """The best rate is 0.32, from 0.56 on trainings fail, and at 0.18 the error is so much larger."""
+    means = {0.18: 0.1 + worse, 0.32: 0.1}
+
+    def judge(trial: Trial) -> Outcome:
+        assert isinstance(trial.candidate, Recipe)
+        rate, sign = trial.candidate.learning_rate, (-1) ** trial.number
+        error = 0.9 if rate > 0.5 else means.get(rate, 0.2) + sign * spread * (rate == 0.18)
+        return Outcome(error, error)
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    ("worse", "expected"),
+    [(0.0001, 0.18), (0.01, 0.32)],  # within the standard error; beyond it
+)
+def test_right_below_a_cliff_the_next_lower_rate_is_taken_where_it_is_as_good(
+    worse: float, expected: float
+) -> None:
+    choice, _ = carry_out(tune(Arm("a", (PLAIN,)), Tuning(), 0.1, 24), cliff(worse))
+    assert rate(choice) == expected
+    assert isinstance(choice, Choice)
+    assert choice.candidate == choice.tried[0].candidate
+    assert not choice.at_edge
+
+
+def test_where_no_rate_fails_the_best_one_is_taken() -> None:
+    def judge(trial: Trial) -> Outcome:
+        found = cliff(0.0001)(trial)
+        return Outcome(min(found.error, 0.14), found.loss)
+
+    assert rate(carry_out(tune(Arm("a", (PLAIN,)), Tuning(), 0.1, 24), judge)[0]) == 0.32
+
+
+@pytest.mark.parametrize("trials", [1, 4])
+def test_of_a_single_trial_the_lower_rate_must_be_no_worse(trials: int) -> None:
+    low, best, high = (PLAIN.replace(learning_rate=rate) for rate in (0.18, 0.32, 0.56))
+    errors = {low: 0.1001, best: 0.1, high: math.inf}
+    outcomes = {
+        Trial(recipe, n): Outcome(error + 0.001 * (-1) ** n * (recipe == low), 1.0, math.isinf(error))
+        for recipe, error in errors.items()
+        for n in range(trials)
+    }
+    assert safe_rate(best, errors, outcomes) == (best if trials == 1 else low)
+    assert safe_rate(best, [best, high], outcomes) == best
+    assert safe_rate(best, [low, best], outcomes) == best
+
+
 def test_a_setting_that_diverged_once_is_not_preferred_to_one_that_did_not() -> None:
     def judge(trial: Trial) -> Outcome:
         large = trial.candidate.learning_rate > 0.1  # type: ignore[union-attr]
@@ -206,7 +252,12 @@ def test_whatever_happens_the_allowance_is_kept(
     assert len(asked) == len(set(asked)) <= most
     assert sum(setting.trainings for setting in choice.tried) == len(asked)
     assert choice.tried[0].candidate == choice.candidate
-    assert choice.tried[0].trainings == max(setting.trainings for setting in choice.tried)
+    most_tried = max(choice.tried, key=lambda setting: setting.trainings)
+    assert choice.tried[0].trainings == most_tried.trainings or any(
+        1 < above.candidate.learning_rate / rate(choice) < 2  # it took this one's place, below a cliff
+        for above in choice.tried
+        if isinstance(above.candidate, Recipe) and above.trainings == most_tried.trainings
+    )
 
 
 def test_it_is_a_function_of_the_outcomes() -> None:

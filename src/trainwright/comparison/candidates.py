@@ -33,13 +33,14 @@ class Choice:
     name: str
     learning_rate: float
     grid: tuple[Setting, ...]
+    """All candidates, the chosen one first."""
     validation: float
     runs: tuple[Run, ...]
 
     @property
     def at_edge(self) -> bool:
         """Whether the chosen rate is the smallest or largest of two or more tried with its candidate."""
-        chosen = self.grid[0].strategies  # where tuning chose; else there is but one candidate
+        chosen = self.grid[0].strategies
         rates = sorted({setting.learning_rate for setting in self.grid if setting.strategies == chosen})
         return len(rates) > 1 and self.learning_rate in (rates[0], rates[-1])
 
@@ -70,7 +71,7 @@ def choose(arms: Sequence[ArmRuns], metric: Metric) -> list[Choice]:
             key = (float(f"{mean:.12g}"), float(f"{loss:.12g}"), rate)
             ranked.append((key, Setting(rate, mean, sum(diverged for _, _, diverged in first))))
         best = min(ranked, key=lambda pair: pair[0])[1]
-        grid = arm.tuning or tuple(setting for _, setting in ranked)
+        grid = arm.tuning or (best, *(setting for _, setting in ranked if setting is not best))
         rate = best.learning_rate
         choices.append(Choice(arm.name, rate, grid, best.validation_error, arm.runs[rate]))
     return choices

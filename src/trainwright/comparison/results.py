@@ -85,7 +85,7 @@ class ArmResult:
     at_edge: bool
     """The chosen rate is the smallest or largest of two or more."""
     grid: tuple[Setting, ...]
-    """All candidates."""
+    """All candidates, the chosen one first; none where nothing is known of them."""
     validation: float
     """The metric's mean on validation, over the seeds."""
     seeds: tuple[int, ...]

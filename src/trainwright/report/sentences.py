@@ -46,8 +46,7 @@ def chosen(arm: ArmResult) -> Setting | None:
 
     An arm's settings differ in more than the learning rate where it is a family, `dropout(0.2|0.5)`.
     """
-    tried = [setting for setting in arm.grid if setting.learning_rate == arm.learning_rate]
-    return min(tried, key=lambda setting: setting.validation_error, default=None)
+    return arm.grid[0] if arm.grid else None
 
 
 def gain(difference: Difference, comparison: Comparison) -> str:

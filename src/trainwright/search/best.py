@@ -42,7 +42,8 @@ from trainwright.studies import defaults
 from trainwright.studies.arms import as_arms, read_baselines
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.plan import FIRST_TUNING_SEED, Planned, planned
-from trainwright.studies.tuning import Trial, Tuning
+from trainwright.studies.trials import Trial
+from trainwright.studies.tuning import Tuning
 
 Watch = Callable[[SearchProgress], None]
 

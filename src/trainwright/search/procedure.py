@@ -7,8 +7,9 @@
    selection), until nothing more is gained.
 4. Refining: changes of rates, settings, sizes and network, strategies taken out and put in, and jumps of
    several changes race the best recipe, until three rounds have found nothing better.
+5. Where trainings fail at the next rate above the best one, the next one below may take its place.
 
-A search is a procedure as in `studies.tuning`: it asks for trials and is sent their outcomes, and depends on
+A search is a procedure as in `studies.trials`: it asks for trials and is sent their outcomes, and depends on
 nothing else. It can be stopped at any trial; `Standing` has the best so far.
 """
 
@@ -23,19 +24,10 @@ from trainwright.search import moves
 from trainwright.search.racing import race
 from trainwright.search.space import Space, added
 from trainwright.studies.arms import Arm, Candidate
+from trainwright.studies.cliff import safe_rate
 from trainwright.studies.ladder import Ladder
-from trainwright.studies.tuning import (
-    Choice,
-    Outcome,
-    Procedure,
-    Trial,
-    Tuning,
-    lengthened,
-    rank,
-    settle_length,
-    side_by_side,
-    tune,
-)
+from trainwright.studies.trials import Outcome, Procedure, Trial, rank, side_by_side, trained
+from trainwright.studies.tuning import Choice, Tuning, lengthened, settle_length, tune
 
 PROMISING = 5  # families that are combined
 PAIRED = 4  # families of which all pairs are tried
@@ -88,10 +80,7 @@ class Standing:
 
     def trials(self, recipe: Candidate) -> int:
         """How many trials a recipe has had."""
-        number = 0
-        while Trial(recipe, number) in self.outcomes:
-            number += 1
-        return number
+        return trained(recipe, self.outcomes)
 
 
 def search(
@@ -112,6 +101,9 @@ def search(
         standing.exhausted = True
     except OutOfBudget:
         _settle(space, standing)
+    recipes = dict.fromkeys(t.candidate for t in standing.outcomes if isinstance(t.candidate, Recipe))
+    standing.best = safe_rate(standing.best, recipes, standing.outcomes)
+    standing.single = standing.single and safe_rate(standing.single, recipes, standing.outcomes)
     return standing
 
 

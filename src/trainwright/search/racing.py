@@ -11,11 +11,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainwright.comparison import paired
 from trainwright.recipe import Recipe
-from trainwright.studies.tuning import Outcome, Outcomes, Procedure, Trial, rank
+from trainwright.studies.trials import Outcomes, Procedure, Trial, differences, rank
 
 ALPHA = 0.05  # of dropping a recipe that is as good as the leader, at each test
 
@@ -64,14 +63,3 @@ def clearly_worse(recipe: Recipe, leader: Recipe, trials: int, outcomes: Outcome
     if not np.isfinite(found).all():
         return bool(found.mean() > 0)
     return paired.estimate(found).p_above() < ALPHA
-
-
-def differences(recipe: Recipe, other: Recipe, trials: int, outcomes: Outcomes) -> NDArray[np.float64]:
-    """A recipe's errors minus another's, trial by trial, (trials,)."""
-    mine, theirs = ([_error(outcomes[Trial(one, n)]) for n in range(trials)] for one in (recipe, other))
-    with np.errstate(invalid="ignore"):  # two that diverge are told apart by nothing
-        return np.subtract(mine, theirs, dtype=np.float64)
-
-
-def _error(outcome: Outcome) -> float:
-    return math.inf if outcome.diverged else outcome.error

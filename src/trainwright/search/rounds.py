@@ -11,7 +11,7 @@ from trainwright.search.procedure import OutOfBudget, Standing
 from trainwright.studies.executor import Rounds, trained
 from trainwright.studies.plan import Planned
 from trainwright.studies.stages import outcome
-from trainwright.studies.tuning import Procedure, Trial
+from trainwright.studies.trials import Procedure, Trial
 
 
 def searched(

@@ -16,7 +16,8 @@ from trainwright.runs.store import Store
 from trainwright.studies.arms import Candidate
 from trainwright.studies.executor import Rounds, trained
 from trainwright.studies.plan import Planned
-from trainwright.studies.tuning import Choice, Length, Outcome, Procedure, Trial
+from trainwright.studies.trials import Outcome, Procedure, Trial
+from trainwright.studies.tuning import Choice, Length
 
 Result = TypeVar("Result")
 

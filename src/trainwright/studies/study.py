@@ -41,7 +41,8 @@ from trainwright.studies.handover import best_of
 from trainwright.studies.plan import Planned, check_seeds, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
-from trainwright.studies.tuning import Trial, Tuning, allowance, choose
+from trainwright.studies.trials import Trial
+from trainwright.studies.tuning import Tuning, allowance, choose
 
 Watch = Callable[[StudyProgress], None]
 Folder = str | os.PathLike[str]

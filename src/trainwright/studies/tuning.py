@@ -7,21 +7,20 @@ Every arm, the reference included, may use the same number of trainings and is t
 3. The better half of the settings, and the rates between the best one and its neighbours, are trained on
    twice as many seeds, and so on until the trainings are used up (successive halving, Karnin et al. 2013).
    Settings are compared on the same seeds and splits.
+4. Where trainings fail at the next rate above the best one, the next one below may take its place: see
+   `cliff`.
 
 Before that the reference decides how long all train: the length is doubled while the reference still improves
 in the last quarter, so that no strategy is praised for learning faster in a training that is too short.
-
-A procedure is a generator: it yields the trainings that it needs and is sent their outcomes, and in the end
-returns its choice. It depends on nothing else; so it can be interrupted, and begun again from stored runs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,32 +28,11 @@ from trainwright.base.errors import SettingError
 from trainwright.baseline import Baseline
 from trainwright.recipe import Recipe
 from trainwright.studies.arms import Arm, Candidate
+from trainwright.studies.cliff import safe_rate
 from trainwright.studies.ladder import Ladder
-
-Result = TypeVar("Result")
+from trainwright.studies.trials import Outcome, Outcomes, Procedure, Trial, rank, side_by_side
 
 SMALL_GAIN = 0.05  # of the error
-
-
-class Trial(NamedTuple):
-    """A training that a procedure needs: of a candidate, on the tuning's split and seed of this number."""
-
-    candidate: Candidate
-    number: int
-
-
-class Outcome(NamedTuple):
-    """How a trial did on validation."""
-
-    error: float
-    loss: float
-    diverged: bool = False
-    curve: tuple[float, ...] = ()
-    """The validation error at each evaluation."""
-
-
-Outcomes = Mapping[Trial, Outcome]
-Procedure = Generator[list[Trial], Outcomes, Result]
 
 
 @dataclass(frozen=True)
@@ -190,27 +168,6 @@ def tune(
         asked.update(ask)
 
 
-def side_by_side(procedures: Mapping[str, Procedure[Result]]) -> Procedure[dict[str, Result]]:
-    """Several procedures at once; each is sent the outcomes when all that are asked for are known."""
-    results: dict[str, Result] = {}
-    asks: dict[str, list[Trial]] = {}
-
-    def advance(name: str, outcomes: Outcomes | None) -> None:
-        try:
-            asks[name] = procedures[name].send(outcomes)  # type: ignore[arg-type]  # None begins it
-        except StopIteration as end:
-            asks.pop(name, None)
-            results[name] = end.value
-
-    for name in procedures:
-        advance(name, None)
-    while asks:
-        outcomes = yield list(dict.fromkeys(trial for ask in asks.values() for trial in ask))
-        for name in list(asks):
-            advance(name, outcomes)
-    return {name: results[name] for name in procedures}
-
-
 def lengthened(candidate: Candidate, factor: int) -> Candidate:
     """A recipe so many times as long; a baseline as it is."""
     if not isinstance(candidate, Recipe) or factor == 1:
@@ -245,15 +202,6 @@ def _trials(points: Sequence[Point], trainings: int) -> list[Trial]:
     return [Trial(point.candidate, number) for number in range(trainings) for point in points]
 
 
-def rank(candidate: Candidate, numbers: Sequence[int], outcomes: Outcomes) -> tuple[float, float]:
-    """By mean error, then mean loss. A candidate that diverged once comes last."""
-    trials = [outcomes[Trial(candidate, number)] for number in numbers]
-    error = fmean(math.inf if trial.diverged else trial.error for trial in trials)
-    loss = fmean(math.inf if trial.diverged else trial.loss for trial in trials)
-    # Equal means must tie although they were summed from other numbers: 12 digits are the same.
-    return float(f"{error:.12g}"), float(f"{loss:.12g}")
-
-
 def _rank(point: Point, numbers: Sequence[int], outcomes: Outcomes) -> tuple[float, float, float]:
     """Equal candidates go by the smaller rate."""
     return *rank(point.candidate, numbers, outcomes), point.rung
@@ -262,7 +210,7 @@ def _rank(point: Point, numbers: Sequence[int], outcomes: Outcomes) -> tuple[flo
 def _choice(
     settings: Sequence[Point], tried: Sequence[Point], outcomes: Outcomes, asked: set[Trial], ladder: Ladder
 ) -> Choice:
-    best = settings[0]
+    best = _safe(settings[0], tried, {trial: outcomes[trial] for trial in asked})
     numbers = {point: [n for n in range(len(asked)) if Trial(point.candidate, n) in asked] for point in tried}
     order = sorted(tried, key=lambda point: (-len(numbers[point]), _rank(point, numbers[point], outcomes)))
     order.sort(key=lambda point: point != best)
@@ -276,6 +224,15 @@ def _choice(
         at_edge=len(rungs) > 1 and best.rung in (min(rungs), max(rungs)),
         improving=still_improves(curves),
     )
+
+
+def _safe(best: Point, tried: Sequence[Point], outcomes: Outcomes) -> Point:
+    """The best point, or one a little lower, where the next higher rate fails."""
+    if not isinstance(best.candidate, Recipe):
+        return best
+    recipes = [point.candidate for point in tried if isinstance(point.candidate, Recipe)]
+    chosen = safe_rate(best.candidate, recipes, outcomes)
+    return next(point for point in tried if point.candidate == chosen)
 
 
 def _setting(point: Point, found: Sequence[Outcome]) -> Setting:
