@@ -13,11 +13,11 @@ from trainwright.comparison.path import Interaction, Path, Step
 from trainwright.comparison.recommendation import Recommendation, Tried
 from trainwright.comparison.results import (
     ArmResult,
+    CandidateResult,
     Comparison,
     Curve,
     Difference,
     Interval,
-    Setting,
     Verdict,
 )
 
@@ -101,7 +101,7 @@ def arm(
         learning_rate=RATES[seed % 3],
         at_edge=seed % 3 != 1,
         grid=tuple(  # the chosen one first
-            Setting(rate, float(errors.mean() * (1 + 0.2 * i)), diverged)
+            CandidateResult(rate, float(errors.mean() * (1 + 0.2 * i)), diverged)
             for i, rate in enumerate([RATES[seed % 3], *(one for one in RATES if one != RATES[seed % 3])])
         ),
         validation=float(errors.mean()),

@@ -16,10 +16,10 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from trainwright.base.errors import SettingError, StoreError
 from trainwright.comparison import paired
-from trainwright.comparison.candidates import Choice
+from trainwright.comparison.candidates import ChosenArm
 from trainwright.comparison.compare import ArmRuns, Comparison, compare, curve
 from trainwright.comparison.examples import estimate as estimate_cells
-from trainwright.comparison.results import Setting
+from trainwright.comparison.results import CandidateResult
 from trainwright.comparison.verdict import judge
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
@@ -707,10 +707,10 @@ def test_diverging_never_wins_even_where_a_constant_guess_is_better_than_the_net
 
 def test_an_edge_is_one_of_the_chosen_candidate_s_own_rates():
     grid = (
-        Setting(0.1, 0.02, 0, "l2(coefficient=0.01)"),
-        Setting(0.03, 0.03, 0, "l2(coefficient=0.01)"),
-        Setting(0.3, 0.04, 0, "l2(coefficient=0.1)"),
+        CandidateResult(0.1, 0.02, 0, "l2(coefficient=0.01)"),
+        CandidateResult(0.03, 0.03, 0, "l2(coefficient=0.01)"),
+        CandidateResult(0.3, 0.04, 0, "l2(coefficient=0.1)"),
     )
-    assert Choice("l2", 0.1, grid, 0.02, ()).at_edge
-    inside = (*grid, Setting(0.3, 0.05, 0, "l2(coefficient=0.01)"))
-    assert not Choice("l2", 0.1, inside, 0.02, ()).at_edge
+    assert ChosenArm("l2", 0.1, grid, 0.02, ()).at_edge
+    inside = (*grid, CandidateResult(0.3, 0.05, 0, "l2(coefficient=0.01)"))
+    assert not ChosenArm("l2", 0.1, inside, 0.02, ()).at_edge

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from trainwright.comparison import metrics
 from trainwright.comparison.metrics import LOG_LOSS, Metric
-from trainwright.comparison.results import Setting
+from trainwright.comparison.results import CandidateResult
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
 
@@ -23,16 +23,16 @@ class ArmRuns:
 
     name: str
     runs: dict[float, tuple[Run, ...]]
-    tuning: tuple[Setting, ...] = ()
+    tuning: tuple[CandidateResult, ...] = ()
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenArm:
     """An arm with the candidate chosen for it."""
 
     name: str
     learning_rate: float
-    grid: tuple[Setting, ...]
+    grid: tuple[CandidateResult, ...]
     """All candidates, the chosen one first."""
     validation: float
     runs: tuple[Run, ...]
@@ -45,7 +45,7 @@ class Choice:
         return len(rates) > 1 and self.learning_rate in (rates[0], rates[-1])
 
 
-def choose(arms: Sequence[ArmRuns], metric: Metric) -> list[Choice]:
+def choose(arms: Sequence[ArmRuns], metric: Metric) -> list[ChosenArm]:
     """Each arm at its candidate of lowest mean metric on validation; ties go to the lower log-loss, then to
     the smaller rate.
 
@@ -69,11 +69,11 @@ def choose(arms: Sequence[ArmRuns], metric: Metric) -> list[Choice]:
             loss = fmean(value for value, _, _ in ties)
             # Equal means must tie although they were summed from other numbers: 12 digits are the same.
             key = (float(f"{mean:.12g}"), float(f"{loss:.12g}"), rate)
-            ranked.append((key, Setting(rate, mean, sum(diverged for _, _, diverged in first))))
+            ranked.append((key, CandidateResult(rate, mean, sum(diverged for _, _, diverged in first))))
         best = min(ranked, key=lambda pair: pair[0])[1]
         grid = arm.tuning or (best, *(setting for _, setting in ranked if setting is not best))
         rate = best.learning_rate
-        choices.append(Choice(arm.name, rate, grid, best.validation_error, arm.runs[rate]))
+        choices.append(ChosenArm(arm.name, rate, grid, best.validation_error, arm.runs[rate]))
     return choices
 
 

@@ -9,7 +9,7 @@ from statistics import fmean, median
 import numpy as np
 
 from trainwright.comparison import cells, metrics, pairing
-from trainwright.comparison.candidates import ArmRuns, Choice, choose
+from trainwright.comparison.candidates import ArmRuns, ChosenArm, choose
 from trainwright.comparison.cells import Cells, Layout
 from trainwright.comparison.curves import curve
 from trainwright.comparison.estimate import Estimate, quantile
@@ -18,11 +18,11 @@ from trainwright.comparison.pairing import check_levels
 from trainwright.comparison.results import (
     ArmResult,
     BaselineResult,
+    CandidateResult,
     Comparison,
     Curve,
     Difference,
     Interval,
-    Setting,
 )
 from trainwright.comparison.verdict import Verdict, judge
 from trainwright.runs.run import Run
@@ -31,11 +31,11 @@ __all__ = [
     "ArmResult",
     "ArmRuns",
     "BaselineResult",
+    "CandidateResult",
     "Comparison",
     "Curve",
     "Difference",
     "Interval",
-    "Setting",
     "Verdict",
     "check_levels",
     "compare",
@@ -119,7 +119,7 @@ def compare(
 
 
 def _differences(
-    choices: Sequence[Choice],
+    choices: Sequence[ChosenArm],
     scored: Sequence[Cells],
     base: int,
     layout: Layout,
@@ -159,7 +159,7 @@ def _differences(
 UNCHANGED = Difference(Interval(0.0, 0.0, 0.0), 1.0, 1.0, 1.0, "changed nothing", None, None, nan, None)
 
 
-def _identical(choice: Choice, reference: Choice) -> bool:
+def _identical(choice: ChosenArm, reference: ChosenArm) -> bool:
     """Whether an arm predicts what the reference predicts, bit by bit and at every seed."""
     return all(
         np.array_equal(run.predictions["test"], other.predictions["test"])
@@ -202,7 +202,7 @@ def _baselines(
 
 
 def _result(
-    choice: Choice,
+    choice: ChosenArm,
     arm: Cells,
     difference: Difference | None,
     guessing: Cells,
@@ -239,7 +239,7 @@ def _result(
 
 
 def _cautions(
-    choices: Sequence[Choice],
+    choices: Sequence[ChosenArm],
     scored: Sequence[Cells],
     wished: float | None,
     finest: float,

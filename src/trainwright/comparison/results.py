@@ -63,7 +63,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Setting:
+class CandidateResult:
     """A candidate of an arm and how it did on validation."""
 
     learning_rate: float
@@ -84,7 +84,7 @@ class ArmResult:
     """NaN where nothing is known of the training, as in what follows from `recipe` and `seconds`."""
     at_edge: bool
     """The chosen rate is the smallest or largest of two or more."""
-    grid: tuple[Setting, ...]
+    grid: tuple[CandidateResult, ...]
     """All candidates, the chosen one first; none where nothing is known of them."""
     validation: float
     """The metric's mean on validation, over the seeds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainwright.comparison.results import ArmResult, Comparison, Difference, Setting
+from trainwright.comparison.results import ArmResult, CandidateResult, Comparison, Difference
 from trainwright.comparison.verdict import MOST_SEEDS
 from trainwright.report import quantities
 
@@ -41,7 +41,7 @@ def sentence(arm: ArmResult, comparison: Comparison) -> str:
     return text
 
 
-def chosen(arm: ArmResult) -> Setting | None:
+def chosen(arm: ArmResult) -> CandidateResult | None:
     """The candidate that validation chose for an arm; None where nothing is known of it.
 
     An arm's settings differ in more than the learning rate where it is a family, `dropout(0.2|0.5)`.

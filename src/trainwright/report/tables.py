@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from trainwright.comparison.metrics import labelled
-from trainwright.comparison.results import ArmResult, BaselineResult, Comparison, Setting
+from trainwright.comparison.results import ArmResult, BaselineResult, CandidateResult, Comparison
 from trainwright.report import quantities, verdicts
 from trainwright.report.quantities import MISSING, Pieces
 from trainwright.report.sentences import chosen
@@ -131,7 +131,7 @@ def candidates(comparison: Comparison) -> Table:
     """Every candidate of every arm with its validation error; the chosen one is marked."""
     unit = _of_choice(comparison)
 
-    def line(arm: ArmResult, setting: Setting) -> tuple[Pieces, ...]:
+    def line(arm: ArmResult, setting: CandidateResult) -> tuple[Pieces, ...]:
         name, rate = setting.strategies or MISSING, _marked(setting, chosen(arm))
         return (name, ""), (rate, ""), _validation(setting, unit, setting.diverged)
 
@@ -144,7 +144,7 @@ def candidates(comparison: Comparison) -> Table:
     return _without_empty(Table("All candidates, ▸ chosen", heads, tuple(rows)))
 
 
-def _marked(setting: Setting, choice: Setting | None) -> str:
+def _marked(setting: CandidateResult, choice: CandidateResult | None) -> str:
     return ("▸ " if setting == choice else "") + _rate(setting.learning_rate)
 
 
@@ -153,7 +153,7 @@ def _rate(rate: float) -> str:
     return quantities.significant(rate) if rate else MISSING
 
 
-def _validation(setting: Setting, unit: quantities.Unit, diverged: int) -> Pieces:
+def _validation(setting: CandidateResult, unit: quantities.Unit, diverged: int) -> Pieces:
     return quantities.size(setting.validation_error, unit), f"({diverged} diverged)" if diverged else ""
 
 

@@ -12,7 +12,7 @@ from trainwright.base.keys import generator
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.search.space import Space, added, without
-from trainwright.studies.ladder import COARSE, HIGHEST, LOWEST, RUNGS, Ladder
+from trainwright.studies.ladder import COARSE, HIGHEST, LOWEST, RUNGS, RateLadder
 
 BATCHES = (8, 512)
 WIDTHS = (16, 1024)
@@ -85,7 +85,7 @@ def rung_of(rate: float) -> int:
 
 def _at(recipe: Recipe, step: int) -> Recipe:
     rung = int(np.clip(rung_of(recipe.learning_rate) + step, LOWEST, HIGHEST))
-    return recipe.replace(learning_rate=Ladder().rate(rung))
+    return recipe.replace(learning_rate=RateLadder().rate(rung))
 
 
 def _settings(space: Space, recipe: Recipe) -> Iterator[Recipe]:

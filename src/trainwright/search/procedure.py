@@ -25,7 +25,7 @@ from trainwright.search.racing import race
 from trainwright.search.space import Space, added
 from trainwright.studies.arms import Arm, Candidate
 from trainwright.studies.cliff import safe_rate
-from trainwright.studies.ladder import Ladder
+from trainwright.studies.ladder import RateLadder
 from trainwright.studies.trials import Outcome, Procedure, Trial, rank, side_by_side, trained
 from trainwright.studies.tuning import Choice, Tuning, lengthened, settle_length, tune
 
@@ -147,7 +147,7 @@ def alone(settings: Sequence[Recipe], first: int) -> Procedure[Recipe]:
     """The best of a family's settings at their rate, then at the rate that is best for it."""
     outcomes = yield _trials(settings, first)
     best = min(settings, key=lambda recipe: rank(recipe, range(first), outcomes))
-    ladder, middle = Ladder(), moves.rung_of(best.learning_rate)
+    ladder, middle = RateLadder(), moves.rung_of(best.learning_rate)
     tried = {middle: best}
     new = [rung for rung in ladder.begin(best.learning_rate) if rung != middle]
     while new:

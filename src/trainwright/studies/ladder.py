@@ -11,7 +11,7 @@ LOWEST, HIGHEST = -5 * RUNGS, 1 * RUNGS  # 1e-5 and 10
 
 
 @dataclass(frozen=True)
-class Ladder:
+class RateLadder:
     """The learning rates that may be tried, by rung: rungs are a factor of 10^(1/4) apart, or given."""
 
     rates: tuple[float, ...] = ()

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from trainwright.base.config import Config
 from trainwright.comparison import metrics
-from trainwright.comparison.compare import ArmRuns, Setting
+from trainwright.comparison.compare import ArmRuns, CandidateResult
 from trainwright.comparison.metrics import Metric
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
@@ -96,11 +96,11 @@ def cautions(tuned: Tuned, other: str) -> Iterator[str]:
         yield f"{'; '.join(late)}: still improving in the last quarter of training; more epochs may help"
 
 
-def _settings(choice: Choice) -> tuple[Setting, ...]:
+def _settings(choice: Choice) -> tuple[CandidateResult, ...]:
     several = len({_without_rate(tried.candidate) for tried in choice.tried}) > 1
     varied = _varied([tried.candidate for tried in choice.tried])
     return tuple(
-        Setting(
+        CandidateResult(
             _rate(tried.candidate),
             tried.error,
             tried.diverged,

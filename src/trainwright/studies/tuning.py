@@ -29,7 +29,7 @@ from trainwright.baseline import Baseline
 from trainwright.recipe import Recipe
 from trainwright.studies.arms import Arm, Candidate
 from trainwright.studies.cliff import safe_rate
-from trainwright.studies.ladder import Ladder
+from trainwright.studies.ladder import RateLadder
 from trainwright.studies.trials import Outcome, Outcomes, Procedure, Trial, rank, side_by_side
 
 SMALL_GAIN = 0.05  # of the error
@@ -60,7 +60,7 @@ class Tuning:
             raise SettingError(f"tuning: rates = {self.rates}: give positive rates in ascending order")
 
 
-class Setting(NamedTuple):
+class Tried(NamedTuple):
     """A setting that was tried: a candidate at a learning rate, and its means on validation."""
 
     candidate: Candidate
@@ -75,7 +75,7 @@ class Choice:
     """The candidate that speaks for an arm, at its learning rate and length, and all that were tried."""
 
     candidate: Candidate
-    tried: tuple[Setting, ...]
+    tried: tuple[Tried, ...]
     """In the order in which they were dropped, the chosen one first."""
     at_edge: bool
     """Whether the chosen learning rate is the smallest or the largest that its candidate was tried at."""
@@ -139,7 +139,7 @@ def tune(
     arm: Arm, tuning: Tuning, start: float, allowance: int, splits: int | None = None
 ) -> Procedure[Choice]:
     """Choose an arm's candidate and learning rate, with at most so many trainings; see the module."""
-    ladder = Ladder(tuning.rates)
+    ladder = RateLadder(tuning.rates)
     settings = [point for one in arm.candidates for point in _points(one, ladder, ladder.begin(start))]
     tried = list(settings)
     most = splits if splits and isinstance(arm.candidates[0], Baseline) else allowance  # see Baseline
@@ -192,7 +192,7 @@ def still_improves(curves: Sequence[Sequence[float]]) -> bool:
     return bool(gained and mean.argmin() >= last)
 
 
-def _points(candidate: Candidate, ladder: Ladder, rungs: Sequence[int]) -> list[Point]:
+def _points(candidate: Candidate, ladder: RateLadder, rungs: Sequence[int]) -> list[Point]:
     if not isinstance(candidate, Recipe):
         return [Point(candidate, 0, candidate)] if rungs else []
     return [Point(candidate, rung, candidate.replace(learning_rate=ladder.rate(rung))) for rung in rungs]
@@ -208,7 +208,11 @@ def _rank(point: Point, numbers: Sequence[int], outcomes: Outcomes) -> tuple[flo
 
 
 def _choice(
-    settings: Sequence[Point], tried: Sequence[Point], outcomes: Outcomes, asked: set[Trial], ladder: Ladder
+    settings: Sequence[Point],
+    tried: Sequence[Point],
+    outcomes: Outcomes,
+    asked: set[Trial],
+    ladder: RateLadder,
 ) -> Choice:
     best = _safe(settings[0], tried, {trial: outcomes[trial] for trial in asked})
     numbers = {point: [n for n in range(len(asked)) if Trial(point.candidate, n) in asked] for point in tried}
@@ -219,7 +223,7 @@ def _choice(
     return Choice(
         candidate=best.candidate,
         tried=tuple(
-            _setting(point, [outcomes[Trial(point.candidate, n)] for n in numbers[point]]) for point in order
+            _tried(point, [outcomes[Trial(point.candidate, n)] for n in numbers[point]]) for point in order
         ),
         at_edge=len(rungs) > 1 and best.rung in (min(rungs), max(rungs)),
         improving=still_improves(curves),
@@ -235,8 +239,8 @@ def _safe(best: Point, tried: Sequence[Point], outcomes: Outcomes) -> Point:
     return next(point for point in tried if point.candidate == chosen)
 
 
-def _setting(point: Point, found: Sequence[Outcome]) -> Setting:
-    return Setting(
+def _tried(point: Point, found: Sequence[Outcome]) -> Tried:
+    return Tried(
         point.candidate,
         fmean(one.error for one in found),
         fmean(one.loss for one in found),
@@ -247,7 +251,7 @@ def _setting(point: Point, found: Sequence[Outcome]) -> Setting:
 
 def _grid_size(arm: Arm, tuning: Tuning) -> int:
     """Trainings of an arm's first grid."""
-    rates = len(Ladder(tuning.rates).begin(1.0)) if isinstance(arm.candidates[0], Recipe) else 1
+    rates = len(RateLadder(tuning.rates).begin(1.0)) if isinstance(arm.candidates[0], Recipe) else 1
     return tuning.first * rates * len(arm.candidates)
 
 

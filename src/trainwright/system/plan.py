@@ -31,7 +31,7 @@ from trainwright.report.quantities import MISSING, duration, significant
 from trainwright.site import Site
 from trainwright.system import steps
 from trainwright.system.contract import Extent, System, Table
-from trainwright.system.steps import Step
+from trainwright.system.steps import MeasuredStep
 
 TERAFLOPS = 50.0
 """The assumed rate in 10¹² operations per second: a third of the 156 that NVIDIA states as an A100's peak
@@ -148,7 +148,7 @@ class Planned:
     """By system."""
     teraflops: float = TERAFLOPS
     """What the accelerator sustains, in 10¹² operations per second."""
-    steps: Mapping[str, Step] = field(default_factory=dict)
+    measured: Mapping[str, MeasuredStep] = field(default_factory=dict)
     """The measured steps, by system."""
 
     @classmethod
@@ -171,7 +171,7 @@ class Planned:
             "predict for one image; a step takes three forward passes), and the time on an accelerator that "
             f"sustains {significant(self.teraflops)}×10¹² operations per second. What strategies add, such "
             "as batch norm or augmentation, is left out. Of an ensemble, all members together."
-        ) + self._measured
+        ) + self._where
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
@@ -201,21 +201,21 @@ class Planned:
             "predicting_flops": plan.predicting,
             "teraflops": self.teraflops,
             "accelerator_seconds": plan.seconds(self.teraflops),
-            "step": asdict(self.steps[name]) if name in self.steps else None,
+            "step": asdict(self.measured[name]) if name in self.measured else None,
         }
 
     @property
-    def _measured(self) -> str:
+    def _where(self) -> str:
         """Where the steps were measured."""
-        if not self.steps:
+        if not self.measured:
             return ""
-        places = " and ".join(dict.fromkeys(step.where for step in self.steps.values()))
+        places = " and ".join(dict.fromkeys(step.where for step in self.measured.values()))
         return f" The last column is no plan: one training step on noise of the images' size, on {places}."
 
     def _step(self, name: str) -> str:
-        if name not in self.steps:
+        if name not in self.measured:
             return MISSING
-        seconds = self.steps[name].seconds
+        seconds = self.measured[name].seconds
         return "too large" if seconds is None else duration(seconds)
 
 

@@ -20,7 +20,7 @@ from trainwright.report.sentences import counted
 
 
 @dataclass(frozen=True)
-class Step:
+class MeasuredStep:
     """A training step of budget paper, measured."""
 
     seconds: float | None
@@ -39,7 +39,9 @@ class Step:
 def keep(folder: Path, measured: Mapping[str, float | None], command: str) -> None:
     """Keep these seconds, by system, beside those already there. Raises `StoreError` where that cannot be."""
     date, here = f"{datetime.now(UTC):%Y-%m-%d}", environment()
-    steps = read(folder) | {name: Step(seconds, command, date, here) for name, seconds in measured.items()}
+    steps = read(folder) | {
+        name: MeasuredStep(seconds, command, date, here) for name, seconds in measured.items()
+    }
     path = _place(folder)
     with files.explained(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,12 +49,12 @@ def keep(folder: Path, measured: Mapping[str, float | None], command: str) -> No
         files.replace_file(path, text.encode() + b"\n", path.parent)
 
 
-def read(folder: Path) -> dict[str, Step]:
+def read(folder: Path) -> dict[str, MeasuredStep]:
     """The steps that were measured, by system. Raises `StoreError` for a file that holds none."""
     path = _place(folder)
     try:
         kept = strict_json.loads(path.read_bytes())
-        return {name: Step(**step) for name, step in kept.items()}
+        return {name: MeasuredStep(**step) for name, step in kept.items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as problem:
