@@ -18,6 +18,7 @@ from trainwright.base import files
 from trainwright.base.environment import environment, keep_compiled
 from trainwright.comparison.results import Comparison
 from trainwright.data import DataSpec
+from trainwright.report.sentences import counted
 from trainwright.studies import defaults
 from trainwright.studies.arms import read_arms
 from trainwright.studies.study import Study
@@ -64,7 +65,7 @@ def page(compared: list[Comparison], command: str) -> str:
             "",
             f"`{command}`, {datetime.now(UTC):%Y-%m-%d}. All default arms on {first.data['name']}, each "
             f"tuned anew, {len(first.arms[0].seeds)} fresh seeds an arm; differences to plain in percentage "
-            f"points. {on['cores']} cores, {on['device']}, jax {on['jax']}.",
+            f"points. {counted(on['cores'], 'core')}, {on['device']}, jax {on['jax']}.",
             "",
             *lines,
             "",
