@@ -188,6 +188,8 @@ def test_of_a_single_trial_the_lower_rate_must_be_no_worse(trials: int) -> None:
     }
     assert safe_rate(best, errors, outcomes) == (best if trials == 1 else low)
     assert safe_rate(best, [best, high], outcomes) == best
+    diverged = outcomes | {Trial(low, n): Outcome(0.1, 1.0, diverged=True) for n in range(trials)}
+    assert safe_rate(best, errors, diverged) == best
     assert safe_rate(best, [low, best], outcomes) == best
 
 

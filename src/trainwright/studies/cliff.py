@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from trainwright.comparison import paired
 from trainwright.recipe import Recipe
 from trainwright.studies.trials import Outcomes, differences, rank, trained
@@ -41,7 +43,10 @@ def _as_good(recipe: Recipe, best: Recipe, outcomes: Outcomes) -> bool:
     number = _both(recipe, best, outcomes)
     if not number:
         return False
-    estimate = paired.estimate(differences(recipe, best, number, outcomes))
+    found = differences(recipe, best, number, outcomes)
+    if not np.isfinite(found).all():  # one of them diverged
+        return rank(recipe, range(number), outcomes) < rank(best, range(number), outcomes)
+    estimate = paired.estimate(found)
     return estimate.mean <= (estimate.error if math.isfinite(estimate.error) else 0.0)
 
 
