@@ -7,8 +7,7 @@ choice pools over the folds, as `trainwright study` does it; every table has see
 `results/tuned.json` and `results/tuned.md`. What is true of an arm is measured on rows that no table has: of
 the candidates that were chosen on that table, by the very trainings that the study judged; and of the arm as
 such, the mean over all tables of its population and size (of `again`: zero). Had choosing on the rows that
-are judged made arms look
-better than they are, estimates would lie below the former.
+are judged made arms look better than they are, estimates would lie below the former.
 """
 
 from __future__ import annotations

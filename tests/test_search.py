@@ -114,6 +114,18 @@ def test_a_pair_that_helps_only_together_is_found(data) -> None:
     assert names(standing.best) == {"l2", "dropout"}
 
 
+def test_below_a_rate_that_fails_the_next_lower_one_is_taken_where_it_is_as_good(data) -> None:
+    def error(recipe: Recipe) -> float:
+        if "l2" not in names(recipe):
+            return 0.4 + off_rate(recipe, 0.1)
+        return 0.9 if recipe.learning_rate > 0.4 else 0.3 if recipe.learning_rate > 0.17 else 0.32
+
+    standing = found(data, error, *ARMS, noise=0.0)
+    assert standing.single is not None
+    assert names(standing.best) == names(standing.single) == {"l2"}
+    assert standing.best.learning_rate == standing.single.learning_rate == 0.18
+
+
 def test_where_nothing_helps_plain_stays(data) -> None:
     standing = found(data, lambda recipe: 0.4 + 0.01 * len(recipe.strategies) + off_rate(recipe, 0.1), *ARMS)
     assert standing.best.strategies == ()

@@ -26,7 +26,7 @@ from trainwright.search.space import Space, added
 from trainwright.studies.arms import Arm, Candidate
 from trainwright.studies.cliff import safe_rate
 from trainwright.studies.ladder import RateLadder
-from trainwright.studies.trials import Outcome, Procedure, Trial, rank, side_by_side, trained
+from trainwright.studies.trials import Outcome, Procedure, Trial, rank, side_by_side, trials_of
 from trainwright.studies.tuning import Choice, Tuning, lengthened, settle_length, tune
 
 PROMISING = 5  # families that are combined
@@ -80,7 +80,7 @@ class Standing:
 
     def trials(self, recipe: Candidate) -> int:
         """How many trials a recipe has had."""
-        return trained(recipe, self.outcomes)
+        return trials_of(recipe, self.outcomes)
 
 
 def search(

@@ -15,7 +15,7 @@ import numpy as np
 
 from trainwright.comparison import paired
 from trainwright.recipe import Recipe
-from trainwright.studies.trials import Outcomes, differences, rank, trained
+from trainwright.studies.trials import Outcomes, differences, rank, trials_of
 
 FAILS = 1.5  # times the best rate's error: further from it than neighbouring rates should be
 NEXT = 2.0  # the largest factor between neighbours: a rung is a factor of 1.8, coarse ones are not
@@ -51,4 +51,4 @@ def _as_good(recipe: Recipe, best: Recipe, outcomes: Outcomes) -> bool:
 
 
 def _both(recipe: Recipe, other: Recipe, outcomes: Outcomes) -> int:
-    return min(trained(recipe, outcomes), trained(other, outcomes))
+    return min(trials_of(recipe, outcomes), trials_of(other, outcomes))

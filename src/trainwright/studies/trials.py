@@ -61,7 +61,7 @@ def side_by_side(procedures: Mapping[str, Procedure[Result]]) -> Procedure[dict[
     return {name: results[name] for name in procedures}
 
 
-def trained(candidate: Candidate, outcomes: Outcomes) -> int:
+def trials_of(candidate: Candidate, outcomes: Outcomes) -> int:
     """How many trials a candidate has had."""
     number = 0
     while Trial(candidate, number) in outcomes:

@@ -60,8 +60,8 @@ class Tuning:
             raise SettingError(f"tuning: rates = {self.rates}: give positive rates in ascending order")
 
 
-class Tried(NamedTuple):
-    """A setting that was tried: a candidate at a learning rate, and its means on validation."""
+class Validated(NamedTuple):
+    """A candidate at a learning rate that was tried, and its means on validation."""
 
     candidate: Candidate
     error: float
@@ -75,7 +75,7 @@ class Choice:
     """The candidate that speaks for an arm, at its learning rate and length, and all that were tried."""
 
     candidate: Candidate
-    tried: tuple[Tried, ...]
+    tried: tuple[Validated, ...]
     """In the order in which they were dropped, the chosen one first."""
     at_edge: bool
     """Whether the chosen learning rate is the smallest or the largest that its candidate was tried at."""
@@ -223,7 +223,8 @@ def _choice(
     return Choice(
         candidate=best.candidate,
         tried=tuple(
-            _tried(point, [outcomes[Trial(point.candidate, n)] for n in numbers[point]]) for point in order
+            _validated(point, [outcomes[Trial(point.candidate, n)] for n in numbers[point]])
+            for point in order
         ),
         at_edge=len(rungs) > 1 and best.rung in (min(rungs), max(rungs)),
         improving=still_improves(curves),
@@ -239,8 +240,8 @@ def _safe(best: Point, tried: Sequence[Point], outcomes: Outcomes) -> Point:
     return next(point for point in tried if point.candidate == chosen)
 
 
-def _tried(point: Point, found: Sequence[Outcome]) -> Tried:
-    return Tried(
+def _validated(point: Point, found: Sequence[Outcome]) -> Validated:
+    return Validated(
         point.candidate,
         fmean(one.error for one in found),
         fmean(one.loss for one in found),
