@@ -77,24 +77,6 @@ def pair(plain: float, dropped: float, seeds: int = 4) -> Comparison:
     return comparisons.study(["without", "with"], seeds, base=plain, shifts=(0, dropped - plain))
 
 
-def sweep(*pairs: Comparison) -> Sweep:
-    return Sweep({f"{2 + place}×100": one for place, one in enumerate(pairs)})
-
-
-def test_groups_are_two_and_every_network_gains() -> None:
-    assert dropout.two_groups(sweep(pair(0.10, 0.05), pair(0.11, 0.06))).holds
-    # All gain, in groups that overlap.
-    assert not dropout.two_groups(sweep(pair(0.20, 0.11), pair(0.10, 0.05))).holds
-    assert not dropout.two_groups(sweep(pair(0.10, 0.05), pair(0.11, 0.11))).holds
-
-
-def test_intervals_of_a_single_training_are_said_to_be_over_examples() -> None:
-    alone = dropout.two_groups(sweep(pair(0.10, 0.05, seeds=1)))
-    assert alone.holds
-    assert "test examples)" in alone.seen
-    assert "n = 4)" in dropout.two_groups(sweep(pair(0.10, 0.05))).seen
-
-
 def test_dropout_gains_nothing_at_first_and_then_something() -> None:
     nothing, much, loss = pair(0.2, 0.2, seeds=12), pair(0.1, 0.05), pair(0.1, 0.15)
     plain, arm = nothing.arms
@@ -160,11 +142,11 @@ def test_equal_is_equal_to_rounding() -> None:
 def test_the_smallest_version_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it, on networks of 8 units trained for 20 steps: what is shown, not whether it holds."""
     smallest = SCALES["quick"].replace(
-        images={"pool": 600, "test": 100, "halved": True}, widths=(8,), figure_4=(20, 2),
+        images={"pool": 600, "test": 100, "halved": True}, width=8,
         steps=20, every=2, seeds=2, examples=100, sizes=(50, 100),
     )  # fmt: skip
     monkeypatch.setitem(SCALES, "quick", smallest)
     shown = dropout.Dropout().make("quick", tmp_path)
-    assert len(shown.claims) == 6
-    assert len(shown.tables) == 6
+    assert len(shown.claims) == 5
+    assert len(shown.tables) == 5
     assert all(axes.get_title() for axes in shown.figure.axes)

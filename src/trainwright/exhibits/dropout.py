@@ -5,23 +5,20 @@ units are used and their outgoing weights multiplied by p. For a linear unit tha
 all 2ⁿ thinned networks (figure 2); for deeper networks it is an approximation, which averaging many random
 passes shows to be a good one (section 7.5, figure 11).
 
-Networks of several depths and widths are trained without and with dropout and otherwise the same settings
-(figure 4). Then p is varied (section 7.3), and the number of training examples: dropout's gain should grow
-from none up to a point and decline (section 7.4). With it fewer units should be active (section 7.2).
+Here p is varied (section 7.3), and the number of training examples: dropout's gain should grow from none up
+to a point and decline (section 7.4). With it fewer units should be active (section 7.2). Its figure 4 is an
+exhibit of its own, `architectures`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
@@ -33,49 +30,42 @@ PASSES, KEPT, DRAWS = 50, 100, 20  # sets of up to 50 random passes, drawn 20 ti
 Features = dict[str, NDArray[np.float32]]  # first-layer activations (models, images, units), by network
 SCALES = ex.scales(
     images=({"pool": 12_000, "test": 2500, "halved": True}, {}),
-    widths=((100,), (1024, 2048)),
+    width=(100, 1024),
     drop=((0.2, 0.1), (0.5, 0.2)),  # rates of hidden units and of inputs
     batch=(50, 128),
-    figure_4=((1000, 8), (15_000, 1)),  # steps and seeds of figure 4's networks, and of the others
     steps=(1000, 10_000),
     every=(100, 1000),
     seeds=(8, 3),
     retained=((0.2, 0.5, 0.8), (0.2, 0.4, 0.5, 0.6, 0.8)),  # p of hidden units in section 7.3, beside 1
-    examples=(1000, None),  # to train on in figure 4 and in section 7.3
+    examples=(1000, None),  # to train on in section 7.3
     sizes=((100, 1000, 3000), (200, 500, 1000, 5000, 10_000, 50_000)),  # training examples in section 7.4
     note=(
         "Scaled down: MNIST at 14×14 pixels. As 100 units are few, more of them are kept than the "
         "paper's 0.8 and 0.5 (appendix A: a layer of n units should become one of n / p).",
-        "Dropout takes two to three times as long (appendix A): where figure 4's groups do not separate, "
-        "trainings too short, the lower momentum and the missing bound may each be the cause.",
+        "Dropout takes two to three times as long (appendix A), and the paper makes a million updates.",
     ),
 )
 
 
 def studies(s: ex.Scale) -> dict[Any, ex.Study]:
-    """Without and with dropout: each architecture of figure 4, as "2×1024", and each size of section 7.4;
-    and section 7.3's "retention"."""
-    (steps, seeds), small = s.figure_4, (s.widths[0],) * 2
+    """Without and with dropout at each size of section 7.4; and section 7.3's "retention"."""
     pair = {"without": "", "with": f"dropout{s.drop},"}
     kept = {str(p): f"dropout({1 - p})," for p in s.retained} | {"1.0": ""}
-    networks = {
-        f"{depth}×{width}": study(s.replace(steps=steps, seeds=seeds), (width,) * depth, pair, s.examples)
-        for depth, width in product((2, 3, 4), s.widths)
-    }
-    sizes = {size: study(s, small, pair, size) for size in s.sizes}
-    return {**networks, **sizes, "retention": study(s, small, kept, s.examples)}
+    return {size: study(s, pair, size) for size in s.sizes} | {"retention": study(s, kept, s.examples)}
 
 
-def study(s: ex.Scale, hidden: tuple[int, ...], dropout: dict[str, str], examples: int | None) -> ex.Study:
-    """A network with each of these, each seed with training examples of its own."""
-    plain = ex.network(*hidden, learning_rate=0.05, batch_size=s.batch, steps=s.steps, evaluate_every=s.every)
-    arms = {arm: ex.adding(plain, f"{text} momentum(0.9)") for arm, text in dropout.items()}
+def study(s: ex.Scale, dropout: dict[str, str], examples: int | None) -> ex.Study:
+    """Two hidden layers with each of these, each seed with training examples of its own."""
+    plain = ex.network(s.width, s.width, learning_rate=0.05, batch_size=s.batch)
+    plain = plain.replace(steps=s.steps, evaluate_every=s.every)
+    shared = "momentum(0.9), rate_schedule('cosine')"
+    arms = {arm: ex.adding(plain, f"{text} {shared}") for arm, text in dropout.items()}
     return ex.Study(ex.images("mnist", train=examples, **s.images), arms, s.seeds)
 
 
 @ex.config
 class Dropout(ex.Exhibit):
-    """Figures 2, 4, 8, 9a, 10 and 11 of the dropout paper."""
+    """Figures 2, 8, 9a, 10 and 11 of the dropout paper."""
 
     title = "Dropout: many thinned networks, averaged"
 
@@ -83,7 +73,6 @@ class Dropout(ex.Exhibit):
         s = SCALES[budget]
         trained, units = studies(s), all_masks(10, 12, retained=(0.5, 0.8))
         compared = ex.compare_all(trained, store)
-        networks = ex.Sweep({name: compared[name] for name in trained if "×" in str(name)})
         sizes = ex.Sweep({size: compared[size] for size in s.sizes})
         between = compared["retention"].best_on_validation(*map(str, s.retained[1:]))
         retention = replace(trained["retention"], reference=between.name).compare(store)
@@ -99,13 +88,11 @@ class Dropout(ex.Exhibit):
             [(name, a.mean(), (a > 0).mean()) for name, a in features.items()],
             columns=["network", "mean activation", "share active"],
         )
-        bases = [sweep.gains("with").basis for sweep in (networks, sizes)]
-        smallest = min(arm.parameters for place in networks.comparisons.values() for arm in place.arms)
+        by_size = f"Test error (%) by training examples; intervals: {sizes.gains('with').basis}"
         return self.result(
-            draw(networks, sizes, errors, features, units),
+            draw(sizes, errors, features, units),
             {
-                f"Test error (%) of figure 4's networks; intervals: {bases[0]}": networks.table("network"),
-                f"Test error (%) by training examples; intervals: {bases[1]}": sizes.table("examples"),
+                by_size: sizes.table("examples"),
                 "Test error (%) by retention p of hidden units": by_retention,
                 "Test error (%) of k random passes averaged; low and high: ± deviation over sets of k": by_k,
                 "Features of the first layer": active,
@@ -113,24 +100,22 @@ class Dropout(ex.Exhibit):
             },
             (
                 equal(units),
-                two_groups(networks),
                 best_in_between(retention),
                 more_examples(sizes),
                 as_good_as_scaled(averaged, scaled),
                 sparser(features),
             ),
             (
-                f"Figure 4's networks: {smallest:,} weights or more, {s.figure_4[0]:,} updates of batch "
-                f"{s.batch}, the others {s.steps:,}; the paper makes a million. Kept with dropout: p = "
-                f"{1 - s.drop[1]:g} at the inputs, {1 - s.drop[0]:g} at hidden units.",
+                f"Two hidden layers of {s.width:,} units, {s.steps:,} updates of batch {s.batch}. Kept with "
+                f"dropout: p = {1 - s.drop[1]:g} at the inputs, {1 - s.drop[0]:g} at hidden units.",
                 s.note,
                 "Units that are kept are divided by p in training, instead of multiplying weights by p when "
-                "predicting: the same model with other initial weights and learning rates. Momentum is 0.9 "
-                "throughout and weights have no bound; the paper's ends at 0.95, its bound is 2.",
+                "predicting: the same model with other initial weights and learning rates. Momentum is 0.9, "
+                "the rate falls as half a cosine, and weights have no bound; the paper's momentum ends at "
+                "0.95, its bound is 2.",
                 "The paper's figure 9a has three layers of 2048 units, its figure 10 layers of 1024, 1024 "
                 "and 2048; here both have two. Features are the classifier's, not an autoencoder's; passes "
-                "and features are those of the networks that had most examples. Figure 4's curves are of "
-                "validation examples; test examples judge the end.",
+                "and features are those of the networks that had most examples.",
                 f"Sets of passes share some of {KEPT}: at {PASSES} their scatter is √(1 − {PASSES}/{KEPT}) "
                 "of that of independent ones.",
                 *ex.cautions(*compared.values(), redrawn=True),
@@ -157,22 +142,6 @@ def equal(units: pd.DataFrame) -> ex.Judged:
         f"rectification, where it is an approximation, by {rectified:.2f}."
     )
     return seen, linear < 1e-5
-
-
-@ex.claim(
-    "Without tuning, dropout lowers the error of every architecture, and the errors form two groups.",
-    PAPER + "figure 4",
-)
-def two_groups(networks: ex.Sweep) -> ex.Judged:
-    """All gain, and even the worst network with dropout is better than the best without."""
-    gains = networks.gains("with")
-    without, dropped = (networks.errors(arm).means.values() for arm in ("without", "with"))
-    best, worst = min(without), max(dropped)
-    seen = (
-        f"gain in test error {gains}; the worst network with dropout has {worst:.2f} %, the best without "
-        f"{best:.2f} %."
-    )
-    return seen, ex.every(gains.all_positive, worst < best)
 
 
 def best_in_between(retention: ex.Comparison) -> ex.Claim:
@@ -246,12 +215,9 @@ def by_passes(averaged: ex.Floats) -> ex.Measurements:
     return ex.Measurements({k: ex.Measured(*row, n=DRAWS).times(100, "%") for k, row in enumerate(rows, 1)})
 
 
-def draw(
-    networks: ex.Sweep, sizes: ex.Sweep, errors: ex.Along, features: Features, units: pd.DataFrame
-) -> ex.Figure:
-    """Six panels: figures 4, 9a, 10, 11, 8 and 2 of the paper."""
-    figure, panels = ex.sheet(10.2, "networks p", "sizes k", "features units")
-    draw_networks(panels["networks"], networks)
+def draw(sizes: ex.Sweep, errors: ex.Along, features: Features, units: pd.DataFrame) -> ex.Figure:
+    """Five panels: figures 9a, 10, 11, 8 and 2 of the paper."""
+    figure, panels = ex.sheet(10.2, "p sizes", "k features", "units units")
     error, passes = "test error (%)", {"k random passes (band: sets of k)": errors["k"]}
     ex.along(panels["p"], {"p": errors["p"]}, "Retention of hidden units", "p (kept)", error)
     ex.along(panels["sizes"], sizes.series, "Size of the data set", "training examples", error, log="xy")
@@ -267,27 +233,3 @@ def draw(
     title, average = "One unit, all masks", "average over 1,024 networks"
     ex.curves(panels["units"], pairs, title, average, "scaled network", looks=markers)
     return figure
-
-
-def draw_networks(axes: ex.Axes, networks: ex.Sweep) -> None:
-    """Colour for dropout, dashes for depth, thickness for width; the legend names these, not each curve."""
-    kinds = [name.split("×") for name in networks.comparisons]
-    depths, widths = (list(dict.fromkeys(part)) for part in zip(*kinds, strict=True))
-    dashes = zip(depths, ("-", "--", ":"), strict=True)
-    looks: dict[str, dict[str, Any]] = {
-        "without dropout": {"color": ex.BLUE},
-        "with dropout": {"color": ex.VERMILLION},
-        **{f"{n} layers": {"ls": ls, "color": ex.GREY} for n, ls in dashes},
-        **{f"{n} units": {"lw": lw, "color": ex.GREY} for n, lw in zip(widths, (1.3, 2.6), strict=False)},
-    }
-    final = []
-    for (depth, width), comparison in zip(kinds, networks.comparisons.values(), strict=True):
-        for arm in comparison.arms:
-            look = looks[f"{depth} layers"] | looks[f"{width} units"] | looks[f"{arm.name} dropout"]
-            mean = pd.Series(ex.curve(arm, "validation_error").means)
-            ex.curves(axes, {arm.name: mean}, looks={arm.name: look}, legend=None)
-            final.append(mean.iloc[-1])
-    title, limits = "Figure 4: depths and widths", (0.8 * min(final), 2.2 * max(final))
-    ex.framed(axes, title, "weight updates", "validation error (%)", ylim=limits, legend=None)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.legend([Line2D([], [], **look) for look in looks.values()], list(looks), ncols=2)
