@@ -50,7 +50,7 @@ SCALES = ex.scales(
     methods=(((8, 32, 128, 512), 150, 8), ((10, 100, 1000, 10_000), 300, 8)),  # batch sizes, updates, seeds
     hidden=(32, 128),  # units, and below them: updates, batch sizes, seeds and rates at equal updates
     steps=(1500, 10_000),
-    sizes=((256, 16), (1024, 256, 64, 16)),
+    sizes=((256, 16), (512, 128, 32, 8)),
     seeds=(16, 10),
     rates=((0.2, 0.5, 1.0, 2.0), (0.03, 0.1, 0.3, 1.0, 3.0)),
 )
