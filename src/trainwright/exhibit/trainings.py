@@ -127,7 +127,7 @@ def described(study: Study) -> str:
     rates = ", ".join(f"{rate:g}" for rate in study.rates or (recipe.learning_rate,))
     return (
         f"{len(study.dataset(0).splits.train):,} training examples, {length} of batch {recipe.batch_size}, "
-        f"learning rate{'s' * (len(study.rates) > 1)} {rates}, {study.seeds} seeds."
+        f"learning rate{'s' * (len(study.rates) > 1)} {rates}, {study.seeds} seed{'s' * (study.seeds > 1)}."
     )
 
 
