@@ -61,6 +61,11 @@ def test_baselines_are_families_too() -> None:
         read_baselines(["forest"])
 
 
+def test_texts_that_name_one_baseline_give_its_candidates_together() -> None:
+    read = read_baselines(["svm(cost=1.0)", "svm(cost=10.0)", "svm(cost=1.0|100.0)"])
+    assert [svm.cost for svm in read["svm"]] == [1.0, 10.0, 100.0]
+
+
 def test_what_makes_no_arm_is_refused() -> None:
     recipe = Recipe()
     with pytest.raises(SettingError, match="no candidates"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from trainwright.recipe import Recipe
 from trainwright.report.recommendation import headline
 from trainwright.search import confirmation
 from trainwright.search.best import best
+from trainwright.search.budget import FEWEST
 from trainwright.search.found import Found
 from trainwright.search.progress import SearchProgress
 
@@ -130,6 +132,24 @@ def test_a_budget_too_small_to_screen_says_so_and_the_time_is_remembered(tmp_pat
     (tmp_path / "search.json").write_text("{")
     with pytest.raises(StoreError, match=r"search\.json is damaged"):
         best(spec, minutes=0.02, network="mlp((4,))", folder=tmp_path, workers=1)
+
+
+def test_a_folder_remembers_every_look_and_keeps_to_its_data(
+    searched: tuple[Found, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(searched[1], tmp_path / "kept")
+    folder, read_before = tmp_path / "kept", "these unseen examples were read"
+    spec = DataSpec(frame(), target="y", group="who")
+    small = {"network": "mlp((4,))", "workers": 1, "folder": folder, "trainings": FEWEST}
+    other = best(spec, metric="log_loss", **small)
+    seen = other.comparison.arm(other.recommendation.best).recipe != searched[0].recommendation.winner.recipe
+    said = any(read_before in caution for caution in other.recommendation.cautions)
+    assert said == seen, "another question about the same examples is another look"
+    looks = json.loads((folder / "search.json").read_text())["looks"]
+    assert sum(map(len, looks.values())) == 1 + seen
+    with pytest.raises(StoreError, match="a search of other data"):
+        best(DataSpec(frame(150), target="y"), **small)
+    assert json.loads((folder / "search.json").read_text())["looks"] == looks
 
 
 def test_a_baseline_that_the_time_is_too_short_for_is_left_out_and_named(

@@ -45,6 +45,7 @@ def test_designs_are_balanced_and_mix_no_two_effects(factors: int) -> None:
     signs = np.array([[1 if factor in run else -1 for factor in range(factors)] for run in made.runs])
     assert len(signs) * made.share == 2**factors
     assert len({tuple(row) for row in signs}) == len(signs)
+    assert made.runs[0] == frozenset(), "the first is plain: it is the arms' reference"
     names = [(factor,) for factor in range(factors)] + list(combinations(range(factors), 2))
     columns = np.stack([signs[:, list(name)].prod(axis=1) for name in names])
     assert np.array_equal(columns @ columns.T, len(signs) * np.eye(len(names)))

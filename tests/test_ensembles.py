@@ -189,6 +189,7 @@ def test_members_are_the_candidates_that_tuning_chose(tmp_path: Path):
     )
     comparison = study.compare(tmp_path, workers=1)
     rate = comparison.arm("plain").learning_rate
+    assert {one.learning_rate for one in comparison.arm("plain").grid} == {0.01, 0.3}, "no other was tried"
     candidate = {"plain": PLAIN.replace(learning_rate=rate)}
     store = Store(tmp_path)
     for seed in range(5):

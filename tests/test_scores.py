@@ -16,6 +16,7 @@ from trainwright.comparison.joint import compare_datasets
 from trainwright.comparison.results import Comparison
 from trainwright.comparison.scores import compare_scores
 from trainwright.report import markdown, page
+from trainwright.report.sentences import sentence
 
 
 def scores(effects, seeds=8, spread=0.01, **columns):
@@ -86,6 +87,47 @@ def test_differences_of_rounding_are_none():
     found = compare_scores(pd.DataFrame(rows, columns=["arm", "seed", "score"])).arm("b").difference
     assert found.interval.mean == 0
     assert found.verdict not in ("helps", "hurts")
+
+
+def test_rounding_decides_no_joint_verdict():
+    """The same scores in another order: their sums differ in the last digit, and nothing else does."""
+    orders = {"plain": (0.1, 0.2, 0.3), "new": (0.3, 0.2, 0.1), "other": (0.2, 0.3, 0.1)}
+    rows = [
+        (arm, seed, score, f"set {number}")
+        for number in range(6)
+        for arm, values in orders.items()
+        for seed, score in enumerate(values)
+    ]
+    joint = compare_datasets(pd.DataFrame(rows, columns=["arm", "seed", "score", "dataset"]))
+    for found in joint.arms:
+        assert (found.better, found.worse, found.rank) == (0, 0, 2.0)
+        assert found.verdict in ("inconclusive", "reference")
+    # 0.3 - 0.2 and 0.2 - 0.1 are one difference, with one rank.
+    pairs = [(arm, seed, 0.1 * (number % 2) + score, str(number)) for number in range(6)
+             for arm, score in (("plain", 0.1), ("new", 0.2)) for seed in range(2)]  # fmt: skip
+    joint = compare_datasets(pd.DataFrame(pairs, columns=["arm", "seed", "score", "dataset"]))
+    assert joint.arms[1].p_holm == pytest.approx(stats.wilcoxon([0.1] * 6).pvalue)
+
+
+def test_the_data_set_of_a_gap_is_named():
+    table = several(3)
+    gap = (table["dataset"] == "b") & (table["arm"] == "noise") & (table["seed"] == 1)
+    with pytest.raises(DataError, match="data set 'b': no score for arm 'noise', seed 1"):
+        compare_datasets(table[~gap])
+
+
+def test_scores_that_look_like_accuracies_are_asked_about():
+    table = scores({"plain": 0, "new": 0.01})
+    accuracies = table.assign(score=0.9 + table["score"] / 100)
+    for whole in (1, 100):
+        given = accuracies.assign(score=whole * accuracies["score"])
+        assert any("--higher-is-better" in one for one in compare_scores(given).cautions)
+        turned = compare_scores(given, higher_is_better=True)
+        assert not any("--higher-is-better" in one for one in turned.cautions)
+        said = sentence(turned.arm("new"), turned)
+        assert f"in {whole} − score" in said, "a difference of what is lacking says so"
+    losses = table.assign(score=0.1 + table["score"] / 100)
+    assert not any("--higher-is-better" in one for one in compare_scores(losses).cautions)
 
 
 def test_the_joint_verdict_has_the_direction_of_the_ranks():
@@ -233,10 +275,16 @@ def test_the_command(tmp_path: Path):
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["arms"][1]["difference"]["verdict"] == "helps"
     assert "better" in (tmp_path / "out" / "report.html").read_text("utf-8")
-    several(3).to_csv(file, index=False)
-    done = command(file)
+    alike = {"a": "x y", "b": "x-y", "c": "X y"}  # as folders
+    table = several(3)
+    table.assign(dataset=table["dataset"].map(alike)).to_csv(file, index=False)
+    done = command(file, "--out", tmp_path / "joint")
     assert (done.returncode, done.stderr) == (0, "")
     assert "With fewer than six data sets" in " ".join(done.stdout.split())
+    assert "Reports: a folder for each data set" in done.stdout
+    folders = {path.parent.name for path in (tmp_path / "joint").glob("*/report.html")}
+    assert folders == {"x-y", "x-y-2", "X-y-3"}, "none takes the place of another"
+    assert len(json.loads((tmp_path / "joint" / "joint.json").read_text())["arms"]) == 3
     file.write_text("arm,seed,score\nplain,0,0.1\nplain,1,0.2\nother,0,0.3\n")
     done = command(file)
     assert done.returncode == 3

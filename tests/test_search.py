@@ -18,8 +18,9 @@ from trainwright.search.budget import FEWEST, Budget
 from trainwright.search.confirmation import NUMBERS, parts_of, taken_out
 from trainwright.search.delivery import fit_command, in_python
 from trainwright.search.procedure import Effort, OutOfBudget, Standing, search
-from trainwright.search.racing import race
+from trainwright.search.racing import clearly_worse, race, replaces
 from trainwright.search.space import Space, spelled
+from trainwright.strategies import read
 from trainwright.studies.arms import Candidate
 from trainwright.studies.trials import Outcome, Procedure, Trial
 from trainwright.studies.tuning import Tuning
@@ -182,10 +183,47 @@ def test_a_race_drops_losers_and_prefers_the_simpler_within_one_standard_error(d
 # The space
 
 
+def test_what_diverged_is_decided_without_a_warning(data) -> None:
+    """Some diverge, the incumbent too: nothing is computed of infinite differences."""
+    plain, other = BASE, BASE.replace(learning_rate=0.2)
+    outcomes = {Trial(plain, 0): Outcome(0.1, 0.1), Trial(plain, 1): Outcome(math.nan, math.nan, True)}
+    outcomes |= {Trial(other, 0): Outcome(0.5, 0.5, True), Trial(other, 1): Outcome(0.1, 0.1)}
+    assert not clearly_worse(other, plain, 2, outcomes), "both diverged once"
+    assert clearly_worse(other, plain, 1, outcomes)
+    added = BASE.adding(*read("l2"))
+    outcomes |= {Trial(added, 0): Outcome(0.3, 0.3), Trial(added, 1): Outcome(0.3, 0.3)}
+    assert replaces(added, plain, 2, outcomes)
+    assert not replaces(plain, added, 2, outcomes)
+
+
+def test_a_search_without_families_keeps_what_it_found(data) -> None:
+    """All that could be added is kept already: only numbers are searched, and the best of them stays."""
+    where = space(data, "l2", keep="l2")
+    assert where.families == {}
+    error = lambda recipe: 0.1 + 0.1 * abs(math.log10(recipe.learning_rate / 0.01))  # noqa: E731
+    for most in (30, 60, 10_000):
+        standing = Standing(where.plain, where.plain)
+        procedure = search(where, standing, [], TUNING, EFFORT, seed=0)
+        carried_out(procedure, standing, error, 0.0, most)
+        assert standing.best.learning_rate == pytest.approx(0.01)
+
+
+def test_an_arm_that_cannot_be_tried_is_refused_at_once(data) -> None:
+    for arm, message in (
+        ("dropuot(0.5)", "did you mean dropout"),
+        ("shift(1)", "shift"),
+        ("adam, momentum", "exclude each other"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            space(data, "l2", arm)
+    family = space(data, "momentum(0.5|0.9)", "momentum(0.95|0.99)").families["momentum"]
+    assert [strategy.decay for (strategy,) in family] == [0.5, 0.9, 0.95, 0.99]
+
+
 def test_nothing_is_tried_that_cannot_act_or_excludes_another(data) -> None:
-    where = space(data, "shift(1)", "max_norm(1.0)", "adam", "momentum(0.9)", "activation('maxout')",
+    where = space(data, "max_norm(1.0)", "adam", "momentum(0.9)", "activation('maxout')",
                   "activation('tanh')")  # fmt: skip
-    assert "shift(1)" not in where.families  # no images
+    assert not {"mirror", "shift"} & space(data).families.keys()  # no images
     adam = where.plain.adding(*where.families["adam"][0])
     assert not where.allows(adam.adding(*where.families["momentum(0.9)"][0]))
     assert all(where.allows(recipe) for recipe in moves.jumps(where, adam, 0, 0))
@@ -230,8 +268,8 @@ def test_stored_trainings_count_but_take_no_time() -> None:
     assert budget.room(80, 0) == 50  # the rest is for the confirmation
     budget.charge(50, 0)
     assert budget.room(1, 1) == 0
-    assert budget.affords(50, 50)
-    assert not budget.affords(51, 51)
+    assert budget.affords(49, 49)
+    assert not budget.affords(50, 50)  # the last is the model's
     late = Budget(minutes=1, spent=100.0)
     assert late.room(7, 0) == 7
     assert late.room(7, 3) == 0

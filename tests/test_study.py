@@ -24,7 +24,7 @@ from trainwright.data import DataSpec, load
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
-from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum
+from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum, read
 from trainwright.studies import defaults
 from trainwright.studies.arms import as_arms
 from trainwright.studies.progress import StudyProgress
@@ -232,6 +232,18 @@ def test_settings_that_make_no_study_are_refused() -> None:
         small_study(reference="c")
     with pytest.raises(SettingError, match="no arms"):
         small_study(arms={})
+
+
+def test_what_makes_no_study_is_refused_before_any_training(tmp_path: Path) -> None:
+    rates, tuning = (0.1,), Tuning(trainings=2, first=1, longest=1)
+    with pytest.raises(SettingError, match="two lists of the same"):
+        small_study(rates=rates, tuning=Tuning(rates=(0.2,)))
+    with pytest.raises(SettingError, match="linear is no network, and has no seeds to be paired by"):
+        small_study(arms={"plain": Recipe(epochs=1), "linear": Linear()})
+    arms = {"plain": Recipe(epochs=1), "shift": Recipe(epochs=1).adding(*read("shift(1)"))}
+    with pytest.raises(SettingError, match="shift"):
+        small_study(arms=arms, rates=(), tuning=tuning).run(tmp_path)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_strategy_with_nothing_to_act_on_ends_the_study(tmp_path: Path) -> None:
@@ -578,3 +590,19 @@ def test_the_data_is_written_once_for_all_folds(tmp_path: Path) -> None:
     assert copy.fold(3).fingerprint == data.fold(3).fingerprint
     assert not copy.inputs.flags.writeable
     assert shared(share(data, tmp_path)).fingerprint == data.fingerprint
+
+
+def test_other_data_on_the_same_arrays_are_shared_apart(tmp_path: Path) -> None:
+    """Bytes are kept as they are, so that data sets can have one array of inputs, and differ in all else."""
+    images = np.random.default_rng(0).integers(256, size=(90, 4, 4), dtype=np.uint8)
+    labels = (np.arange(90) % 2, np.arange(90) % 3)
+    specs = [DataSpec((images, labels[0]), examples=examples) for examples in (40, 60)]
+    specs += [DataSpec((images, labels[1]))]
+    arms = {"plain": Recipe(Mlp((4,)), epochs=1)}
+    for folds in (False, True):
+        studies = [Study(spec, arms, 2, folds=folds) for spec in specs]
+        found = run_all(studies, tmp_path / str(folds), workers=1)
+        for study, (arm,) in zip(studies, found, strict=True):
+            (runs,) = arm.runs.values()
+            for seed, run in enumerate(runs):
+                assert run.data["fingerprint"] == study.dataset(seed).fingerprint

@@ -200,6 +200,13 @@ def test_one_seed_has_no_interval_and_more_seeds_train_only_what_is_new(
     assert two.outcomes[0] == one.outcomes[0]
     assert training.train(rerun, store, results) == replace(one, date=two.date)
     assert record.read(results, "tiny", "quick") == two, "a record of fewer seeds does not replace it"
+    elsewhere = replace(two, outcomes=tuple(replace(one, seconds=9.0) for one in two.outcomes))
+    elsewhere.write(results)
+    training.train(rerun, store, results)
+    assert record.read(results, "tiny", "quick") == elsewhere, "nor does one beside another machine's"
+    training.train(rerun, store, results, seeds=2)
+    assert record.read(results, "tiny", "quick").outcomes == two.outcomes, "one of as many does"
+    two.write(results)
     training.train(rerun, store, results, seeds=2, command="trainwright again")
     assert record.read(results, "tiny", "quick") == two, "nor does one of the same trainings"
     changed = Rerun(

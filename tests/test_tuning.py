@@ -220,6 +220,13 @@ def test_given_rates_are_the_only_ones() -> None:
     assert choice.at_edge
 
 
+@pytest.mark.parametrize("start", [1e-7, 1e3])
+def test_a_rate_beyond_the_ladder_starts_at_its_end(start: float) -> None:
+    choice, asked = carry_out(tune(Arm("a", (PLAIN,)), Tuning(), start, 24), valley(0.1))
+    assert asked
+    assert 1e-5 <= rate(choice) <= 10
+
+
 def test_a_baseline_is_fitted_once_on_each_split() -> None:
     family = tuple(Linear(penalty) for penalty in (0.1, 1.0, 10.0))
 

@@ -115,8 +115,13 @@ def parse(text: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
         return [_call(node) for node in body.elts]  # type: ignore[attr-defined]
     except (SyntaxError, ValueError, AttributeError):
         raise SettingError(
-            f"cannot read {text!r}: write names with settings, as in 'dropout(hidden_rate=0.5), l2'"
+            f"cannot read {text!r}{_unclosed(text)}: write names with settings, as in "
+            "'dropout(hidden_rate=0.5), l2'"
         ) from None
+
+
+def _unclosed(text: str) -> str:
+    return " (a parenthesis is missing)" if text.count("(") != text.count(")") else ""
 
 
 def _call(node: ast.expr) -> tuple[str, list[Any], dict[str, Any]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from trainwright.base.errors import Interrupted
-from trainwright.cli.options import Json, Network, Quiet, Size, Source, Target, Task, command, option
+from trainwright.cli.options import Group, Json, Network, Quiet, Size, Source, Target, Task, command, option
 from trainwright.cli.report import FOUND
 
 if TYPE_CHECKING:
@@ -18,10 +19,7 @@ def run(
     target: Target = None,
     task: Task = None,
     size: Size = None,
-    group: Annotated[
-        str | None,
-        option("A table's column, such as the patient: rows with the same value stay on one side."),
-    ] = None,
+    group: Group = None,
     minutes: Annotated[
         float | None, option("The time to spend, at least half of it on the search. Default: 10.")
     ] = None,
@@ -121,6 +119,8 @@ def _write(found: Found, folder: Path) -> None:
             files.replace_file(folder / name, text.encode() + b"\n", folder)
     if found.model:
         found.model.save(folder / "model", replace=True)
+    else:
+        shutil.rmtree(folder / "model", ignore_errors=True)  # that of an earlier recipe
     if found.ensemble:
         found.ensemble.save(folder / "ensemble", replace=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +37,11 @@ def run(
     ] = None,
     level: Annotated[float, option("The confidence level.", min=0.5, max=0.999)] = 0.95,
     out: Annotated[
-        Path | None, option("The folder for report.html and comparison.json. Default: nothing is written.")
+        Path | None,
+        option(
+            "The folder for report.html and comparison.json; of several data sets for joint.json, with a "
+            "folder for each. Default: nothing is written."
+        ),
     ] = None,
     markdown: Markdown = False,
     as_json: Json = False,
@@ -54,9 +59,12 @@ def run(
             table, reference=reference, higher_is_better=higher_is_better, delta=delta, level=level,
             command=command(),
         )  # fmt: skip
-        for name, comparison in joint.comparisons.items():
-            _write(comparison, out and out / _folder(name))
+        for name, folder in _folders(joint.comparisons).items():
+            _write(joint.comparisons[name], out and out / folder)
         _show(joint, markdown, as_json, quiet)
+        if out:
+            _keep(joint.to_json(), out / "joint.json")
+            _tell(f"Reports: a folder for each data set in {out}", quiet or markdown or as_json)
         return
     comparison = compare_scores(
         table, reference=reference, higher_is_better=higher_is_better, delta=delta, level=level,
@@ -64,6 +72,8 @@ def run(
     )  # fmt: skip
     _write(comparison, out)
     show(comparison, markdown, as_json, quiet)
+    if out:
+        _tell(f"Report: {out / 'report.html'}", quiet or markdown or as_json)
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -77,20 +87,41 @@ def _read(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: {error}") from None
 
 
-def _folder(dataset: str) -> str:
-    """A data set's name as that of a folder."""
-    return re.sub(r"[^\w.-]+", "-", dataset).strip(".-") or "dataset"
+def _folders(datasets: Iterable[str]) -> dict[str, str]:
+    """Data sets' names as those of folders, each another: "a b" and "a-b" become a-b and a-b-2.
+
+    >>> _folders(["a b", "a-b", "!"])
+    {'a b': 'a-b', 'a-b': 'a-b-2', '!': 'dataset'}
+    """
+    folders: dict[str, str] = {}
+    for dataset in datasets:
+        name = plain = re.sub(r"[^\w.-]+", "-", dataset).strip(".-") or "dataset"
+        number = 2
+        while name.lower() in map(str.lower, folders.values()):
+            name, number = f"{plain}-{number}", number + 1
+        folders[dataset] = name
+    return folders
 
 
 def _write(comparison: Comparison, folder: Path | None) -> None:
-    from trainwright.base import files
     from trainwright.report import write
 
     if folder is None:
         return
     write(comparison, folder / "report.html")
-    with files.explained(folder):
-        files.replace_file(folder / "comparison.json", comparison.to_json().encode() + b"\n", folder)
+    _keep(comparison.to_json(), folder / "comparison.json")
+
+
+def _keep(text: str, path: Path) -> None:
+    from trainwright.base import files
+
+    with files.explained(path.parent):
+        files.replace_file(path, text.encode() + b"\n", path.parent)
+
+
+def _tell(text: str, quiet: bool) -> None:
+    if not quiet:
+        print(text)
 
 
 def _show(joint: JointComparison, markdown: bool, as_json: bool, quiet: bool) -> None:

@@ -11,6 +11,7 @@ from trainwright.base.errors import Interrupted, SettingError, StoreError
 from trainwright.cli.options import (
     BatchSize,
     Epochs,
+    Group,
     Json,
     Network,
     Quiet,
@@ -32,6 +33,7 @@ def run(
     target: Target = None,
     task: Task = None,
     size: Size = None,
+    group: Group = None,
     with_: Annotated[str, option("Strategies, such as 'dropout(0.5), momentum(0.9)'.", "--with")] = "",
     system: System = None,
     network: Network = None,
@@ -66,7 +68,7 @@ def run(
 
     if out.exists():
         raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
-    data = load(source, target=target, task=task, size=size)
+    data = load(source, target=target, task=task, size=size, group=group)
     say_notes(data.notes, quiet or as_json)
     recipe = changed(start(system, lambda: defaults.recipe(data)), network, batch_size, epochs, rate)
     recipe = recipe.adding(*strategies.read(with_))

@@ -37,6 +37,10 @@ Task = Annotated[
     ),
 ]
 Size = Annotated[int | None, option("The side, in pixels, to which image files are resized.", min=1)]
+Group = Annotated[
+    str | None,
+    option("A table's column, such as the patient: rows with the same value stay on one side of each split."),
+]
 Network = Annotated[str | None, option("The network, such as 'mlp((256, 256))', or for images convnet.")]
 BatchSize = Annotated[int | None, option("Examples per step.")]
 Epochs = Annotated[int | None, option("Passes over the training data.")]

@@ -41,8 +41,10 @@ def run(
         _redraw_search(folder, out or folder / "report.html", metric, markdown, as_json, quiet)
         return
     comparison = _judged_by(folder, metric) if metric else _stored(folder)
-    write(comparison, out or folder / (f"report-{metric}.html" if metric else "report.html"))
+    out = out or folder / (f"report-{metric}.html" if metric else "report.html")
+    write(comparison, out)
     show(comparison, markdown, as_json, quiet)
+    _tell(out, markdown or as_json or quiet)
 
 
 def _redraw_search(
@@ -66,6 +68,12 @@ def _redraw_search(
         print(report.markdown(found.comparison, found))
     elif not quiet:
         console().print(report.recommended(found), "")
+    _tell(out, markdown or as_json or quiet)
+
+
+def _tell(out: Path, quiet: bool) -> None:
+    if not quiet:
+        print(f"Report: {out}")
 
 
 def _stored(folder: Path) -> Comparison:

@@ -12,6 +12,7 @@ from trainwright.base.errors import Interrupted, SettingError
 from trainwright.cli.options import (
     BatchSize,
     Epochs,
+    Group,
     Json,
     Markdown,
     Network,
@@ -40,10 +41,7 @@ def run(
     target: Target = None,
     task: Task = None,
     size: Size = None,
-    group: Annotated[
-        str | None,
-        option("A table's column, such as the patient: rows with the same value stay in one fold."),
-    ] = None,
+    group: Group = None,
     arm: Annotated[
         list[str] | None,
         option(
@@ -217,7 +215,10 @@ def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Rec
     folder = given.get("out") or Path(f"study-{data.name}")
     planned = record.Record(study, given.get("store") or folder / "store")
     if (folder / record.NAME).is_file():
-        planned = planned.after(record.Record.load(folder))
+        earlier = record.Record.load(folder)
+        planned = planned.after(earlier)
+        if earlier.looks and earlier.asked in planned.others:
+            say_notes(("the report of other arms in this folder is replaced; their runs are kept",), quiet)
     return folder, planned
 
 
@@ -236,8 +237,16 @@ def _arms(recipe: Any, named: list[str], usual: list[str], factorial: bool) -> t
 def _compare(record: Record, folder: Path, workers: int | None, quiet: bool) -> Comparison:
     from trainwright.base import files
     from trainwright.cli.progress import study_progress
+    from trainwright.comparison.pairing import check_levels
 
     study = record.study
+    check_levels(record.delta, record.level)
+    if record.looks and max(record.looks) > len(study.verdict_seeds):
+        raise SettingError(
+            f"these arms have been compared with {max(record.looks)} seeds in {folder}: give --seeds "
+            f"{max(record.looks)} or more, or another --out"
+        )
+    study.check()
     with files.explained(folder):
         files.probe(folder)
     record.save(folder)

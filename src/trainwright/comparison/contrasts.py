@@ -58,8 +58,8 @@ def design(factors: int) -> Design:
     for number in range(2**free):
         present = {factor for factor in range(free) if number >> factor & 1}
         for added, parents in enumerate(generators):
-            # The generator's sign is the product of its parents' signs, -1 for "not there".
-            if (len(parents) - len(present & set(parents))) % 2 == 0:
+            # There where an odd number of its parents are: so no factor is there where no parent is.
+            if len(present & set(parents)) % 2 == 1:
                 present |= {free + added}
         runs.append(frozenset(present))
     return Design(tuple(runs), 2 ** len(generators))

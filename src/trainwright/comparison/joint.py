@@ -87,18 +87,22 @@ def compare_datasets(
             raise DataError(
                 f"data set {name!r} has no score for arm {lacking[0]!r}: add its rows, or drop it"
             )
-    comparisons = {
-        name: compare_scores(
-            scores[(table["dataset"] == name).to_numpy()],
-            reference=reference,
-            higher_is_better=higher_is_better,
-            delta=delta,
-            level=level,
-            command=command,
-        )
-        for name in names
-    }
-    errors = np.array([[found.arm(arm).error.mean for arm in arms] for found in comparisons.values()])
+    comparisons = {}
+    for name in names:
+        try:
+            comparisons[name] = compare_scores(
+                scores[(table["dataset"] == name).to_numpy()],
+                reference=reference,
+                higher_is_better=higher_is_better,
+                delta=delta,
+                level=level,
+                command=command,
+            )
+        except DataError as error:
+            raise DataError(f"data set {name!r}: {error}") from None
+    errors = _rounded(
+        np.array([[found.arm(arm).error.mean for arm in arms] for found in comparisons.values()]), 12
+    )
     return _joint(comparisons, errors, arms, reference, level)
 
 
@@ -113,7 +117,7 @@ def _joint(
 
     ranks = stats.rankdata(errors, axis=1).mean(axis=0)
     others = [at for at, arm in enumerate(arms) if arm != reference]
-    differences = errors - errors[:, [arms.index(reference)]]
+    differences = _rounded(errors - errors[:, [arms.index(reference)]], 8)
     tests = {at: _signed_rank(differences[:, at]) for at in others}
     ps = np.array([p for _, p in tests.values()])
     adjusted = dict(zip(others, holm(ps)[0].tolist(), strict=True))
@@ -133,9 +137,23 @@ def _joint(
         arms=tuple(sorted(results, key=lambda result: result.rank)),
         reference=reference,
         level=level,
-        p_friedman=float(stats.friedmanchisquare(*errors.T).pvalue) if count > 2 else nan,
+        p_friedman=_friedman(errors),
         critical_difference=float(reach * sqrt(count * (count + 1) / (6 * len(errors)))),
     )
+
+
+def _rounded(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """Values to so many significant digits: what differs by rounding alone is a tie, and has one rank."""
+    return np.array([[float(f"{value:.{digits}g}") for value in row] for row in values])
+
+
+def _friedman(errors: NDArray[np.float64]) -> float:
+    """The p of Friedman's test; NaN for two arms, which it is not for, and 1 where nothing differs."""
+    from scipy import stats
+
+    if errors.shape[1] < 3:
+        return nan
+    return float(stats.friedmanchisquare(*errors.T).pvalue) if np.ptp(errors, axis=1).any() else 1.0
 
 
 def _signed_rank(differences: NDArray[np.float64]) -> tuple[float, float]:

@@ -47,9 +47,8 @@ def checked(scores: pd.DataFrame) -> pd.DataFrame:
     if not np.isfinite(numbers).all():
         bad = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise DataError(
-            f"{_row(scores, bad)}: score {scores['score'].iloc[bad]} is not a finite number; give a "
-            "training "
-            "that failed the score of the worst that did not"
+            f"{_row(scores, bad)}: score {scores['score'].iloc[bad]} is not a finite number: write numbers "
+            "alone, without signs such as %; give a training that failed the score of the worst that did not"
         )
     for column in ("arm", "seed"):
         gaps = scores[column].isna().to_numpy()

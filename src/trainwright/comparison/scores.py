@@ -116,6 +116,7 @@ def compare_scores(
         cautions=(
             *(() if layout.examples else (SEEDS_ALONE,)),
             *((NO_ERRORS,) if label == NEGATED and delta is None else ()),
+            *((LIKE_ACCURACIES,) if not higher_is_better and _like_accuracies(table["score"]) else ()),
         ),
     )
 
@@ -132,6 +133,18 @@ NO_ERRORS = (
     "a tenth of the reference's mean score is taken for a difference that matters, as nothing says how far "
     "the scores are from the best ones: give --delta"
 )
+
+
+LIKE_ACCURACIES = (
+    "lower scores are taken for better ones, but these look like accuracies: give --higher-is-better (in "
+    "Python higher_is_better=True) if they are"
+)
+
+
+def _like_accuracies(scores: pd.Series[float]) -> bool:
+    """Whether scores are fractions, or percentages, most of them above half."""
+    whole = 1.0 if scores.max() <= 1 else 100.0
+    return bool(scores.min() >= 0 and scores.max() <= whole and scores.median() > whole / 2)
 
 
 def _lower_is_better(scores: NDArray[np.float64], higher: bool) -> tuple[str, NDArray[np.float64]]:

@@ -117,7 +117,8 @@ class Category:
             row = int(np.argmax(new))
             raise DataError(
                 f"{found(column, row)} is not a category seen in training ({some(self.levels)}); "
-                "correct it, leave it empty if unknown, or train with examples of it"
+                "correct it, leave it empty if unknown, train with examples of it, or have it count as none "
+                "of them (--unseen zeros)"
             )
 
     def unseen(self, column: pd.Series[Any]) -> NDArray[np.bool_]:

@@ -146,7 +146,7 @@ def read(source: Source, target: str | None = None, group: str | None = None, si
         with _naming(path):
             table = TABLES[path.suffix.lower()](path)
             raw = from_table(table, target, _stem(path), str(path), group)
-            return replace(raw, notes=notes_of(table))
+            return replace(raw, notes=(*notes_of(table), *raw.notes))
     if target is not None:
         raise SettingError(
             f"target={target!r} names a column of a table, but this source keeps its targets separately"

@@ -104,16 +104,20 @@ def from_table(
             f"no column {target!r} to predict{near(target, table.columns)}; "
             f"columns: {some(table.columns, 20)}"
         )
-    groups = None
+    groups: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
     if group is not None:
         groups = number_groups(table, group, target)
         table = table.drop(columns=group)
-    return Raw(name, table.drop(columns=target), table[target], groups=groups, source=source)
+        notes = (f"column {group!r} groups the rows, and is no input",)
+    return Raw(name, table.drop(columns=target), table[target], groups=groups, source=source, notes=notes)
 
 
 def number_groups(table: pd.DataFrame, group: str, target: str) -> NDArray[np.int64]:
     """Each row's group as a number, in the order of appearance. Raises DataError, see `from_table`."""
-    if group not in table.columns or group == target:
+    if group == target:
+        raise DataError(f"column {group!r} is what is predicted: name another one to group by")
+    if group not in table.columns:
         raise DataError(
             f"no column {group!r} to group by{near(group, table.columns)}; columns: {some(table.columns, 20)}"
         )

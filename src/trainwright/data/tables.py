@@ -13,6 +13,7 @@ import pandas as pd
 from trainwright.base.errors import DataError
 
 DELIMITERS = ",;\t|"
+TRUTHS = {word: word.lower() == "true" for word in ("TRUE", "True", "true", "FALSE", "False", "false")}
 COMMAS = "columns with decimal commas"  # a table's attribute: those that were read so
 
 
@@ -147,8 +148,19 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(
             f"its pandas metadata is damaged ({type(error).__name__}: {_first_line(error)}); export it again"
         ) from error
+    for place in range(table.shape[1]):
+        table.isetitem(place, _truths(table.iloc[:, place]).array)
     named = [name for name in table.index.names if name is not None]
     return table.reset_index(drop=not named).rename_axis("row")
+
+
+def _truths(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Text that says true or false in every row as what it says: so a CSV is read, which may come next."""
+    if column.dtype.kind != "O":
+        return column
+    said = column.dropna()
+    spelled = len(said) and all(isinstance(value, str) and value in TRUTHS for value in said)
+    return column.map(TRUTHS) if spelled else column
 
 
 def _first_line(error: Exception) -> str:

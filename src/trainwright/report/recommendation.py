@@ -29,12 +29,15 @@ def headline(found: Recommendation) -> str:
         return f"Nothing is shown to beat guessing on {data}."
     plain, best = comparison.arm(comparison.reference), found.winner
     before, after = _size(found, plain.error), _size(found, best.error)
+    if best.difference is None and not found.single:
+        return f"Stay with plain on {data}: no strategy was tried ({comparison.metric} {after})."
     if best.difference is None:
         return f"Stay with plain on {data}: the search found nothing better ({comparison.metric} {after})."
     if found.delivered == comparison.reference:
+        seen = "were worse" if best.difference.verdict == "hurts" else "show no difference that matters"
         return (
-            f"Stay with plain on {data}: {found.strategies} did best in the search, but not on unseen"
-            f" examples ({comparison.metric} {after}, against {before})."
+            f"Stay with plain on {data}: {found.strategies} did best in the search, but unseen examples"
+            f" {seen} ({comparison.metric} {after}, against {before})."
         )
     if best.difference.verdict == "helps":
         lowers = f"it lowers the {comparison.metric} from {before} to {after}"
@@ -65,9 +68,10 @@ def summary(found: Recommendation) -> list[str]:
     off = quantities.number(abs(found.optimism) * unit.factor, unit.decimals)
     points = unit.points or (f" {unit.difference}" if unit.difference != "target's unit" else "")
     tendency = "too optimistic" if found.optimism > 0 else "too pessimistic"
+    chance = ", which may be chance" if winner.error.low <= found.seen <= winner.error.high else ""
     optimism = (
         f"On validation the search saw {quantities.size(found.seen, unit)}; unseen examples show"
-        f" {_size(found, winner.error)}: it was {off}{points} {tendency}."
+        f" {_size(found, winner.error)}: it was {off}{points} {tendency}{chance}."
     )
     return [" ".join(sure), optimism, handed_over(found)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainwright.comparison.results import ArmResult, CandidateResult, Comparison, Difference
+from trainwright.comparison.score_table import TURNED
 from trainwright.comparison.verdict import MOST_SEEDS
 from trainwright.report import quantities
 
@@ -36,7 +37,8 @@ def sentence(arm: ArmResult, comparison: Comparison) -> str:
     if arm.diverged:
         text += (
             f" {arm.diverged} of {counted(len(arm.seeds), 'training')} diverged,"
-            " each counted as the best constant guess or as the worst training that finished."
+            " and counted by the weights kept before, or else as the best constant guess or as the worst"
+            " training that finished."
         )
     return text
 
@@ -60,8 +62,9 @@ def gain(difference: Difference, comparison: Comparison) -> str:
     bounds = "no interval" if no_interval else f"{quantities.level(comparison)} interval {interval}"
     p = quantities.probability(difference.p_holm)
     p = f"p {p}" if p.startswith("<") else f"p = {p}"
-    adjusted = "adjusted " if correction(comparison) else ""
-    return f"difference {mean}{unit.points}, {bounds}, {adjusted}{p}"
+    adjusted = "adjusted " if difference.p_holm != difference.p else ""
+    turned = f" in {comparison.metric}" if comparison.metric in TURNED else ""
+    return f"difference {mean}{unit.points}{turned}, {bounds}, {adjusted}{p}"
 
 
 def counted(count: int, thing: str) -> str:

@@ -74,7 +74,8 @@ def evidence(comparison: Comparison) -> Table:
         over, more = difference.over_examples, difference.more_seeds
         tests = (difference.p, difference.p_holm, difference.p_equivalence)
         shown: list[Pieces] = [(quantities.probability(p), "") for p in tests]
-        shown += [(quantities.share(difference.from_trainings), "")]
+        known = comparison.repeated or not comparison.examples
+        shown += [(quantities.share(difference.from_trainings), "") if known else NOTHING]
         shown += [(f"about {more:,}" if more is not None else MISSING, "")]
         if single:
             shown += [quantities.difference(over, unit) if over else NOTHING]

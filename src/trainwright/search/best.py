@@ -118,6 +118,7 @@ class Job:
     def run(self, folder: Path, budget: Budget, workers: int | None, watch: Watch | None) -> Found:
         """Carry the search out in this folder, or go on with it."""
         question = {
+            "data": self.loaded.fingerprint,
             "fingerprint": self.space.data.fingerprint,
             "space": self.space.to_json(),
             "metric": self.metric,

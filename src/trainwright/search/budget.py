@@ -75,7 +75,7 @@ class Budget:
 
     def affords(self, new: int, missing: int) -> bool:
         """Whether so many new trainings are likely to end within the whole budget."""
-        if self.trainings is not None and self.used + new > self.trainings:
+        if self.trainings is not None and self.used + new >= self.trainings:  # the last is the model's
             return False
         return not missing or missing * self._each <= self.seconds_left
 

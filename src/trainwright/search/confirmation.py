@@ -74,7 +74,7 @@ def confirmed(
     everything: dict[str, Candidate] = {**candidates, **standing.baselines}
     seeds = SEEDS
     if budget.trainings is not None:
-        seeds = max(2, min(SEEDS, (budget.trainings - budget.used) // len(everything)))
+        seeds = max(2, min(SEEDS, (budget.trainings - 1 - budget.used) // len(everything)))
 
     def plan(named: Mapping[str, Candidate], numbers: range) -> list[Planned]:
         own = [2 * SEEDS * seed + number for number in numbers]

@@ -45,7 +45,7 @@ def fit_command(recipe: Recipe, start: Recipe, spec: DataSpec | None, data: Data
     if any(s.name not in names for s in start.strategies) or recipe.steps is not None or not source:
         return ""
     words = ["trainwright", "fit", source]
-    for option in ("target", "task", "size"):
+    for option in ("target", "task", "size", "group"):
         if spec and getattr(spec, option) is not None:
             words += [f"--{option}", str(getattr(spec, option))]
     if strategies := ", ".join(str(s) for s in recipe.strategies if s not in start.strategies):

@@ -208,7 +208,7 @@ def _near(
 
 def _settle(space: Space, standing: Standing) -> None:
     """Choose by what there is, where the budget ended before every family had been tried alone."""
-    if standing.single is not None:
+    if standing.screened:
         return
     recipes = dict.fromkeys(t.candidate for t in standing.outcomes if isinstance(t.candidate, Recipe))
     singles = [recipe for recipe in recipes if added(recipe, space.plain)]

@@ -53,7 +53,10 @@ def replaces(challenger: Recipe, incumbent: Recipe, trials: int, outcomes: Outco
         return False
     if len(challenger.strategies) <= len(incumbent.strategies):
         return True
-    estimate = paired.estimate(differences(challenger, incumbent, trials, outcomes))
+    found = differences(challenger, incumbent, trials, outcomes)
+    if not np.isfinite(found).all():  # the incumbent diverged: nothing else ranks behind
+        return True
+    estimate = paired.estimate(found)
     return not math.isfinite(estimate.error) or -estimate.mean > estimate.error
 
 
@@ -61,5 +64,5 @@ def clearly_worse(recipe: Recipe, leader: Recipe, trials: int, outcomes: Outcome
     """Whether the paired t-test tells a recipe from the leader; one that diverges is clearly worse."""
     found = differences(recipe, leader, trials, outcomes)
     if not np.isfinite(found).all():
-        return bool(found.mean() > 0)
+        return rank(leader, range(trials), outcomes) < rank(recipe, range(trials), outcomes)
     return paired.estimate(found).p_above() < ALPHA

@@ -103,7 +103,9 @@ def _cautions(
     for name in left_out:
         yield f"{name} is not among the baselines: it takes longer than the time that was left"
     more = "give more --minutes or --trainings to go on"
-    if standing.single is None:
+    if standing.screened and standing.single is None:
+        yield "no strategy was there to be tried: all that could act on the data are kept or left out"
+    elif standing.single is None:
         yield f"the budget ended after {of_search} trainings, before any strategy had been tried: {more}"
     elif not standing.screened:
         yield (

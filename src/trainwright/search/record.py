@@ -19,17 +19,21 @@ class Record:
 
     folder: Path
     question: dict[str, Any]
-    """The data's fingerprint and all that decides the search but its budget."""
+    """The data's fingerprint, that of the same with a part set aside, and all else that decides the search
+    but its budget."""
     spent: float = 0.0
     """Seconds that the search has taken so far."""
-    looks: list[Any] = field(default_factory=list)
-    """The recipes that were read on the examples set aside, as JSON."""
+    looks: dict[str, list[Any]] = field(default_factory=dict)
+    """The recipes that were read on examples set aside, as JSON; by the fingerprint that tells which examples
+    these were, as other searches in this folder may have read the same."""
 
     @classmethod
     def of(cls, question: dict[str, Any], folder: Path) -> Record:
-        """The record of this search in its folder: the earlier one, if that asked the same.
+        """The record of this search in its folder: with the looks that were had there, and with the time
+        that was spent if the search there asked the same.
 
-        Raises `StoreError` for a record that cannot be read.
+        Raises `StoreError` for a record that cannot be read, and where the search there is of other data: its
+        report and its model would be lost.
         """
         path = folder / NAME
         if not path.is_file():
@@ -37,12 +41,20 @@ class Record:
         try:
             stored = strict_json.loads(path.read_bytes())
             files.refuse_newer(stored["format"], folder)
-            earlier = cls(folder, stored["question"], float(stored["spent"]), list(stored["looks"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            earlier = stored["question"]
+            looks = {name: list(recipes) for name, recipes in stored["looks"].items()}
+            spent = float(stored["spent"]) if earlier == question else 0.0
+            other = earlier["data"] != question["data"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise StoreError(
                 f"{path} is damaged: delete it and repeat the command; its trainings stay valid"
             ) from None
-        return earlier if earlier.question == question else cls(folder, question)
+        if other:
+            raise StoreError(
+                f"a search of other data is in {folder} already: choose another folder with --out, or "
+                "delete it"
+            )
+        return cls(folder, question, spent, looks)
 
     def save(self, spent: float) -> None:
         """Write `search.json`, whole or not at all, with the seconds spent so far."""
@@ -58,19 +70,24 @@ class Record:
             files.replace_file(self.folder / NAME, text, self.folder)
 
     def cautions(self, recommendation: Recommendation) -> list[str]:
-        """That other best recipes of this search were read on the examples set aside before, if any were."""
-        earlier = sum(recipe != recommendation.winner.recipe for recipe in self.looks)
+        """That other recipes were read on the examples set aside before, if any were."""
+        earlier = sum(recipe != recommendation.winner.recipe for recipe in self._mine)
         if not earlier:
             return []
         times = "once" if earlier == 1 else f"{earlier} times"
         return [
-            f"these unseen examples were read {times} before, for other recipes of this search: the figures "
-            "may be a little too good"
+            f"these unseen examples were read {times} before, for other recipes: the figures may be a little "
+            "too good"
         ]
 
     def looked(self, recommendation: Recommendation) -> None:
         """Note that the best recipe has been read on the examples set aside."""
         recipe = recommendation.winner.recipe
-        if recipe not in self.looks:
-            self.looks.append(recipe)
+        if recipe not in self._mine:
+            self._mine.append(recipe)
         self.save(self.spent)
+
+    @property
+    def _mine(self) -> list[Any]:
+        """The looks at the examples that this search sets aside."""
+        return self.looks.setdefault(self.question["fingerprint"], [])

@@ -60,6 +60,15 @@ class Space:
         if not self.allows(self.plain):
             dry_run(Training(self.plain, self.data, 0))  # says what is wrong with it
             raise SettingError("--keep: adam and momentum exclude each other: keep one")
+        for text in self.arms:
+            self._check(text)
+
+    def _check(self, text: str) -> None:
+        """Raises what is wrong with an arm that the user names, before anything is trained."""
+        recipes = [self.plain.adding(*strategies.read(one)) for one in alternatives(text)]
+        if not any(map(self.allows, recipes)):
+            dry_run(Training(recipes[0], self.data, 0))
+            raise SettingError(f"arm {text!r}: adam and momentum exclude each other: drop one")
 
     @cached_property
     def _kept(self) -> Setting:
@@ -76,14 +85,15 @@ class Space:
         """The strategies that may be added, with their settings; those that cannot act on the data are not
         there."""
         texts = self.arms or (*defaults.arms(self.data, self.plain), *FURTHER)
-        families = {}
+        families: dict[str, tuple[Setting, ...]] = {}
         for text in texts:
             settings = [strategies.read(one) for one in alternatives(text)]
             names = {strategy.name for strategy in settings[0]}
             fixed = {strategy.name for strategy in self.plain.strategies} | {*self.without}
             allowed = tuple(setting for setting in settings if self.allows(self.plain.adding(*setting)))
             if allowed and not names & fixed:
-                families[text if len(settings) == 1 else ", ".join(s.name for s in settings[0])] = allowed
+                name = text if len(settings) == 1 else ", ".join(s.name for s in settings[0])
+                families[name] = tuple(dict.fromkeys((*families.get(name, ()), *allowed)))
         return families
 
     def allows(self, recipe: Recipe) -> bool:

@@ -110,7 +110,8 @@ def read_arms(base: Recipe, texts: Sequence[str]) -> dict[str, tuple[Recipe, ...
 
 
 def read_baselines(texts: Sequence[str]) -> dict[str, tuple[Baseline, ...]]:
-    """An arm for each text, such as `linear(penalty=0.1|1.0)`, called by the baseline's name.
+    """An arm for each baseline named, such as `linear(penalty=0.1|1.0)`, called by its name. Texts that name
+    the same one give its candidates together.
 
     Raises `SettingError` for a text that does not name one baseline.
     """
@@ -121,8 +122,8 @@ def read_baselines(texts: Sequence[str]) -> dict[str, tuple[Baseline, ...]]:
             raise SettingError(
                 f"baseline {text!r}: name one baseline, such as 'svm' or 'linear(penalty=0.1)'"
             )
-        candidates = tuple(baseline for (baseline,) in read)
-        arms[candidates[0].name] = candidates
+        for (baseline,) in read:
+            arms[baseline.name] = tuple(dict.fromkeys((*arms.get(baseline.name, ()), baseline)))
     return arms
 
 

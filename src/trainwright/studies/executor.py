@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 
 from trainwright.base.environment import keep_compiled, schedulable_cores
-from trainwright.base.errors import SettingError
+from trainwright.base.errors import SettingError, StoreError
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.store import Claim, DamagedRun, Store
@@ -131,7 +131,13 @@ class Executor:
                 light = [(one.candidate, one.seed, one.data.seed, one.digest) for one in group]
                 data = share(group[0].data, Path(self._shared.name))
                 tasks.append(Task(program, partial(_work, self._store.folder, data, light)))
-            yield from self._pool.run(tasks)
+            for event in self._pool.run(tasks):
+                yield event
+                if event.status and event.digest not in self._store:
+                    raise StoreError(
+                        f"{self._store.folder}: a training that has just finished is not there: was it "
+                        "removed?"
+                    )
 
     def _groups(self, missing: Sequence[Planned]) -> list[tuple[Any, list[Planned]]]:
         """Groups of one program and one data set, folds of it included, each with its program: large enough

@@ -25,7 +25,7 @@ class RateLadder:
         """The rungs of the first grid: around a learning rate, or all that are given."""
         if self.rates:
             return list(range(len(self.rates)))
-        middle = round(RUNGS * math.log10(start))
+        middle = min(max(round(RUNGS * math.log10(start)), LOWEST), HIGHEST)
         return [rung for rung in (middle - COARSE, middle, middle + COARSE) if LOWEST <= rung <= HIGHEST]
 
     def beyond(self, rung: int, tried: set[int]) -> list[int]:

@@ -25,8 +25,14 @@ def share(data: Dataset, folder: Path) -> Path:
 
 
 def arrays_of(data: Dataset) -> str:
-    """A name for a data set's arrays, the same for all of its folds; its fixed split goes by another."""
-    return f"{id(data.inputs)}-{'fixed' if data.seed is None else 'folds'}"
+    """A name for what `share` writes: the same for all folds of a data set, another for its fixed split, and
+    for any other data set on the same arrays."""
+    fixed = data.seed is None
+    parts = [data.splits.train, data.splits.validation, data.splits.test] if fixed else []
+    if not fixed and (data.own_test or data.rotating):
+        parts = [data.splits.test]  # other folds are drawn from all rows
+    told = (fixed, data.subset, data.own_test, data.rotating, *(part.tobytes() for part in parts))
+    return f"{id(data.inputs)}-{id(data.targets)}-{hash(told):x}"
 
 
 @lru_cache(maxsize=1)

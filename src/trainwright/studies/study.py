@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from trainwright.base.errors import SettingError
+from trainwright.baseline import Baseline
 from trainwright.comparison import metrics
 from trainwright.comparison.compare import ArmRuns, Comparison, check_levels, compare
 from trainwright.data.dataset import Dataset
@@ -43,6 +44,7 @@ from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.trials import Trial
 from trainwright.studies.tuning import Tuning, allowance, choose
+from trainwright.training.building import Training, dry_run
 
 Watch = Callable[[StudyProgress], None]
 Folder = str | os.PathLike[str]
@@ -98,7 +100,14 @@ class Study:
         check_names(self.arms, self.baselines, self.reference)
         if len(set(self.rates)) < len(self.rates):
             raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
+        if self.rates and self.tuning and self.tuning.rates:
+            raise SettingError("study: rates and tuning.rates are two lists of the same: give one of them")
         check_ensembles(self.ensembles, list(self.arms), rate_chosen=bool(self.rates) and self.tuning is None)
+        if learners := [arm.name for arm in self._arms if isinstance(arm.candidates[0], Baseline)]:
+            raise SettingError(
+                f"study: {', '.join(learners)} is no network, and has no seeds to be paired by: give it as a "
+                "baseline"
+            )
         check_arms(self._all, tuned=bool(self.tuning), rate_chosen=bool(self.rates or self.tuning))
 
     @cached_property
@@ -162,9 +171,20 @@ class Study:
 
     def execute(self, folder: Folder, *, workers: int | None = None, watch: Watch | None = None) -> StudyRuns:
         """`run`, with the baselines' runs and what tuning decided."""
+        self.check()
         store = Store(Path(folder))
         [runs] = carry_out([self.rounds(store)], store, most=self.most_runs(), workers=workers, watch=watch)
         return runs
+
+    def check(self) -> None:
+        """Raises `SettingError` for an arm with nothing to act on, and for a metric that does not suit the
+        data, before anything is trained. Of an arm's candidates the first is tried."""
+        defaults.metric(self.dataset(), self.metric)
+        data = self.dataset(self.verdict_seeds[0])
+        for arm in self._arms:
+            recipe = arm.candidates[0]
+            assert isinstance(recipe, Recipe)
+            dry_run(Training(recipe, data, 0))
 
     def tune(
         self,
@@ -265,7 +285,7 @@ class Study:
         return tuning + each * len(self.verdict_seeds)
 
     def _grid(self, tuning: Tuning) -> Tuning:
-        return replace(tuning, rates=tuple(sorted(self.rates)))
+        return replace(tuning, rates=tuple(sorted(self.rates or tuning.rates)))
 
     def _tuned(self, store: Store, tuning: Tuning, fold: int | None = None) -> Rounds[Tuned]:
         """Tuning alternates between the folds, and pools what it finds; or it keeps to one of them."""

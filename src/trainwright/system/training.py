@@ -47,7 +47,7 @@ def train(
     """Train with the seeds 0 to `seeds` - 1, what the store has not, and return the record.
 
     The record is written into `results` after every training, and every minute while the first one is under
-    way. One of the same recipe that is there already stays until there are more trainings than it has. A
+    way. One of the same recipe that is there already stays until there are as many trainings as it has. A
     baseline is deterministic and runs once. Raises `StoreError` for a training that another process is busy
     with, and `TooLarge` for a system that does not fit the machine's memory.
     """
@@ -72,7 +72,7 @@ def train(
             ]
         runs.append(_together(members, seed))
         made = record.of_runs(rerun, runs, command)
-        if recorded[: len(runs)] != made.outcomes:
+        if len(runs) >= len(recorded) and made.outcomes != recorded:
             made.write(results)
     return made
 
