@@ -194,7 +194,7 @@ def test_the_command_delivers_recipe_model_and_report(
 ) -> None:
     table, out = tmp_path / "people.csv", tmp_path / "out"
     frame().to_csv(table, index=False)
-    words = ["best", table, "--target", "y", "--trainings", "60", "--arm", "batch_norm"]
+    words = ["best", table, "--target", "y", "--group", "who", "--trainings", "60", "--arm", "batch_norm"]
     more = ["--network", "mlp((4,))", "--workers", "1", "--ensemble", "--out", out]
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)  # a fast machine is done before the first
     assert run(monkeypatch, *words, *more) == 0
@@ -216,6 +216,7 @@ def test_the_command_delivers_recipe_model_and_report(
     assert np.allclose(ensemble.predict(frame()), np.mean(members, axis=0))
 
     command = json.loads((out / "found.json").read_text())["fit"]
+    assert "--group who" in command
     fitted = tmp_path / "fitted"
     words = [fitted if word == "model" else word for word in shlex.split(command)[1:]]
     assert run(monkeypatch, *words, "--quiet") == 0

@@ -71,6 +71,12 @@ def test_a_study_is_extended_from_its_folder_and_its_looks_are_kept(
     assert json.loads((out / "study.json").read_text())["looks"] == [5, 10]
     assert run(monkeypatch, out, "--arm", "l2") == 2
     assert "--arm cannot be changed" in capsys.readouterr().err
+    kept = (out / "comparison.json").read_bytes()
+    assert run(monkeypatch, out, "--seeds", "5") == 2
+    assert "compared with 10 seeds" in " ".join(capsys.readouterr().err.split())
+    assert run(monkeypatch, out, "--delta", "-1") == 2
+    assert (out / "comparison.json").read_bytes() == kept, "a report is not replaced by one of fewer seeds"
+    assert json.loads((out / "study.json").read_text())["delta"] is None, "nor a plan by one that is refused"
 
     (tmp_path / "others").mkdir()
     words = (table(tmp_path / "others"), *words[1:])
@@ -86,7 +92,8 @@ def test_looks_are_paid_for_though_other_arms_were_studied_between(
     for arm, seeds, looks in (("l2", "5", []), ("max_norm", "5", []), ("l2", "10", [5])):
         words = ("--target", "ill", "--arm", arm, "--seeds", seeds, "--no-baselines", "--json")
         assert run(monkeypatch, data, *words, "--out", out, *SHORT, *ONE_RATE) == 0
-        comparison = json.loads(capsys.readouterr().out)
+        told = capsys.readouterr()
+        comparison = json.loads(told.out)
         assert comparison["looks"] == looks
         assert comparison["repeated"] == (seeds == "10")
 

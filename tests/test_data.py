@@ -157,6 +157,7 @@ def test_a_group_column_is_no_input_and_keeps_rows_together() -> None:
     table = customers().assign(patient=np.arange(200) // 4)
     data = load(table, target="churned", group="patient")
     assert "patient" not in by_column(data.preparation)
+    assert any("'patient' groups the rows" in note for note in data.notes)
     for part in (data, data.fold(7)):
         sides = [set(data.groups[rows]) for rows in vars(part.splits).values() if np.ndim(rows)]
         assert sum(map(len, sides)) == 50
@@ -180,6 +181,8 @@ def test_groups_that_cannot_be_used_are_refused(column: np.ndarray, message: str
 def test_a_group_is_a_column_of_a_table() -> None:
     with pytest.raises(DataError, match="no column 'patients' to group by"):
         load(customers(), target="churned", group="patients")
+    with pytest.raises(DataError, match="column 'churned' is what is predicted: name another one"):
+        load(customers(), target="churned", group="churned")
     with pytest.raises(SettingError, match="is not a table"):
         load("digits", group="patient")
 

@@ -173,6 +173,16 @@ def test_parquet_is_read_and_damage_refused(tmp_path: Path) -> None:
             load(path, target="bought")
 
 
+def test_text_that_says_true_or_false_is_read_alike_from_parquet_and_csv(tmp_path: Path) -> None:
+    words = ["TRUE", "FALSE", None, "TRUE"] * 10
+    frame = pd.DataFrame({"garage": words, "mixed": ["TRUE", "no"] * 20, "y": [0, 1] * 20})
+    frame.to_parquet(tmp_path / "data.parquet")
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    stored, written = (load(tmp_path / f"data.{kind}", target="y") for kind in ("parquet", "csv"))
+    assert stored.fingerprint == written.fingerprint
+    assert stored.preparation.transform(read_csv(tmp_path / "data.csv")).shape == stored.inputs.shape
+
+
 def test_parquet_with_text_that_is_not_utf8(tmp_path: Path) -> None:
     frame = pd.read_csv(csv(tmp_path, table(*GOOD)))
     latin1 = pyarrow.array([b"caf\xe9"] * len(frame), pyarrow.binary()).view(pyarrow.string())

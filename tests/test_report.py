@@ -403,6 +403,30 @@ def test_a_single_arm_needs_no_correction_and_none_is_claimed() -> None:
     assert "p = 0.0012" in said(two, DROPOUT)
 
 
+def test_a_p_that_pays_for_looks_to_come_is_called_adjusted() -> None:
+    two = replace(MADE["nine_arms"], arms=MADE["nine_arms"].arms[:2])
+    difference = two.arms[1].difference
+    assert difference
+    paid = replace(two.arms[1], difference=replace(difference, p=0.02, p_holm=0.025))
+    equal = replace(two.arms[1], difference=replace(difference, p=0.02, p_holm=0.02))
+    assert "adjusted p = 0.025" in said(replace(two, arms=(two.arms[0], paid)), DROPOUT)
+    assert "adjusted" not in said(replace(two, arms=(two.arms[0], equal)), DROPOUT)
+
+
+def test_of_one_repetition_of_folds_no_share_is_claimed() -> None:
+    made = MADE["nine_arms"]
+    shares = [{row.cells[3] for row in tables.evidence(replace(made, repeated=again)).rows[1:]}
+              for again in (True, False)]  # fmt: skip
+    assert shares[1] == {tables.NOTHING}
+    assert tables.NOTHING not in shares[0]
+
+
+def test_groups_are_said_to_be_the_pieces_of_chance() -> None:
+    made = MADE["nine_arms"]
+    assert "groups: those of one group" not in report.page(made)
+    assert "come in 40 groups: those of one group" in report.page(replace(made, groups=40))
+
+
 def test_the_page_explains_the_correction_only_where_several_arms_are_tested() -> None:
     made = MADE["nine_arms"]
     several = "Because several arms are tested at once"
@@ -417,8 +441,8 @@ def test_the_page_explains_the_correction_only_where_several_arms_are_tested() -
 
 def test_divergence_is_said_and_regression_has_no_percent() -> None:
     assert said(MADE["diverged"], "momentum(0.99)").endswith(
-        " 20 of 20 trainings diverged, each counted as the best constant guess or as the worst training"
-        " that finished."
+        " 20 of 20 trainings diverged, and counted by the weights kept before, or else as the best constant"
+        " guess or as the worst training that finished."
     )
     assert "%" not in said(MADE["regression"], "dropout(0.5)").replace("95 % interval", "")
 

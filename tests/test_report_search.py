@@ -52,9 +52,21 @@ def test_the_answer_comes_first_and_says_what_is_handed_over() -> None:
 def test_harm_and_guessing_hand_over_plain_without_pride() -> None:
     harmful = recommendation(gain=-0.008)
     assert headline(harmful).startswith("Stay with plain on digits")
+    assert "but unseen examples were worse" in headline(harmful)
+    assert "unseen examples show no difference that matters" in headline(recommendation(gain=0.0))
     assert harmful.delivered == "plain"
     assert headline(guessing(recommendation())) == "Nothing is shown to beat guessing on digits."
     assert guessing(recommendation()).delivered == "plain"
+
+
+def test_a_search_that_tried_nothing_says_so_and_chance_is_called_chance() -> None:
+    found = recommendation()
+    plain = found.comparison.reference
+    assert "no strategy was tried" in headline(replace(found, best=plain, single=""))
+    assert "the search found nothing better" in headline(replace(found, best=plain))
+    seen = found.winner.error
+    assert "which may be chance" in summary(replace(found, seen=(seen.low + seen.mean) / 2))[1]
+    assert "which may be chance" not in summary(replace(found, seen=seen.low - 0.01))[1]
 
 
 def test_parts_that_could_go_and_pairs_that_need_each_other_are_named() -> None:
@@ -102,6 +114,8 @@ def test_the_page_has_the_path_and_how_to_use_it() -> None:
     assert "the budget ended the search" in shown
     assert "What each part contributes" not in page(found.comparison, replace(found, path=None))
     assert "What was tried" not in page(found.comparison)
+    assert 'id="candidates"' in page(found.comparison)
+    assert 'id="candidates"' not in shown, "a search chose in another way, on other trainings"
 
 
 def test_names_from_data_cannot_break_the_page() -> None:

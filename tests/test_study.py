@@ -596,7 +596,7 @@ def test_other_data_on_the_same_arrays_are_shared_apart(tmp_path: Path) -> None:
     """Bytes are kept as they are, so that data sets can have one array of inputs, and differ in all else."""
     images = np.random.default_rng(0).integers(256, size=(90, 4, 4), dtype=np.uint8)
     labels = (np.arange(90) % 2, np.arange(90) % 3)
-    specs = [DataSpec((images, labels[0]), examples=examples) for examples in (40, 60)]
+    specs = [DataSpec((images, labels[0]), examples=examples) for examples in (40, 50)]
     specs += [DataSpec((images, labels[1]))]
     arms = {"plain": Recipe(Mlp((4,)), epochs=1)}
     for folds in (False, True):
