@@ -68,6 +68,8 @@ def test_texts_that_name_one_baseline_give_its_candidates_together() -> None:
 
 def test_what_makes_no_arm_is_refused() -> None:
     recipe = Recipe()
+    with pytest.raises(SettingError, match="arm 'l2' is given twice"):
+        read_arms(recipe, ["l2", "dropout(0.5)", "l2"])
     with pytest.raises(SettingError, match="no candidates"):
         as_arms({"a": ()})
     with pytest.raises(SettingError, match="twice"):

@@ -156,6 +156,17 @@ def test_the_default_metric_is_decided_once_by_all_examples() -> None:
     assert reason == "always guessing the commonest class would err in only 14.9 %"
 
 
+def test_what_is_hardly_right_for_the_data_is_said() -> None:
+    photographs = np.random.default_rng(0).integers(256, size=(60, 8, 8, 3), dtype=np.uint8)
+    data = load((photographs, np.arange(60) % 2))
+    small, whole = Recipe(batch_size=8), Recipe(batch_size=100)
+    [pixels] = defaults.advice(data, small)
+    assert "does not know which pixels are neighbours" in pixels
+    [_, batch] = defaults.advice(data, whole)
+    assert f"a batch of 100 holds all {data.splits.examples} training examples" in batch
+    assert defaults.advice(load("digits"), small) == []
+
+
 def test_a_study_repeated_from_another_first_seed_is_tuned_on_trainings_of_its_own(tmp_path: Path) -> None:
     recipe, tuning = Recipe(Mlp((4,)), epochs=1), Tuning(8, 8)
     arms = {"plain": recipe, "l2": recipe.adding(L2(0.1))}

@@ -72,7 +72,7 @@ def run(
     say_notes(data.notes, quiet or as_json)
     recipe = changed(start(system, lambda: defaults.recipe(data)), network, batch_size, epochs, rate)
     recipe = recipe.adding(*strategies.read(with_))
-    say_notes(defaults.advice(data, recipe.network), quiet or as_json)
+    say_notes(defaults.advice(data, recipe), quiet or as_json)
     keep_compiled()
     partial = out.with_name(f"{out.name}.partial")
     with files.explained(out.parent):

@@ -195,7 +195,7 @@ def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Rec
     if "base" in given:
         added = strategies.read(given["base"])
         recipe = recipe.adding(*added) if "system" in given else recipe.replace(strategies=added)
-    say_notes(defaults.advice(data, recipe.network), quiet)
+    say_notes(defaults.advice(data, recipe), quiet)
     tuning = defaults.tuning(data, budget)
     if "epochs" in given:
         tuning = replace(tuning, longest=1)  # the length is the user's

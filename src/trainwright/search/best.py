@@ -186,7 +186,7 @@ class Job:
             cautions=(
                 *recommendation.cautions,
                 *record.cautions(recommendation),
-                *defaults.advice(self.loaded, recipe.network),
+                *defaults.advice(self.loaded, recipe),
             ),
         )
         usable = self.loaded.preparation is not None and not guessed(run)

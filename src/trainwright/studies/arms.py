@@ -99,6 +99,8 @@ def read_arms(base: Recipe, texts: Sequence[str]) -> dict[str, tuple[Recipe, ...
     l2 ['l2']
     dropout ['dropout(hidden_rate=0.2)', 'dropout']
     """
+    if twice := [text for text in texts if texts.count(text) > 1]:
+        raise SettingError(f"arm {twice[0]!r} is given twice: drop one")
     families = {text.strip(): [strategies.read(one) for one in alternatives(text)] for text in texts}
     names = {text: _name(text, family) for text, family in families.items()}
     return {"plain": (base,)} | {

@@ -24,7 +24,6 @@ from trainwright.comparison import metrics
 from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
 from trainwright.data.streamed import Streamed
-from trainwright.network import Network
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies.adam import Adam
@@ -77,14 +76,21 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
     return Recipe(Mlp((256,)), (Adam(),), learning_rate=0.01, batch_size=128, epochs=epochs)
 
 
-def advice(data: Dataset, network: Network) -> list[str]:
-    """What to try in place of a network that is quick, but no good choice for the data; mostly nothing."""
-    if len(data.shape) < 3 or not isinstance(network, Mlp):
-        return []
-    return [
-        f"the network, {network}, does not know which pixels are neighbours. For photographs convolutions are"
-        ' usually better, and take longer: --network "convnet(((16, 3, 2), (32, 3, 2)), (64,))"'
-    ]
+def advice(data: Dataset, recipe: Recipe) -> list[str]:
+    """What to try in place of a network or a batch size that is hardly right for the data; mostly nothing."""
+    said, examples = [], data.splits.examples
+    if len(data.shape) == 3 and isinstance(recipe.network, Mlp):
+        said.append(
+            f"the network, {recipe.network}, does not know which pixels are neighbours. For photographs "
+            'convolutions are usually better, and take longer: --network "convnet(((16, 3, 2), (32, 3, 2)), '
+            '(64,))"'
+        )
+    if recipe.batch_size >= examples:
+        said.append(
+            f"a batch of {recipe.batch_size:,} holds all {examples:,} training examples, so that an epoch is a"
+            " single step: smaller batches make more of them"
+        )
+    return said
 
 
 def metric(data: Dataset, name: str | None) -> tuple[Metric, str]:
