@@ -87,8 +87,8 @@ def advice(data: Dataset, recipe: Recipe) -> list[str]:
         )
     if recipe.batch_size >= examples:
         said.append(
-            f"a batch of {recipe.batch_size:,} holds all {examples:,} training examples, so that an epoch is a"
-            " single step: smaller batches make more of them"
+            f"a batch of {recipe.batch_size:,} holds all {examples:,} training examples, so that an epoch is "
+            "a single step: smaller batches make more of them"
         )
     return said
 
