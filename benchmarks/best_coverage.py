@@ -129,7 +129,10 @@ def page(results: list[dict[str, Any]], trainings: int) -> str:
         truths = [{arm: np.array(errors) for arm, errors in one["truth"][where].items()} for one in own]
         errors = [one["best"].mean() for one in truths]
         gains = [(one["best"] - one["plain"]).mean() for one in truths]
-        spread = np.mean([one["best"].std(ddof=1) / FRESH**0.5 for one in truths])
+        # On fresh tables trainings of one table share its draw: what differs are the tables' means.
+        tables = TABLES if where == "afresh" else FRESH
+        groups = [one["best"].reshape(tables, -1).mean(axis=1) for one in truths]
+        spread = np.mean([group.std(ddof=1) / len(group) ** 0.5 for group in groups])
         held = [one["error"][0] <= error <= one["error"][2] for one, error in zip(own, errors, strict=True)]
         compared = [
             one["difference"][0] <= gain <= one["difference"][1]

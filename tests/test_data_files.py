@@ -90,6 +90,41 @@ def decimal_commas(line: str) -> list[str]:
     return [size.replace(".", ","), grade, price.replace(".", ",")]
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_zeros_in_front_are_kept_and_inputs_are_numbers_all_the_same(tmp_path: Path, quote: str) -> None:
+    written = ["007", "42", "0815", "5"] * 10
+    rows = [f"{quote}{number}{quote},{place**2 % 17},0{place % 7}" for place, number in enumerate(written)]
+    path = csv(tmp_path, "\n".join(["number,left,right", *rows]) + "\n")
+    read = read_csv(path)
+    assert read["number"].tolist() == written
+    assert pd.api.types.is_numeric_dtype(read["left"])
+    data = load(path, target="number", task="sequence")
+    assert data.targets[0].tolist()[:4] == [3, 0, 0, 7]
+    assert data.targets[2].tolist()[:5] == [4, 0, 8, 1, 5]
+    assert data.inputs.shape == (40, 2)  # two columns of numbers
+    codes = csv(
+        tmp_path, "code,y\n" + "".join(f"{code},{n % 2}\n" for n, code in enumerate(["007", "A12"] * 20))
+    )
+    known = load(codes, target="y").preparation
+    (tmp_path / "new.csv").write_text("code\n007\n")
+    assert known.transform(read_csv(tmp_path / "new.csv")).sum() == 1
+
+
+def test_a_text_that_looks_like_a_huge_number_is_a_name(tmp_path: Path) -> None:
+    ids = [f"{n:04x}e{n % 90 + 300}" for n in range(40)] + ["Infinity", "abc"]
+    frame = pd.DataFrame({"id": ids, "x": range(42), "y": [0, 1] * 21})
+    data = load(frame, target="y")
+    assert data.inputs.shape == (42, 1)
+    assert any("'id' is left out" in note for note in data.notes)
+    with pytest.raises(DataError, match="infinite"):
+        load(frame.assign(x=[np.inf, *range(41)]), target="y")
+
+
+def test_a_nullable_float_target_names_classes_as_any_other() -> None:
+    frame = pd.DataFrame({"x": np.arange(60.0), "y": pd.array([0, 1, 2] * 20, dtype="Float32")})
+    assert load(frame, target="y", task="classification").classes == ("0", "1", "2")
+
+
 def test_points_that_group_thousands_are_not_guessed_at(tmp_path: Path) -> None:
     assert read_csv(csv(tmp_path, "price;paid\n1.234,50;1,5\n2.000;2\n"))["price"].tolist() == [
         "1.234,50",
@@ -324,6 +359,7 @@ def test_idx_folder_and_file(tmp_path: Path) -> None:
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(IMAGES[:6]))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(LABELS[:6]))
     assert load(tmp_path).splits.test.tolist() == list(range(30, 36))
+    np.testing.assert_array_equal(read_inputs(tmp_path), np.concatenate([IMAGES, IMAGES[:6]]))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(LABELS[:5]))
     with pytest.raises(DataError, match="t10k-labels-idx1-ubyte: labels of shape"):
         load(tmp_path)

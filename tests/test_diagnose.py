@@ -10,15 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flax import nnx
 
 from trainwright import strategies
+from trainwright.base.config import config
 from trainwright.base.errors import SettingError
 from trainwright.data import Dataset, load
 from trainwright.data.dataset import Splits
 from trainwright.diagnosis.instruments import guess, measure_layers
 from trainwright.diagnosis.symptoms import Diagnosis, diagnose
+from trainwright.flow import begin
+from trainwright.network import Network, NetworkBuilder
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
+from trainwright.task import Task, WithHeads
 from trainwright.training.fit import Progress, fit
 
 SMALL = Mlp((16, 16))
@@ -57,6 +62,27 @@ def test_readings_of_a_network_without_hidden_layers_are_those_of_softmax_regres
         np.linalg.norm((0.1 - y).mean(axis=0)), rel=1e-5
     )
     assert reading.log_loss == pytest.approx(np.log(10), rel=1e-6)
+
+
+@config
+class Headed(Network):
+    """A hidden layer with an auxiliary head, and another one behind it."""
+
+    def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
+        first = begin(shape, builder).flatten().input().hidden("hidden1", 8)
+        return first.hidden("hidden2", 8).output(outputs).network([first.output(outputs, "head1")])
+
+    def task(self, task: Task) -> Task:
+        return WithHeads(task, 1, 0.3)
+
+
+def test_every_head_has_readings_of_its_own(digits: Dataset) -> None:
+    """Layers without an activation are read at their own outputs: the auxiliary head, too."""
+    read = measure_layers(Recipe(Headed()), digits).layers
+    output, head = (read.loc[name, ["p15", "p50", "p85", "mean"]] for name in ("output", "head1"))
+    assert (output != head).all()
+    alone = measure_layers(Recipe(Mlp((8, 8))), digits).layers.loc["output", "p50"]
+    assert output["p50"] == pytest.approx(alone, rel=1e-5), "the same weights, without the head"
 
 
 def test_an_update_of_plain_descent_is_the_rate_times_the_gradient(digits: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from test_compare import make_run, regression_run
-from trainwright.base.errors import SettingError
+from trainwright.base import files
+from trainwright.base.errors import SettingError, StoreError
 from trainwright.data import DataSpec
 from trainwright.ensemble import Ensemble, load
 from trainwright.networks.mlp import Mlp
@@ -195,3 +197,27 @@ def test_members_are_the_candidates_that_tuning_chose(tmp_path: Path):
     for seed in range(5):
         for one in members_of(("plain", "plain"), candidate, study.dataset(seed), seed):
             assert one.digest in store
+
+
+def test_a_replacement_that_fails_leaves_the_old_ensemble(
+    made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, folder, comparison = made
+    member = study.best_model(folder / "store", replace(comparison, arms=comparison.arms[:1]))
+    ensemble = Ensemble((member, member))
+    target = tmp_path / "kept"
+    ensemble.save(target)
+    before = {path.relative_to(target): path.read_bytes() for path in target.rglob("*") if path.is_file()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "replace_file", full)
+        with pytest.raises(StoreError, match="the disk is full"):
+            ensemble.save(target, replace=True)
+    after = {path.relative_to(target): path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    assert after == before
+    ensemble.save(target, replace=True)
+    assert len(load(target).members) == len(ensemble.members)
+    assert list(tmp_path.iterdir()) == [target], "nothing half-written is left"

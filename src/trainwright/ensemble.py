@@ -5,7 +5,6 @@ The folder holds a model's folder for each member, `0`, `1`, ..., and `ensemble.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,18 +48,19 @@ class Ensemble:
         return self.members[0].tabulated(self.predict(raw, unseen=unseen))
 
     def save(self, folder: str | Path, *, replace: bool = False) -> None:
-        """Write the folder, its members first. Raises `StoreError` as `Model.save` does."""
+        """Write the folder, whole or not at all. Raises `StoreError` as `Model.save` does."""
         target = Path(folder)
-        if target.exists():
-            if not replace or not is_saved(target):
-                raise StoreError(f"{target} already exists: delete it or choose another folder")
-            with files.explained(target):
-                shutil.rmtree(target)
-        for number, member in enumerate(self.members):
-            member.save(target / str(number))
-        with files.explained(target):
+
+        def fill(part: Path) -> None:
+            for number, member in enumerate(self.members):
+                member.save(part / str(number))
             content = strict_json.dumps({"format": files.FORMAT, "members": len(self.members)}).encode()
-            files.replace_file(target / NAME, content + b"\n", target)
+            files.replace_file(part / NAME, content + b"\n", part)
+
+        with files.explained(target.parent):
+            may_replace = replace and is_saved(target)
+            if not files.write_folder(target, fill, target.parent, replace=may_replace):
+                raise StoreError(f"{target} already exists: delete it or choose another folder")
 
     @classmethod
     def load(cls, folder: str | Path) -> Ensemble:

@@ -90,7 +90,7 @@ class Model:
             "classes": list(self.classes),
             "origin": self.origin,
         }
-        weights = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
+        weights = {name: np.asarray(array, order="C") for name, array in self.weights.items()}
         contents = {
             "model.json": strict_json.dumps(facts).encode() + b"\n",
             "model.safetensors": safetensors.save(weights),

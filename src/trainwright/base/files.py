@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,16 @@ def read(folder: Path, name: str) -> bytes:
     if sha256(content) != sums.get(name):
         raise Damaged(f"{folder / name} is damaged: its SHA-256 is not the one in manifest.json")
     return content
+
+
+def write_folder(target: Path, fill: Callable[[Path], None], writing: Path, *, replace: bool = False) -> bool:
+    """`write` for a directory of directories: `fill` writes them into the folder that it is given."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _part(writing, target.name) as part:
+        fill(part)
+        renamed = _exchange(part, target, writing) if replace and target.exists() else rename(part, target)
+    _sync_folder(target.parent)
+    return renamed
 
 
 def replace_file(path: Path, content: bytes, writing: Path) -> None:

@@ -179,7 +179,7 @@ def read_inputs(source: Source) -> Inputs:
             return TABLES[path.suffix.lower()](path)
         if path.suffix.lower() == ".npz":
             return as_inputs(read_npz_inputs(path))
-        return read_idx_source(path)[0] if path.is_dir() else read_idx(path)
+        return np.concatenate(read_idx_source(path)[::2]) if path.is_dir() else read_idx(path)
 
 
 def _stem(path: Path) -> str:

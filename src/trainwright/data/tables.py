@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pandas as pd
 from trainwright.base.errors import DataError
 
 DELIMITERS = ",;\t|"
+LEADING_ZERO = rf"""(?:^|[{DELIMITERS}])\s*["']?0\d+["']?\s*(?:$|[{DELIMITERS}\r])"""
 TRUTHS = {word: word.lower() == "true" for word in ("TRUE", "True", "true", "FALSE", "False", "false")}
 COMMAS = "columns with decimal commas"  # a table's attribute: those that were read so
 
@@ -37,7 +39,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise DataError("the file is empty; it needs a header line, and rows below it")
     delimiter = max(DELIMITERS, key=first.count)
     lines = _check_rows(path, text, delimiter)
-    table = _parse(text, delimiter)
+    table = _with_leading_zeros(_parse(text, delimiter), text, delimiter)
     if len(table) != len(lines):
         raise DataError(f"{len(lines)} rows counted but {len(table)} read; check the quotation marks")
     if delimiter == ";":
@@ -64,6 +66,17 @@ def _parse(text: str, delimiter: str, **options: Any) -> pd.DataFrame:
     except (ValueError, OverflowError) as error:  # a ParserError is a ValueError
         raise DataError(f"{error}") from error
     return table
+
+
+def _with_leading_zeros(table: pd.DataFrame, text: str, delimiter: str) -> pd.DataFrame:
+    """The table with those columns as text in which a number begins with a zero, such as 007: a code, or a
+    number that is read digit by digit. As an input it is a number all the same."""
+    if not re.search(LEADING_ZERO, text, re.MULTILINE):
+        return table
+    written = _parse(text, delimiter, dtype=str)
+    numbers = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
+    coded = [name for name in numbers if written[name].str.fullmatch(r"0\d+").any()]
+    return table.assign(**{str(name): written[name] for name in coded})
 
 
 def _with_decimal_commas(table: pd.DataFrame, text: str) -> pd.DataFrame:

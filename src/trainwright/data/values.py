@@ -42,7 +42,7 @@ def as_text(values: Iterable[Any]) -> list[str]:
     >>> as_text([1.0, 1, 0.5, "yes", True])
     ['1', '1', '0.5', 'yes', 'True']
     """
-    return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values]
+    return [str(int(v)) if isinstance(v, float | np.floating) and v.is_integer() else str(v) for v in values]
 
 
 def centre_and_unit(numbers: NDArray[np.float64]) -> tuple[float, float]:
@@ -80,6 +80,11 @@ def as_numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
     except TypeError:  # lists, bytes, ...
         return np.full(len(values), np.nan)
     infinite = np.abs(numbers) >= LARGEST
+    if infinite.any() and not pd.api.types.is_numeric_dtype(values):
+        # A text such as 72e19794, or Infinity, is a name.
+        text = values.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool, na_value=False)
+        numbers = np.where(infinite & text, np.nan, numbers)
+        infinite = np.abs(numbers) >= LARGEST
     if infinite.any():
         row = int(np.argmax(infinite))
         raise DataError(

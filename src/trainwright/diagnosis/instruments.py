@@ -115,7 +115,8 @@ class Seen(NamedTuple):
     moved: dict[str, jax.Array]
     """The step's norm over the weights' own."""
     units: dict[str, Units]
-    outputs: jax.Array
+    outputs: dict[str, jax.Array]
+    """What layers without an activation put out."""
 
 
 @partial(jax.jit, static_argnums=0)
@@ -136,7 +137,8 @@ def _measure(program: Program, recipe: Recipe, state: State, x: jax.Array, targe
     }
     last = outputs[chain.order[-1]]
     scores = program.task.score(program.task.predict(last), targets, jnp.ones(len(x), jnp.float32))
-    return Seen(loss, scores.loss, gradient, moved, units, last)
+    plain = {layer: outputs[layer] for layer in layers_of(chain) if layer not in units}
+    return Seen(loss, scores.loss, gradient, moved, units, plain)
 
 
 def _ratio(step: jax.Array, weights: jax.Array) -> jax.Array:
@@ -158,7 +160,7 @@ def _stats(seen: Seen, layers: Sequence[str], data: Dataset) -> LayerStats:
     table = {}
     for layer in layers:
         units, gradient = seen.units.get(layer), seen.gradient[layer]
-        received, given = (seen.outputs, seen.outputs) if units is None else units[:2]
+        received, given = (seen.outputs[layer], seen.outputs[layer]) if units is None else units[:2]
         low, middle, high = np.percentile(received, (15, 50, 85))
         table[layer] = {
             "gradient": np.linalg.norm(gradient["kernel"]),

@@ -27,7 +27,11 @@ from trainwright.report import quantities
 from trainwright.studies.defaults import Budget
 
 ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the training data."
-EACH_DRAW = "Intervals are over seeds: initial weights, batch order, and which examples are trained on."
+EACH_DRAW = (
+    "Intervals are over seeds: initial weights, batch order, and which examples are trained on, where not "
+    "all are."
+)
+ONE_SEED = "Of one training each, intervals are over the test examples, and leave out how trainings differ."
 EXAMPLES = "Those of errors and of gains also cover which examples are tested."
 Numbers = ParamSpec("Numbers")
 Floats = NDArray[np.float64]  # what most claims are functions of, but for tables
@@ -136,9 +140,11 @@ def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]
     `redrawn`: each seed has training examples of its own, as it has in any case where folds are compared.
     """
     redrawn = redrawn or any(comparison.design == "folds" for comparison in comparisons)
+    alone = all(len(comparison.arms[0].seeds) == 1 for comparison in comparisons)
+    covered = ONE_SEED if alone else f"{intervals_cover(redrawn)} {EXAMPLES}"
     warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
     return (
-        f"{intervals_cover(redrawn)} {EXAMPLES}",
+        covered,
         *(text[:1].upper() + text[1:] + "." for text in warnings),
     )
 

@@ -135,7 +135,7 @@ class Inception(ex.Exhibit):
             (
                 f"Modules {', '.join(s.modules)} with {s.width} % of their channels; images of "
                 f"{pixels}×{pixels} pixels; {ex.described(trained)} That is Inception's rate; "
-                "the others' are 5 and 30 times it.",
+                "those of x5 and x30 are 5 and 30 times it.",
                 "A training that never gets as good counts as if it did at its last step. The highest of "
                 "many evaluations is a little too high, for all networks alike.",
                 ex.intervals_cover(),

@@ -81,6 +81,7 @@ class Minibatch(ex.Exhibit):
         compared = study(s).compare(store)
         reached = ex.tabulated("batch size", {"test error": compared.errors, "gain": compared.gains})
         reached["learning rate"] = [arm.learning_rate for arm in compared.arms]
+        by_method = "Training loss (nats) after equal numbers of updates, geometric means over seeds"
         last = orders[orders["pass"] == orders["pass"].max()]
         return self.result(
             draw(noise, machine, errors, losses, compared),
@@ -88,7 +89,7 @@ class Minibatch(ex.Exhibit):
                 "Distance of the gradient of n examples from that of all (root mean square)": noise,
                 "One gradient on this machine": machine,
                 "Validation error (%) after each pass, by order": ex.tabulated("pass", errors),
-                "Training loss (nats) after equal numbers of updates": ex.tabulated("n", losses),
+                by_method: ex.tabulated("n", losses),
                 "Test error (%) by batch size, at equal numbers of updates": reached,
             },
             (

@@ -226,7 +226,8 @@ def _validation(arm: ArmResult) -> Curve | None:
 
 
 def _curve_axis(axes: Axes, comparison: Comparison, scale: _Scale, *, labelled: bool) -> None:
-    unit = quantities.unit(comparison)
+    # The curves are those of the error, whatever the metric.
+    unit = quantities.unit(comparison) if comparison.task == "regression" else quantities.percent()
     if scale.logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

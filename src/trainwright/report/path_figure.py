@@ -72,7 +72,7 @@ def drawn(comparison: Comparison, path: Path, width: int = WIDE) -> str:
 
 
 def _span(intervals: list[Interval], factor: float) -> tuple[float, float]:
-    """From the lowest bound to the highest, with a margin; a bound far beyond the means is cut off."""
+    """From the lowest bound to the highest, with a margin."""
     means = [factor * interval.mean for interval in intervals]
     bounds = [factor * bound for i in intervals for bound in (i.low, i.high) if isfinite(bound)]
     low, high = min([*means, *bounds]), max([*means, *bounds])
