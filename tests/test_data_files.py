@@ -112,7 +112,7 @@ def test_zeros_in_front_are_kept_and_inputs_are_numbers_all_the_same(tmp_path: P
 
 def test_a_text_that_looks_like_a_huge_number_is_a_name(tmp_path: Path) -> None:
     ids = [f"{n:04x}e{n % 90 + 300}" for n in range(40)] + ["Infinity", "abc"]
-    frame = pd.DataFrame({"id": ids, "x": range(42), "y": [0, 1] * 21})
+    frame = pd.DataFrame({"id": ids, "x": range(2, 44), "y": [0, 1] * 21})
     data = load(frame, target="y")
     assert data.inputs.shape == (42, 1)
     assert any("'id' is left out" in note for note in data.notes)
