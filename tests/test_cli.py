@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from trainwright import strategies
@@ -389,6 +390,38 @@ def test_a_model_is_replaced_whole_or_not_at_all(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["customers.csv", "model"]
     with pytest.raises(StoreError, match="already exists"):
         model.save(out)
+
+
+@pytest.mark.parametrize("command", ["fit", "study", "best", "pretraining"])
+def test_results_are_kept_apart_from_a_folder_of_data(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else they would be taken for classes; and nobody is told to delete the data."""
+    photos = tmp_path / "photos"
+    for number in range(40):
+        place = photos / f"class{number % 2}" / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 6 * number).save(place)
+    before = sorted(photos.rglob("*"))
+    for out in (photos, photos / "model"):
+        assert run(monkeypatch, command, photos, "--out", out) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "is in the data's folder" in said
+        assert "delete it" not in said
+    assert sorted(photos.rglob("*")) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full here")
+def test_a_full_disk_behind_the_output_is_said(customers: Path) -> None:
+    code = "from trainwright.cli import main; main()"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, "data", str(customers), "--target", "churned"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.strip().endswith("cannot write to standard output: the disk is full")
+    assert "Traceback" not in done.stderr
 
 
 def test_no_rows_are_no_prediction(

@@ -716,6 +716,8 @@ def test_a_folder_from_the_command_line(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_sizes_are_for_images(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no known data set or file"):
+        load("photoss", size=4)
     with pytest.raises(SettingError, match="size=4 applies to folders of image files"):
         load("digits", size=4)
     with pytest.raises(SettingError, match="size=0"):

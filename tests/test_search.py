@@ -10,6 +10,7 @@ import pytest
 
 from trainwright.base.errors import SettingError
 from trainwright.base.keys import generator
+from trainwright.comparison.metrics import METRICS
 from trainwright.data import load
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -18,10 +19,12 @@ from trainwright.search.budget import FEWEST, Budget
 from trainwright.search.confirmation import NUMBERS, parts_of, taken_out
 from trainwright.search.delivery import fit_command, in_python
 from trainwright.search.procedure import Effort, OutOfBudget, Standing, search
+from trainwright.search.progress import of_standing
 from trainwright.search.racing import clearly_worse, race, replaces
 from trainwright.search.space import Space, spelled
 from trainwright.strategies import read
 from trainwright.studies.arms import Candidate
+from trainwright.studies.progress import StudyProgress
 from trainwright.studies.trials import Outcome, Procedure, Trial
 from trainwright.studies.tuning import Tuning
 
@@ -145,6 +148,16 @@ def test_a_search_that_is_ended_has_the_best_of_what_it_tried(data, most: int) -
     assert standing.best in tried or most < 5
     if any(isinstance(one, Recipe) and names(one) == {"l2"} for one in tried) and standing.screened:
         assert names(standing.best) == {"l2"}
+
+
+def test_the_best_so_far_is_shown_beside_plain_on_the_same_trials(data) -> None:
+    where, other = space(data, "l2"), BASE.adding(*read("l2"))
+    outcomes = {Trial(BASE, number): Outcome(error, error) for number, error in enumerate((0.5, 0.1, 0.1))}
+    outcomes |= {Trial(other, 0): Outcome(0.4, 0.4)}
+    standing = Standing(where.plain, other, outcomes=outcomes)
+    doing = StudyProgress("tuning", runs=10, done=4, diverged=0, fraction=0.4, latest="")
+    shown = of_standing(standing, where, METRICS["error"], Budget(trainings=100), doing)
+    assert (shown.error, shown.plain) == (0.4, 0.5)
 
 
 def test_what_diverges_never_wins(data) -> None:

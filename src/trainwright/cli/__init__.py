@@ -5,6 +5,7 @@ A command imports what it needs when it runs, so that `--help` is quick.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -93,6 +94,12 @@ def main() -> None:
     except (TrainwrightError, Interrupted) as error:
         print(f"trainwright: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC or problem.filename:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left unwritten is lost
+        print("trainwright: cannot write to standard output: the disk is full", file=sys.stderr)
+        sys.exit(4)
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # whoever read it, like `head`, has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from trainwright.base.errors import Interrupted
-from trainwright.cli.options import Group, Json, Network, Quiet, Size, Source, Target, Task, command, option
+from trainwright.cli.options import (
+    Group,
+    Json,
+    Network,
+    Quiet,
+    Size,
+    Source,
+    Target,
+    Task,
+    apart,
+    command,
+    option,
+)
 from trainwright.cli.report import FOUND
 
 if TYPE_CHECKING:
@@ -77,6 +89,7 @@ def run(
 
     spec = DataSpec(source, target=target, task=task, size=size, group=group)
     folder = out or Path(f"best-{Path(source).name.split('.')[0]}")
+    apart(folder, source)
     try:
         with search_progress(quiet or as_json) as watch:
             found = best(

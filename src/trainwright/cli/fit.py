@@ -20,6 +20,7 @@ from trainwright.cli.options import (
     System,
     Target,
     Task,
+    apart,
     changed,
     option,
     say_notes,
@@ -66,6 +67,7 @@ def run(
     from trainwright.training.checkpoints import StoredCheckpoints
     from trainwright.training.fit import fit as train
 
+    apart(out, source)
     if out.exists():
         raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
     data = load(source, target=target, task=task, size=size, group=group)

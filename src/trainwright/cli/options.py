@@ -100,6 +100,13 @@ def budget_of(text: str) -> Budget:
     return text  # type: ignore[return-value]
 
 
+def apart(out: Path, source: str) -> None:
+    """Raises `SettingError` for results that would lie among the data, and would be taken for classes."""
+    data, place = Path(source).resolve(), out.resolve()
+    if data.is_dir() and data in (place, *place.parents):
+        raise SettingError(f"--out {out} is in the data's folder, {source}: choose another one")
+
+
 def say_notes(notes: Iterable[str], quiet: bool) -> None:
     """What was done to the data and is worth saying, a line each, on standard error."""
     if not quiet:

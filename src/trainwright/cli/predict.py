@@ -61,5 +61,5 @@ def run(
     else:
         from trainwright.base import files
 
-        with files.explained(out.parent):
+        with files.explained(out):
             files.replace_file(out, table.to_csv(index=False).encode(), out.parent)

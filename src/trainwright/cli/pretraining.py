@@ -16,6 +16,7 @@ from trainwright.cli.options import (
     System,
     Target,
     Task,
+    apart,
     changed,
     option,
     start,
@@ -70,6 +71,7 @@ def run(
     from trainwright.training.checkpoints import StoredCheckpoints
     from trainwright.training.pretraining import pretrain
 
+    apart(out, source)
     if out.exists():
         raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
     data = load(source, target=target, task=task, size=size)

@@ -21,6 +21,7 @@ from trainwright.cli.options import (
     System,
     Target,
     Task,
+    apart,
     budget_of,
     changed,
     command,
@@ -213,6 +214,7 @@ def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Rec
         loaded=data,
     )
     folder = given.get("out") or Path(f"study-{data.name}")
+    apart(folder, source)
     planned = record.Record(study, given.get("store") or folder / "store")
     if (folder / record.NAME).is_file():
         earlier = record.Record.load(folder)

@@ -136,6 +136,8 @@ def read(source: Source, target: str | None = None, group: str | None = None, si
     if images is not None:
         return images.raw(target, group)
     if size is not None:
+        if isinstance(source, str | os.PathLike) and str(source) not in NAMED:
+            _existing(source)
         raise SettingError(f"size={size} applies to folders of image files; this source is none")
     if isinstance(source, pd.DataFrame):
         return from_table(source, target, "table", group=group)

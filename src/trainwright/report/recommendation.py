@@ -123,7 +123,9 @@ def path(found: Recommendation, path: Path) -> Table:
         f"{found.comparison.metric} left",
         "adjusted p",
     )
-    title = f"From the best recipe ({_size(found, path.start)}) back to plain, a part at a time"
+    seeds = len(found.winner.seeds)
+    first = f", over the first {path.seeds} of {seeds} seeds" if path.seeds < seeds else ""
+    title = f"From the best recipe ({_size(found, path.start)}) back to plain, a part at a time{first}"
     return Table(title, heads, tuple(map(row, path.steps)))
 
 

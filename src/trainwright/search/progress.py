@@ -48,12 +48,13 @@ def of_standing(
         progress.done,
         spelled(standing.best, space.plain),
         _seen(standing, standing.best),
-        _seen(standing, standing.plain),
+        _seen(standing, standing.plain, standing.trials(standing.best)),
         metric,
         max(0.0, budget.seconds_left),
         min(1.0, max(parts)),
     )
 
 
-def _seen(standing: Standing, recipe: Recipe) -> float:
-    return standing.error(recipe) if standing.trials(recipe) else math.nan
+def _seen(standing: Standing, recipe: Recipe, most: float = math.inf) -> float:
+    """A recipe's mean error over its trials, or the first so many: those that another one had, too."""
+    return standing.error(recipe, int(min(standing.trials(recipe), most)))
