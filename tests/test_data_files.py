@@ -108,6 +108,9 @@ def test_zeros_in_front_are_kept_and_inputs_are_numbers_all_the_same(tmp_path: P
     known = load(codes, target="y").preparation
     (tmp_path / "new.csv").write_text("code\n007\n")
     assert known.transform(read_csv(tmp_path / "new.csv")).sum() == 1
+    between = csv(tmp_path, "code;size;said\n007;1,5;a, b\n42;0,5;c\n;05;d\n")
+    assert read_csv(between)["code"].tolist()[:2] == ["007", "42"]
+    assert read_csv(between)["size"].tolist() == [1.5, 0.5, 5.0]
 
 
 def test_a_text_that_looks_like_a_huge_number_is_a_name(tmp_path: Path) -> None:

@@ -39,11 +39,12 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise DataError("the file is empty; it needs a header line, and rows below it")
     delimiter = max(DELIMITERS, key=first.count)
     lines = _check_rows(path, text, delimiter)
-    table = _with_leading_zeros(_parse(text, delimiter), text, delimiter)
+    table = _parse(text, delimiter)
     if len(table) != len(lines):
         raise DataError(f"{len(lines)} rows counted but {len(table)} read; check the quotation marks")
     if delimiter == ";":
         table = _with_decimal_commas(table, text)
+    table = _with_leading_zeros(table, text, delimiter)
     return table.set_axis(pd.Index(lines, name="line"))
 
 
@@ -69,14 +70,19 @@ def _parse(text: str, delimiter: str, **options: Any) -> pd.DataFrame:
 
 
 def _with_leading_zeros(table: pd.DataFrame, text: str, delimiter: str) -> pd.DataFrame:
-    """The table with those columns as text in which a number begins with a zero, such as 007: a code, or a
-    number that is read digit by digit. As an input it is a number all the same."""
+    """The table with those columns of whole numbers as text in which one begins with a zero, such as 007: a
+    code, or a number that is read digit by digit. As an input it is a number all the same."""
     if not re.search(LEADING_ZERO, text, re.MULTILINE):
         return table
     written = _parse(text, delimiter, dtype=str)
     numbers = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
-    coded = [name for name in numbers if written[name].str.fullmatch(r"0\d+").any()]
-    return table.assign(**{str(name): written[name] for name in coded})
+    cells = {str(name): written[name].dropna() for name in numbers}
+    coded = [
+        name
+        for name, given in cells.items()
+        if given.str.fullmatch(r"\d+").all() and given.str.fullmatch(r"0\d+").any()
+    ]
+    return table.assign(**{name: written[name] for name in coded})
 
 
 def _with_decimal_commas(table: pd.DataFrame, text: str) -> pd.DataFrame:
