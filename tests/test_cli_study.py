@@ -47,6 +47,8 @@ def test_a_study_is_extended_from_its_folder_and_its_looks_are_kept(
         "patient",
         "--arm",
         "dropout(hidden_rate=0.2|0.5)",
+        "--baseline",
+        "linear(penalty=0.5)",
     )
     assert run(monkeypatch, *words, "--seeds", "3", "--out", out, *SHORT, *ONE_RATE) == 0
     shown = capsys.readouterr()
@@ -56,6 +58,7 @@ def test_a_study_is_extended_from_its_folder_and_its_looks_are_kept(
     assert first["data"]["group"] == "patient"
     assert len(first["arms"]["dropout"]) == 2
     assert set(first["baselines"]) == {"guess", "linear", "boosting"}
+    assert first["baselines"]["linear"] == [{"name": "linear", "penalty": 0.5}], "the user's, not the default"
 
     before = set((out / "store" / "runs").iterdir())
     assert run(monkeypatch, out, "--seeds", "10", "--json") == 0

@@ -208,7 +208,7 @@ def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Rec
         rates=_rates(given["rates"]) if "rates" in given else (),
         metric=given.get("metric"),
         tuning=tuning,
-        baselines=read_baselines([*baselines, *given.get("baseline", [])]),
+        baselines=read_baselines(baselines) | read_baselines(given.get("baseline", [])),
         factors=factors,
         ensembles=read_ensembles(given.get("ensemble", [])),
         loaded=data,
