@@ -35,16 +35,14 @@ def write(target: Path, files: Mapping[str, bytes], writing: Path, *, replace: b
     If the target exists it is replaced when `replace` is set, once the new one is complete; otherwise it is
     left alone and False is returned. Raises `OSError`, and then leaves what was there.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _part(writing, target.name) as part:
+
+    def fill(part: Path) -> None:
         for name, content in files.items():
             _write_file(part / name, content)
         sums = {name: sha256(content) for name, content in files.items()}
         _write_file(part / "manifest.json", _manifest(sums, FORMAT))
-        renamed = _exchange(part, target, writing) if replace and target.exists() else rename(part, target)
-    # Once, for the directory itself: if the name of a file in it is lost, the manifest tells.
-    _sync_folder(target.parent)
-    return renamed
+
+    return write_folder(target, fill, writing, replace=replace)
 
 
 def read(folder: Path, name: str) -> bytes:
@@ -74,6 +72,7 @@ def write_folder(target: Path, fill: Callable[[Path], None], writing: Path, *, r
     with _part(writing, target.name) as part:
         fill(part)
         renamed = _exchange(part, target, writing) if replace and target.exists() else rename(part, target)
+    # Once, for the directory itself: if the name of a file in it is lost, the manifest tells.
     _sync_folder(target.parent)
     return renamed
 
