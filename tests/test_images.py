@@ -687,6 +687,16 @@ def test_images_to_predict_for(tmp_path: Path) -> None:
     ]:
         with pytest.raises(DataError, match=message):
             read_images(tmp_path / folder, shape)
+    listed = tmp_path / "photos/list.csv"
+    listed.write_text("file,class\ndog/1.png,dog\ncat/0.png,\ndog/1.png,?\n")
+    names, images = read_images(listed, (4, 6, 3))
+    assert names == ["dog/1.png", "cat/0.png", "dog/1.png"]  # in its order, labelled or not, twice or not
+    np.testing.assert_array_equal(images[0], images[2])
+    np.testing.assert_array_equal(images[1], read_images(tmp_path / "photos/cat/0.png", (4, 6, 3))[1][0])
+    listed.write_text("file\ncat/0.png\ncat/none.png\n")
+    with pytest.raises(DataError, match=r"list\.csv: line 3, column 'file': 'cat/none\.png': no such file"):
+        read_images(listed)
+    listed.unlink()
     save(tmp_path / "empty" / "a.heic", b"")
     with pytest.raises(DataError, match=r"empty: no image in it \(but a\.heic\); give files that end in"):
         read_images(tmp_path / "empty")

@@ -85,6 +85,9 @@ def test_from_a_folder_to_a_table_killed_and_repeated(
     assert list(table) == ["image", "prediction", "probability of cat", "probability of dog"]
     assert set(table["image"]) == {str(path.relative_to(photos)) for path in photos.rglob("*.*")}
     np.testing.assert_allclose(table.iloc[:, 2:].sum(axis=1), 1, atol=1e-5)
+    table[["image"]].iloc[::-1].to_csv(photos / "list.csv", index=False)
+    assert run(monkeypatch, "predict", model, photos / "list.csv", "--out", out) == 0
+    pd.testing.assert_frame_equal(pd.read_csv(out), table.iloc[::-1].reset_index(drop=True))
     assert Model.load(model).shape == (6, 6, 3)
 
 

@@ -18,8 +18,9 @@ def run(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A CSV, Parquet, NPZ or IDX file with the columns of the training data, or images. A model"
-            " of svhn_numbers takes numbers that are cut out, as in its training, not whole photographs.",
+            help="A CSV, Parquet, NPZ or IDX file with the columns of the training data, or images: a folder,"
+            " a tar shard, a CSV of paths, or a single one. A model of svhn_numbers takes numbers that are"
+            " cut out, as in its training, not whole photographs.",
         ),
     ],
     out: Annotated[Path | None, option("The CSV file to write. Default: standard output.")] = None,
@@ -35,17 +36,18 @@ def run(
     """
     from trainwright.data import read_images, read_inputs
     from trainwright.data.pixels import Pixels
+    from trainwright.data.readers.lists import read_list
     from trainwright.data.readers.opening import holds_images
     from trainwright.ensemble import load
 
     if unseen not in ("error", "zeros"):
         raise SettingError(f"--unseen {unseen!r}: choose error or zeros")
     loaded = load(model)
-    reading = loaded.preparation.inputs
-    squeezed = isinstance(reading, Pixels) and reading.cut_out
+    reading, path = loaded.preparation.inputs, Path(source).expanduser()
+    pixels = reading if isinstance(reading, Pixels) else None
     names, raw = (
-        read_images(source, loaded.shape, squeezed=squeezed)
-        if holds_images(Path(source))
+        read_images(path, loaded.shape, squeezed=pixels is not None and pixels.cut_out)
+        if holds_images(path) or (pixels and read_list(path) is not None)
         else ([], read_inputs(source))
     )
     try:

@@ -12,6 +12,7 @@ from trainwright.base.errors import DataError
 from trainwright.data.readers import memory
 from trainwright.data.readers.decoding import SUFFIXES, WHOLE, ImageFile, Pixels, is_image, read_header
 from trainwright.data.readers.index import Example, ImageIndex, choose_shape, make_index
+from trainwright.data.readers.lists import listed_images, read_list
 from trainwright.data.readers.tree import PARTS, Tree
 from trainwright.data.streamed import Streamed
 from trainwright.data.threads import in_threads
@@ -52,14 +53,14 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
 def read_images(
     folder: str | os.PathLike[str], shape: tuple[int, ...] | None = None, *, squeezed: bool = False
 ) -> tuple[list[str], Pixels | Streamed]:
-    """Names and pixels, (examples, *shape) as bytes, of all images in a folder or shard, labelled or not.
+    """Names and pixels, (examples, *shape) as bytes, of the images in a folder, shard or list.
 
     More images than may be kept in memory are streamed: they are decoded when they are predicted for.
 
-    For predicting. `folder` may also be a single image. `shape`: what the model was trained on, (height,
-    width, channels) or, for greyscale, (height, width); None chooses one as for training, see `make_index`.
-    `squeezed`: all of an image is brought to this shape, whatever its proportions, in place of the largest
-    part at its centre that has them.
+    For predicting, so labels are not asked for. `folder` may also be a CSV with a column of paths, or a
+    single image. `shape`: what the model was trained on, (height, width, channels) or, for greyscale,
+    (height, width); None chooses one as for training, see `make_index`. `squeezed`: all of an image is
+    brought to this shape, whatever its proportions, in place of the largest part at its centre that has them.
 
     Raises `DataError` if there is no image, if the shape is no image's, and if any can't be decoded: the
     first is named, all are counted.
@@ -69,12 +70,7 @@ def read_images(
         raise DataError(f"{path}: no such folder or file; correct the path")
     if shape is not None and not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
         raise DataError(f"{path}: the model takes inputs of shape {shape}, which images don't have")
-    if path.is_file() and is_image(path.name):
-        files = [ImageFile(path.name, path)]
-    else:
-        tree = Tree.of(path)
-        _refuse_none(tree)
-        files = [place.file for place in tree.images]
+    files = _files(path)
     height, width, channels = (
         (*shape, 1)[:3] if shape else choose_shape(in_threads(read_header, files), None)[0]
     )
@@ -90,6 +86,21 @@ def read_images(
         return names, Streamed(images)
     pixels = images.read()
     return names, pixels.reshape(len(files), *shape) if shape else pixels
+
+
+def _files(path: Path) -> list[ImageFile]:
+    """A single image, those of a list in its order, or those of a folder or shard."""
+    if path.is_file() and is_image(path.name):
+        return [ImageFile(path.name, path)]
+    table = read_list(path)
+    if table is not None:
+        try:
+            return listed_images(table, path.parent)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+    tree = Tree.of(path)
+    _refuse_none(tree)
+    return [place.file for place in tree.images]
 
 
 def _refuse_none(tree: Tree) -> None:

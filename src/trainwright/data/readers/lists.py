@@ -8,13 +8,31 @@ from typing import Any
 import pandas as pd
 
 from trainwright.base.errors import DataError
-from trainwright.data.readers.decoding import ImageFile, is_image
+from trainwright.data.readers.decoding import SUFFIXES, ImageFile, is_image
 from trainwright.data.readers.index import Example, ImageIndex, Part, make_index
 from trainwright.data.readers.tree import PARTS
+from trainwright.data.tables import read_csv
 from trainwright.data.values import found, some
 
+LISTS = (".csv", ".tsv", ".txt")
+HEAD = 1 << 16  # bytes of a list that are looked at before it is read as one
 SPLIT = "split"
 TRAIN: Part = "train"
+
+
+def read_list(path: Path) -> pd.DataFrame | None:
+    """The table in a file that lists images, None for any other file. Raises `DataError` if it is damaged."""
+    if path.suffix.lower() not in LISTS or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(HEAD).lower()
+    if not any(suffix.encode() in head for suffix in SUFFIXES):  # most tables are no lists of images
+        return None
+    try:
+        table = read_csv(path)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    return None if path_column(table, path.parent) is None else table
 
 
 def path_column(table: pd.DataFrame, folder: Path) -> str | None:
@@ -44,12 +62,7 @@ def index_list(
     column = path_column(table, folder)
     if column is None:
         raise DataError(f"no column of image paths; columns: {some(table.columns, 20)}")
-    paths = table[column]
-    for row, path in enumerate(paths):
-        if not (folder / path).is_file():
-            raise DataError(
-                f"{found(paths, row)}: no such file in {folder}; correct the path or remove the row"
-            )
+    paths, files = table[column], listed_images(table, folder)
     if paths.duplicated().any():
         row = int(paths.duplicated().to_numpy().argmax())
         raise DataError(f"{found(paths, row)} is listed a second time; remove one of the rows")
@@ -57,10 +70,21 @@ def index_list(
     labels = table.drop(columns=[column, *([SPLIT] if parts else [])])
     rows: list[dict[str, Any]] = labels.to_dict("records")  # type: ignore[assignment]  # names are texts
     examples = [
-        Example(ImageFile(path, folder / path), row, part)
-        for path, row, part in zip(paths, rows, parts or [TRAIN] * len(rows), strict=True)
+        Example(file, row, part)
+        for file, row, part in zip(files, rows, parts or [TRAIN] * len(rows), strict=True)
     ]
     return make_index(name, examples, size=size, source=source)
+
+
+def listed_images(table: pd.DataFrame, folder: Path) -> list[ImageFile]:
+    """The images that a table lists, in its order, whatever else it says of them; see `index_list`."""
+    paths = table[path_column(table, folder)]
+    for row, path in enumerate(paths):
+        if not (folder / path).is_file():
+            raise DataError(
+                f"{found(paths, row)}: no such file in {folder}; correct the path or remove the row"
+            )
+    return [ImageFile(path, folder / path) for path in paths]
 
 
 def _parts(table: pd.DataFrame) -> list[Part]:

@@ -8,15 +8,11 @@ from pathlib import Path
 from trainwright.base.errors import DataError, SettingError
 from trainwright.data.idx import is_idx_folder
 from trainwright.data.named import INDEXED, NAMED
-from trainwright.data.readers.decoding import SUFFIXES, is_image
+from trainwright.data.readers.decoding import is_image
 from trainwright.data.readers.folders import index_folder
 from trainwright.data.readers.index import ImageIndex
-from trainwright.data.readers.lists import index_list, path_column
+from trainwright.data.readers.lists import index_list, read_list
 from trainwright.data.readers.shards import is_shard
-from trainwright.data.tables import read_csv
-
-LISTS = (".csv", ".tsv", ".txt")
-HEAD = 1 << 16  # bytes of a list that are looked at before it is read as one
 
 
 def open_images(source: object, size: int | None = None) -> ImageIndex | None:
@@ -43,7 +39,13 @@ def open_images(source: object, size: int | None = None) -> ImageIndex | None:
         )
     if holds_images(path):
         return index_folder(path, size=size)
-    return _open_list(path, size) if path.suffix.lower() in LISTS else None
+    table = read_list(path)
+    if table is None:
+        return None
+    try:
+        return index_list(table, path.parent, name=path.name.split(".")[0], source=str(path), size=size)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def holds_images(path: Path) -> bool:
@@ -51,17 +53,3 @@ def holds_images(path: Path) -> bool:
     if path.is_dir():
         return not is_idx_folder(path)
     return path.is_file() and (is_image(path.name) or is_shard(path.name))
-
-
-def _open_list(path: Path, size: int | None) -> ImageIndex | None:
-    with path.open("rb") as file:
-        head = file.read(HEAD).lower()
-    if not any(suffix.encode() in head for suffix in SUFFIXES):  # most tables are no lists of images
-        return None
-    try:
-        table = read_csv(path)
-        if path_column(table, path.parent) is None:
-            return None
-        return index_list(table, path.parent, name=path.name.split(".")[0], source=str(path), size=size)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
