@@ -1,13 +1,13 @@
 """Write docs/exhibits: a page and a picture for each exhibit, made anew from what it computes; and
 docs/systems.md, the tables of published systems, from the records in results/systems.
 
-Usage: python docs/build.py [--full] [NAME ...]. Nothing in that folder is written by hand. With --full the
-exhibits are made in full, which takes from a minute to a night each; what came of it is kept in
-results/exhibits, and their pages show it from then on.
+Nothing in that folder is written by hand. With --full the exhibits are made in full, which takes from a
+minute to a night each; what came of it is kept in results/exhibits, and their pages show it from then on.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -111,10 +111,17 @@ def _write(path: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(exhibits.names()))
+    parser.add_argument(
+        "--full", action="store_true", help="make exhibits in full, and keep what comes of it"
+    )
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(exhibits.names()):
+        parser.error(f"no exhibit is called {unknown.pop()}; there are: {', '.join(exhibits.names())}")
     keep_compiled()
-    full, chosen = "--full" in sys.argv, [argument for argument in sys.argv[1:] if argument != "--full"]
-    for name in chosen or exhibits.names():
+    for name in given.names or exhibits.names():
         print(f"{name} ...", file=sys.stderr, flush=True)
-        record(name) if full else build(name)
+        record(name) if given.full else build(name)
     _write(FOLDER.parent / "systems.md", published().encode())
     contents()

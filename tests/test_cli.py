@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
@@ -213,7 +214,20 @@ def test_fit_and_predict_a_table(
     assert run(monkeypatch, "predict", model, tmp_path / "without.csv") == 3
     assert "age" in capsys.readouterr().err
 
+    # A link's file is replaced, not the link; a pipe is written to.
+    (tmp_path / "link.csv").symlink_to(tmp_path / "again.csv")
+    (tmp_path / "again.csv").unlink()
+    assert run(monkeypatch, "predict", model, customers, "--out", tmp_path / "link.csv") == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "again.csv").read_bytes() == out.read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as reader:
+        received = reader.submit((tmp_path / "pipe").read_bytes)
+        assert run(monkeypatch, "predict", model, customers, "--out", tmp_path / "pipe") == 0
+        assert received.result() == out.read_bytes()
+
     # A model is never written over.
+    capsys.readouterr()
     assert run(monkeypatch, *fit) == 4
     assert "already exists" in capsys.readouterr().err
 
@@ -232,6 +246,8 @@ def test_a_study_ends_in_tables_a_report_and_a_model(
     assert "<script>alert" not in page
     assert "country" in page
     assert run(monkeypatch, "predict", out / "best-model", customers, "--out", tmp_path / "p.csv") == 0
+    assert run(monkeypatch, "predict", out, customers) == 4
+    assert f"give {out / 'best-model'}" in capsys.readouterr().err
 
     capsys.readouterr()
     assert run(monkeypatch, *words, "--markdown") == 0
@@ -390,6 +406,10 @@ def test_a_model_is_replaced_whole_or_not_at_all(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["customers.csv", "model"]
     with pytest.raises(StoreError, match="already exists"):
         model.save(out)
+    (out / "notes.txt").write_text("the user's own")
+    with pytest.raises(StoreError, match="already exists: move away what you need of it"):
+        model.save(out, replace=True)
+    assert (out / "notes.txt").exists()
 
 
 @pytest.mark.parametrize("command", ["fit", "study", "best", "pretraining"])

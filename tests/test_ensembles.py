@@ -101,6 +101,7 @@ def test_members_are_read(text, members):
     ("ensembles", "settings", "reason"),
     [
         ({"e": ("plain", "adam")}, {}, "'e': there is no arm 'adam'; there are: plain, momentum"),
+        (read_ensembles(["2*plain+adam"]), {}, "no arm 'plain.adam' .members are joined by a . with spaces"),
         ({"e": ("plain",)}, {}, "'e' has 1 members: give two or more"),
         ({"plain": ("plain", "plain")}, {}, "'plain' names an arm and an ensemble"),
         (THREE, {"rates": (0.1, 0.2)}, r"give tuning=Tuning\(rates=...\)"),

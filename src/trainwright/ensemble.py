@@ -17,9 +17,7 @@ from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
 from trainwright.data.preparation import Preparation
 from trainwright.data.raw import Inputs
-from trainwright.model import Model, is_saved
-
-NAME = "ensemble.json"
+from trainwright.model import MEMBERS, REMEDY, Model, may_be_replaced
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,25 +53,25 @@ class Ensemble:
             for number, member in enumerate(self.members):
                 member.save(part / str(number))
             content = strict_json.dumps({"format": files.FORMAT, "members": len(self.members)}).encode()
-            files.replace_file(part / NAME, content + b"\n", part)
+            files.replace_file(part / MEMBERS, content + b"\n", part)
 
         with files.explained(target.parent):
-            may_replace = replace and is_saved(target)
-            if not files.write_folder(target, fill, target.parent, replace=may_replace):
-                raise StoreError(f"{target} already exists: delete it or choose another folder")
+            replaced = replace and may_be_replaced(target)
+            if not files.write_folder(target, fill, target.parent, replace=replaced):
+                raise StoreError(f"{target} already exists: {REMEDY}")
 
     @classmethod
     def load(cls, folder: str | Path) -> Ensemble:
         """Read an ensemble's folder. Raises `StoreError` if it is none or is damaged."""
         try:
-            facts = strict_json.loads((Path(folder) / NAME).read_bytes())
+            facts = strict_json.loads((Path(folder) / MEMBERS).read_bytes())
             files.refuse_newer(facts["format"], Path(folder))
             count = int(facts["members"])
         except (OSError, ValueError, KeyError, TypeError):
-            raise StoreError(f"{folder} is not an ensemble, or {NAME} in it is damaged") from None
+            raise StoreError(f"{folder} is not an ensemble, or {MEMBERS} in it is damaged") from None
         return cls(tuple(Model.load(Path(folder) / str(number)) for number in range(count)))
 
 
 def load(folder: str | Path) -> Model | Ensemble:
     """The model or the ensemble of this folder. Raises `StoreError` if it is neither or is damaged."""
-    return Ensemble.load(folder) if (Path(folder) / NAME).is_file() else Model.load(folder)
+    return Ensemble.load(folder) if (Path(folder) / MEMBERS).is_file() else Model.load(folder)

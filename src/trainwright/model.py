@@ -37,10 +37,17 @@ from trainwright.task import Task, task_named
 from trainwright.training.building import to_device
 from trainwright.training.predict import predict
 
+FACTS, WEIGHTS, MEMBERS = "model.json", "model.safetensors", "ensemble.json"
+REMEDY = "move away what you need of it and delete it, or choose another folder"
 
-def is_saved(folder: Path) -> bool:
-    """Whether a folder holds a model, or an ensemble of models."""
-    return any((folder / name).is_file() for name in ("model.json", "ensemble.json"))
+
+def may_be_replaced(folder: Path) -> bool:
+    """Whether a folder holds a model or an ensemble of models, and nothing that a user put beside them."""
+    if not any((folder / name).is_file() for name in (FACTS, MEMBERS)):
+        return False
+    ours = {FACTS, WEIGHTS, MEMBERS, files.MANIFEST}
+    names = (path.name for path in folder.iterdir())
+    return all(name in ours or name.isdecimal() or name.startswith(".") for name in names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +88,7 @@ class Model:
     def save(self, folder: str | Path, *, replace: bool = False) -> None:
         """Write the folder, whole or not at all.
 
-        Raises `StoreError` if it already exists, unless it is a model and may be replaced.
+        Raises `StoreError` if it already exists, unless it may be replaced and holds a model alone.
         """
         facts = {
             "recipe": self.recipe.to_json(),
@@ -92,14 +99,14 @@ class Model:
         }
         weights = {name: np.asarray(array, order="C") for name, array in self.weights.items()}
         contents = {
-            "model.json": strict_json.dumps(facts).encode() + b"\n",
-            "model.safetensors": safetensors.save(weights),
+            FACTS: strict_json.dumps(facts).encode() + b"\n",
+            WEIGHTS: safetensors.save(weights),
         }
         target = Path(folder)
         with files.explained(target.parent):
-            may_replace = replace and is_saved(target)
-            if not files.write(target, contents, target.parent, replace=may_replace):
-                raise StoreError(f"{target} already exists: delete it or choose another folder")
+            replaced = replace and may_be_replaced(target)
+            if not files.write(target, contents, target.parent, replace=replaced):
+                raise StoreError(f"{target} already exists: {REMEDY}")
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
@@ -108,17 +115,17 @@ class Model:
         Raises `StoreError` if it is none or is damaged, and `SettingError` if its recipe names a strategy or
         network that is not here (a class of one's own has to be imported first).
         """
-        if not (Path(folder) / "manifest.json").is_file():
-            raise StoreError(
-                f"{folder} is not a model: it has no manifest.json; make one with trainwright fit"
-            )
-        facts = strict_json.loads(files.read(Path(folder), "model.json"))
+        if not (Path(folder) / files.MANIFEST).is_file():
+            inside = [name for name in ("best-model", "model") if (Path(folder) / name).is_dir()]
+            remedy = f"give {Path(folder) / inside[0]}" if inside else "make one with trainwright fit"
+            raise StoreError(f"{folder} is not a model: it has no {files.MANIFEST}; {remedy}")
+        facts = strict_json.loads(files.read(Path(folder), FACTS))
         return cls(
             Recipe.from_json(facts["recipe"]),
             Preparation.from_json(facts["preparation"]),
             tuple(facts["shape"]),
             tuple(facts["classes"]),
-            safetensors.load(files.read(Path(folder), "model.safetensors")),
+            safetensors.load(files.read(Path(folder), WEIGHTS)),
             facts["origin"],
         )
 

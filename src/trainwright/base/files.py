@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from trainwright.base.errors import StoreError
 
+MANIFEST = "manifest.json"
 FORMAT = 1  # raised when older versions cannot read what this one writes
 
 
@@ -40,7 +41,7 @@ def write(target: Path, files: Mapping[str, bytes], writing: Path, *, replace: b
         for name, content in files.items():
             _write_file(part / name, content)
         sums = {name: sha256(content) for name, content in files.items()}
-        _write_file(part / "manifest.json", _manifest(sums, FORMAT))
+        _write_file(part / MANIFEST, _manifest(sums, FORMAT))
 
     return write_folder(target, fill, writing, replace=replace)
 
@@ -50,7 +51,7 @@ def read(folder: Path, name: str) -> bytes:
 
     Raises `Damaged` if either was changed, and `StoreError` if it cannot be read or has a newer format.
     """
-    raw = _read_file(folder / "manifest.json")
+    raw = _read_file(folder / MANIFEST)
     try:
         manifest = json.loads(raw)
         sums, version = manifest["files"], manifest["format"]
@@ -82,6 +83,16 @@ def replace_file(path: Path, content: bytes, writing: Path) -> None:
     with _part(writing, path.name) as part:
         _write_file(part / path.name, content)
         (part / path.name).replace(path)
+
+
+def write_to(place: Path, content: bytes) -> None:
+    """Write what a user asked for where they said: a file is replaced as in `replace_file`, and so is the one
+    that a link leads to; a pipe or a device is written to."""
+    target = place.resolve()
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)
+    else:
+        replace_file(target, content, target.parent)
 
 
 def probe(writing: Path) -> None:

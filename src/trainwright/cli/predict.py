@@ -64,4 +64,4 @@ def run(
         from trainwright.base import files
 
         with files.explained(out):
-            files.replace_file(out, table.to_csv(index=False).encode(), out.parent)
+            files.write_to(out, table.to_csv(index=False).encode())

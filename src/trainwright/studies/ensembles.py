@@ -55,8 +55,10 @@ def check_ensembles(ensembles: Ensembles, arms: Sequence[str], *, rate_chosen: b
         if name in arms:
             raise SettingError(f"study: {name!r} names an arm and an ensemble: rename one")
         if unknown := [member for member in members if member not in arms]:
+            joined = " (members are joined by a + with spaces around it)" if "+" in unknown[0] else ""
             raise SettingError(
-                f"study: ensemble {name!r}: there is no arm {unknown[0]!r}; there are: {', '.join(arms)}"
+                f"study: ensemble {name!r}: there is no arm {unknown[0]!r}{joined}; there are: "
+                f"{', '.join(arms)}"
             )
         if len(members) < 2:
             raise SettingError(
