@@ -85,6 +85,16 @@ def test_no_number_of_seeds_is_advised_where_examples_decide():
     assert found.more_seeds
 
 
+@pytest.mark.parametrize("shift", [0.0, -0.1])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_agreement_that_goes_on_decides_when_it_is_said_to(shift: float, count: int):
+    now = look(np.full(count, shift), [])
+    assert now.more_seeds
+    later = [look(np.full(count + more, shift), [count]).verdict for more in range(1, now.more_seeds + 1)]
+    assert later[-1] == "no difference" if shift == 0 else later[-1] != "inconclusive"
+    assert set(later[:-1]) <= {"inconclusive"}
+
+
 def test_advice_comes_in_steps():
     (found,) = judge([Estimate(0.1, trainings=0.99, examples=0.01, df=50, count=10)], delta=1.0, step=5)
     assert found.more_seeds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal
 
@@ -117,19 +117,38 @@ def more_seeds(
     """About how many more trainings would decide, with a probability of 80 %.
 
     Neither the mean nor the variance is taken for the truth: the future mean is predicted from the present
-    one, over the variances that it may have, and the next look is paid for. None if a thousand trainings are
-    not enough, as where examples make most of the variance, and for one training.
+    one, over the variances that it may have, and the next look is paid for. Differences that all agree are
+    taken to go on so. None if a thousand trainings are not enough, as where examples make most of the
+    variance, and for one training.
     """
-    if not 0 < estimate.trainings < inf:
+    agreed = estimate.error == 0
+    if not (agreed or 0 < estimate.trainings < inf):
         return None
 
     def decides(steps: int) -> bool:
+        if agreed:
+            return _agreement_decides(estimate, steps * step, alpha, alpha_equivalence, delta, looks)
         return _decides(estimate, steps * step, alpha, alpha_equivalence, delta, looks) >= POWER
 
     # What decides with n trainings decides with more, so bisection finds the fewest.
     candidates = range(1, MOST_SEEDS // step + 1)
     fewest = bisect_left(candidates, True, key=decides)
     return candidates[fewest] * step if fewest < len(candidates) else None
+
+
+def _agreement_decides(
+    estimate: Estimate,
+    more: int,
+    alpha: float,
+    alpha_equivalence: float,
+    delta: float,
+    looks: Sequence[int],
+) -> bool:
+    """Whether so many more trainings that show the same difference again decide, by the sign test."""
+    later = replace(estimate, count=estimate.count + more)
+    history = [*_variances(estimate, looks), 1 / later.count]
+    found = later.p() < sequential.nominal_level(alpha, history)
+    return found or 2 * later.p_beyond(delta) < sequential.nominal_level(2 * alpha_equivalence, history)
 
 
 def _decides(
