@@ -152,7 +152,23 @@ def test_examples_are_chance_as_in_a_study():
     expected = estimate(list(wrong["better"] * 1.0 - wrong["plain"]), [np.arange(30)] * 4)
     found = comparison.arm("better").difference
     assert found.p == pytest.approx(expected.p())
-    assert (comparison.examples, comparison.cautions) == (30, ())
+    assert (comparison.examples, comparison.repeated) == (30, True)
+    [few] = comparison.cautions
+    assert "fewer than 5 seeds (4)" in few
+
+
+def test_of_examples_judged_once_no_share_of_the_chance_is_claimed():
+    """One round of folds cannot tell what a training adds from what its examples do."""
+    rng = np.random.default_rng(2)
+    rows = [
+        (arm, 0, example % 5, example, float(rng.random() < share))
+        for arm, share in (("plain", 0.4), ("other", 0.3))
+        for example in range(50)
+    ]
+    once = compare_scores(pd.DataFrame(rows, columns=["arm", "seed", "fold", "example", "score"]))
+    assert not once.repeated
+    assert "judged once" in markdown(once)
+    assert "of the variance comes from the trainings" not in markdown(once)
 
 
 def test_folds_are_pieces_of_the_data():

@@ -42,7 +42,6 @@ __all__ = [
     "curve",
 ]
 
-FEW_SEEDS = 5  # with fewer it is hardly known how much trainings differ
 # With 120, intervals of the RMSE held the truth in 88 and 80 %: results/best-coverage.md.
 FEW_SQUARES = 300  # test examples
 CURVES = ("train_loss", "validation_loss", "validation_error")
@@ -248,10 +247,7 @@ def _cautions(
 ) -> Iterator[str]:
     """What a reader should know before relying on the comparison."""
     seeds = len(choices[0].runs)
-    if seeds < FEW_SEEDS:
-        yield (
-            f"fewer than {FEW_SEEDS} seeds ({seeds}): they hardly show how much trainings differ; add seeds"
-        )
+    yield from pairing.too_few(seeds)
     if metric.pooling == "root" and layout.design == "test set" and layout.examples < FEW_SQUARES:
         yield (
             f"fewer than {FEW_SQUARES} examples judge, and squared errors are skewed: the intervals of the"

@@ -11,6 +11,8 @@ from trainwright.base.errors import SettingError
 from trainwright.comparison.candidates import ArmRuns
 from trainwright.runs.run import Run
 
+FEW_SEEDS = 5  # with fewer it is hardly known how much trainings differ
+
 
 def check(arms: Sequence[ArmRuns], reference: str) -> None:
     """Raises `SettingError` for arms that cannot be paired: other seeds, other data, another device, or
@@ -79,6 +81,14 @@ def matched(baseline: ArmRuns, runs: Sequence[Run]) -> tuple[Run, ...]:
             )
         found.append(next((other for other in same if other.seed == run.seed), same[0]))
     return tuple(found)
+
+
+def too_few(seeds: int) -> Iterator[str]:
+    """A caution where there are fewer than `FEW_SEEDS`."""
+    if seeds < FEW_SEEDS:
+        yield (
+            f"fewer than {FEW_SEEDS} seeds ({seeds}): they hardly show how much trainings differ; add seeds"
+        )
 
 
 def mixtures(environments: Sequence[dict[str, Any]]) -> Iterator[str]:

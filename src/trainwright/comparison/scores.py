@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from trainwright.base.errors import DataError, SettingError
 from trainwright.comparison import examples, paired
 from trainwright.comparison.estimate import Estimate
-from trainwright.comparison.pairing import check_levels
+from trainwright.comparison.pairing import check_levels, too_few
 from trainwright.comparison.results import ArmResult, Comparison, Difference, Interval
 from trainwright.comparison.score_table import TURNED, checked, named
 from trainwright.comparison.verdict import judge
@@ -113,7 +113,9 @@ def compare_scores(
         looks=past,
         environment={},
         command=command,
+        repeated=layout.repeated,
         cautions=(
+            *too_few(layout.seeds),
             *(() if layout.examples else (SEEDS_ALONE,)),
             *((NO_ERRORS,) if label == NEGATED and delta is None else ()),
             *((LIKE_ACCURACIES,) if not higher_is_better and _like_accuracies(table["score"]) else ()),
@@ -123,11 +125,8 @@ def compare_scores(
 
 SEEDS_ALONE = (
     "the scores say nothing of single examples: the verdicts hold for this very test set, and another one "
-    "may "
-    "say otherwise; add a column 'example'"
+    "may say otherwise; add a column 'example'"
 )
-
-
 NEGATED = "negated score"
 NO_ERRORS = (
     "a tenth of the reference's mean score is taken for a difference that matters, as nothing says how far "
@@ -198,6 +197,11 @@ class _Layout:
     @property
     def examples(self) -> int:
         return int(self.keys["example"].nunique()) if self.unit == "example" else 0
+
+    @property
+    def repeated(self) -> bool:
+        """Whether examples were judged by several trainings; there is nothing to tell apart without them."""
+        return self.examples == 0 or self.examples < len(self.keys)
 
     def values(self, table: pd.DataFrame, arm: str) -> Cells:
         """Per training the arm's scores, in the order of the units."""

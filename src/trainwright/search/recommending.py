@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from trainwright.comparison.compare import FEW_SEEDS, compare
+from trainwright.comparison.compare import compare
 from trainwright.comparison.metrics import Metric
+from trainwright.comparison.pairing import FEW_SEEDS
 from trainwright.comparison.path import Path, trace
 from trainwright.comparison.recommendation import Recommendation, Tried
 from trainwright.comparison.results import Comparison
