@@ -97,11 +97,11 @@ def test_loss_on_new_examples_must_fall_for_every_penalty() -> None:
 def test_the_gap_must_close_and_the_fit_be_paid_for() -> None:
     assert regularization.trades(made()).holds
     assert not regularization.trades(made(test={BEST["L1"]: 0.45})).holds  # the gap has grown
-    flat = {"max-norm 3": 0.1, "max-norm 2": 0.1}  # two bounds that never bind
-    assert regularization.trades(made(training=flat)).holds
-    fallen = regularization.trades(made(training={"L2 0.1": 0.05}))
-    assert not fallen.holds
-    assert "falls for L2 of the penalties" in fallen.seen
+    assert not regularization.trades(made(training={BEST["L2"]: 0.09})).holds  # it fits better than before
+    # By intervals, not by means: here the training loss is higher by less than the seeds scatter.
+    noisy = made()
+    noisy.loc[noisy.arm == BEST["L2"], "training loss"] += np.array([0.05, -0.05, 0.05, -0.05])
+    assert regularization.trades(noisy).holds is None
 
 
 def test_too_strong_a_penalty_must_cost_fit_and_loss() -> None:
