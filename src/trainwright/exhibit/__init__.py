@@ -17,6 +17,7 @@ exhibit as ex` and needs few other imports. The words:
 - `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
   n = 10)", and knows whether it is `.positive`, `.below(1)`: true, false, or None where its interval leaves
   that open; `Measured.of(values, "nats")` for any other quantity. `ex.every` and `ex.some` join such answers.
+- `over = ex.over_each(study.run(store))`: all arms compared with each of them; `ex.gains_over(over, pairs)`.
 - `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list;
   `ex.told(sweep, "dropout")`: an arm's gains, and where it helps and hurts.
 - `@ex.claim(says, source)`: makes a claim of a pure public function of numbers, which returns what was seen
@@ -90,13 +91,16 @@ from trainwright.exhibit.panels import (
 )
 from trainwright.exhibit.tables import Along, change, grid, samples, series
 from trainwright.exhibit.trainings import (
+    Over,
     Weights,
     adding,
     compare_all,
     curve,
     described,
+    gains_over,
     look_into,
     network,
+    over_each,
     overview,
     runs_of,
     scores,
@@ -112,10 +116,11 @@ from trainwright.training.fit import fit
 __all__ = [
     "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION", "Along",
     "ArmResult", "ArmRuns", "Axes", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
-    "ExhibitResult", "Figure", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Recipe",
-    "Run", "Scale", "Study", "Sweep", "Weights", "adding", "agrees", "along", "cautions", "change", "claim",
-    "compare", "compare_all", "config", "curve", "curves", "described", "enumerated", "every", "fit", "flat",
-    "framed", "grid", "images", "intervals_cover", "level", "load", "look_into", "measure_layers", "named",
-    "network", "overview", "pictures", "points", "runs_of", "samples", "scales", "scores", "series", "shares",
-    "sheet", "sign", "some", "spelled", "strips", "tabulated", "told", "watched", "whole",
+    "ExhibitResult", "Figure", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Over",
+    "Recipe", "Run", "Scale", "Study", "Sweep", "Weights", "adding", "agrees", "along", "cautions", "change",
+    "claim", "compare", "compare_all", "config", "curve", "curves", "described", "enumerated", "every", "fit",
+    "flat", "framed", "gains_over", "grid", "images", "intervals_cover", "level", "load", "look_into",
+    "measure_layers", "named", "network", "over_each", "overview", "pictures", "points", "runs_of", "samples",
+    "scales", "scores", "series", "shares", "sheet", "sign", "some", "spelled", "strips", "tabulated", "told",
+    "watched", "whole",
 ]  # fmt: skip

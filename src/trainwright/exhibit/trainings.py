@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -28,6 +28,7 @@ from trainwright.training.progress import Progress
 Place = TypeVar("Place", bound=Hashable)
 Look = TypeVar("Look")
 Weights = Mapping[str, NDArray[Any]]
+Over = Mapping[str, Comparison]  # the same arms compared, by the one that they are compared with
 SPLITS: tuple[Literal["validation", "test"], ...] = ("validation", "test")
 
 
@@ -72,6 +73,16 @@ def compare_all(studies: Mapping[Place, Study], store: Path) -> dict[Place, Comp
         place: compare(arms, reference=study.reference or next(iter(study.arms)))
         for (place, study), arms in zip(studies.items(), runs, strict=True)
     }
+
+
+def over_each(runs: Sequence[ArmRuns]) -> Over:
+    """All arms compared with each of them in turn."""
+    return {arm.name: compare(runs, reference=arm.name) for arm in runs}
+
+
+def gains_over(over: Over, pairs: Iterable[tuple[str, str]]) -> Measurements:
+    """What the first arm of each pair gains over the second."""
+    return Measurements({f"{arm} over {other}": over[other].gain(arm) for arm, other in pairs})
 
 
 def runs_of(study: Study, arm: str, store: Path, *, learning_rate: float | None = None) -> list[Run]:

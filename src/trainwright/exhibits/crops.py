@@ -21,10 +21,10 @@ where they should have looked at validation; in no trial did crops show a gain.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.networks.convnet import Convnet
@@ -50,7 +50,8 @@ class Crops(ex.Exhibit):
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
         trained = study(s)
-        comparison = ex.compare_all({"clothes": trained}, store)["clothes"]
+        over = ex.over_each(trained.run(store))
+        comparison = over[WAYS[1]]
         most = max(s.members)
         return self.result(
             draw(comparison, s.members),
@@ -60,7 +61,7 @@ class Crops(ex.Exhibit):
                 helps("144 crops help one network (7.89 %).", comparison, 1, 144),
                 helps("Several networks help (seven: 8.09 %).", comparison, most, 1),
                 helps("Both together help (6.67 %).", comparison, most, 144),
-                in_order(comparison, s.members),
+                in_order(over, s.members),
             ),
             (
                 f"{s.network}; {ex.described(trained)}",
@@ -102,20 +103,18 @@ def helps(says: str, comparison: ex.Comparison, members: int, crops: int) -> ex.
     "More crops lower the error of any number of networks; more networks lower it at any number of crops.",
     GOOGLENET,
 )
-def in_order(comparison: ex.Comparison, members: tuple[int, ...]) -> ex.Judged:
-    """Whether the mean errors fall along every row and column of the table."""
-    errors = [[comparison.error_of(name(m, crops)).mean for crops in WAYS] for m in members]
-    lines = errors + [list(column) for column in zip(*errors, strict=True)]
-    fall = sum(list(line) == sorted(line, reverse=True) for line in lines)
-    listed = "; ".join(
-        f"{m} network{'s' * (m > 1)}: " + ", ".join(f"{error:.2f} %" for error in row)
-        for m, row in zip(members, errors, strict=True)
+def in_order(over: ex.Over, members: tuple[int, ...]) -> ex.Judged:
+    """Every step along a row or a column of the table gains, by its whole interval."""
+    rows = [[name(m, crops) for crops in WAYS] for m in members]
+    steps = [step for line in (*rows, *zip(*rows, strict=True)) for step in pairwise(line)]
+    gains = ex.gains_over(over, [(more, less) for less, more in steps])
+    shown, least = [gain.positive for gain in gains.values()], gains.smallest
+    seen = (
+        f"of {len(steps)} steps to more crops or networks {shown.count(True)} lower the error, "
+        f"{shown.count(False)} do not, and {shown.count(None)} are open; the least gain is that of {least}: "
+        f"{gains[least]}."
     )
-    return (
-        f"with 1, 10 and 144 crops {listed}: {fall} of {len(lines)} rows and columns fall "
-        f"(means over {len(comparison.arms[0].seeds)} seeds).",
-        fall == len(lines),
-    )
+    return seen, gains.all_positive
 
 
 def table(comparison: ex.Comparison, members: tuple[int, ...]) -> pd.DataFrame:
@@ -130,7 +129,7 @@ def table(comparison: ex.Comparison, members: tuple[int, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["networks", "crops", "error", "gain", "low", "high"])
 
 
-def draw(comparison: ex.Comparison, members: tuple[int, ...]) -> Figure:
+def draw(comparison: ex.Comparison, members: tuple[int, ...]) -> ex.Figure:
     """Errors along the crops, a line for each number of networks."""
     figure, panels = ex.sheet(3.6, "errors")
     series = {

@@ -16,7 +16,7 @@ output for each; these are fully connected. The book gives only curves, so their
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,6 @@ from trainwright import exhibit as ex
 
 BOOK = "Goodfellow et al. 2016, "
 Images = NDArray[np.float32]
-Over = Mapping[str, ex.Comparison]  # all networks compared, by the one that they are compared with
 CHOSEN = (
     "This size was chosen among others for showing the claims. The intervals leave that choice out and are "
     "narrower than their name says: a demonstration, not a confirmation."
@@ -113,8 +112,7 @@ class Depth(ex.Exhibit):
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
         study, networks = plan(s)
-        runs, data = study.run(store), study.dataset(0)
-        over = {name: ex.compare(runs, reference=name) for name in study.arms}
+        over, data = ex.over_each(study.run(store)), study.dataset(0)
         whole = over[networks.deep[0]]
         return self.result(
             draw(whole, networks, data.inputs[data.splits.test[:4]]),
@@ -129,19 +127,19 @@ class Depth(ex.Exhibit):
         )
 
 
-def claims(over: Over, networks: Networks) -> tuple[ex.Claim, ...]:
+def claims(over: ex.Over, networks: Networks) -> tuple[ex.Claim, ...]:
     """The book's statements."""
     return deeper(over, networks), further(over, networks), not_weights(over, networks)
 
 
-def better(over: Over, pairs: Iterable[tuple[str, str]]) -> ex.Judged:
+def better(over: ex.Over, pairs: Iterable[tuple[str, str]]) -> ex.Judged:
     """Each network is better than its rival, by the whole interval."""
-    gains = ex.Measurements({f"{name} over {rival}": over[rival].gain(name) for name, rival in pairs})
+    gains = ex.gains_over(over, pairs)
     return f"{gains}.", gains.all_positive
 
 
 @ex.claim("A deep network reads better than one with a single hidden layer.", BOOK + "section 6.4.1")
-def deeper(over: Over, networks: Networks) -> ex.Judged:
+def deeper(over: ex.Over, networks: Networks) -> ex.Judged:
     """All deep networks: see `better`."""
     single, *deep = networks.deep
     return better(over, [(name, single) for name in deep])
@@ -150,7 +148,7 @@ def deeper(over: Over, networks: Networks) -> ex.Judged:
 @ex.claim(
     "Every further layer makes it better.", BOOK + "figure 6.6 (convolutional networks of 3 to 11 layers)"
 )
-def further(over: Over, networks: Networks) -> ex.Judged:
+def further(over: ex.Over, networks: Networks) -> ex.Judged:
     """Each network and the next shallower one: see `better`."""
     seen, holds = better(over, [(more, less) for less, more in pairwise(networks.deep)])
     arms = [over[networks.deep[0]].arm(name) for name in networks.deep]
@@ -162,7 +160,7 @@ def further(over: Over, networks: Networks) -> ex.Judged:
 @ex.claim(
     "It is depth and not the number of weights: a single layer of as many stays behind.", BOOK + "figure 6.7"
 )
-def not_weights(over: Over, networks: Networks) -> ex.Judged:
+def not_weights(over: ex.Over, networks: Networks) -> ex.Judged:
     """Each deep network and its control: see `better`."""
     return better(over, networks.control.items())
 

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from trainwright import exhibit as ex
 from trainwright.data import sequences
@@ -127,8 +126,7 @@ class StreetNumbers(ex.Exhibit):
         s = SCALES[budget]
         data = drawn(s) if self.data == "drawn" else ex.DataSpec("svhn_numbers", size=s.shape[0])
         study, networks = plan(s, data)
-        runs, loaded = study.run(store), study.dataset()
-        over = {name: ex.compare(runs, reference=name) for name in study.arms}
+        over, loaded = ex.over_each(study.run(store)), study.dataset()
         rows = loaded.splits.test[:6]
         samples = dict(
             zip(sequences.to_texts(loaded.targets[rows].astype(int)), loaded.inputs[rows], strict=True)
@@ -149,25 +147,17 @@ class StreetNumbers(ex.Exhibit):
         )  # fmt: skip
 
 
-Over = Mapping[str, ex.Comparison]  # all networks compared, by the one that they are compared with
-
-
-def gains(over: Over, pairs: list[tuple[str, str]]) -> ex.Measurements:
-    """What the first network of each pair reads more than the second, in points."""
-    return ex.Measurements({f"{name} over {rival}": over[rival].gain(name) for name, rival in pairs})
-
-
 @ex.claim("Every step in depth reads more numbers right.", BOOK + "figure 6.6 (3 to 11 layers)")
-def deeper(over: Over, networks: Networks) -> ex.Judged:
+def deeper(over: ex.Over, networks: Networks) -> ex.Judged:
     """Each network over the next shallower one, by the whole interval."""
-    seen = gains(over, [(more, less) for less, more in pairwise(networks.by_depth.values())])
+    seen = ex.gains_over(over, [(more, less) for less, more in pairwise(networks.by_depth.values())])
     return f"{seen}.", seen.all_positive
 
 
 @ex.claim("The deepest network reads more numbers right than the shallowest.", BOOK + "figure 6.6")
-def deepest_best(over: Over, networks: Networks) -> ex.Judged:
+def deepest_best(over: ex.Over, networks: Networks) -> ex.Judged:
     """By the whole interval."""
-    seen = gains(over, [(networks.deepest, networks.shallow)])
+    seen = ex.gains_over(over, [(networks.deepest, networks.shallow)])
     return f"{seen}.", seen.all_positive
 
 
@@ -176,11 +166,11 @@ def deepest_best(over: Over, networks: Networks) -> ex.Judged:
     "more, whichever layers these are in.",
     BOOK + "figure 6.7",
 )
-def not_size(over: Over, networks: Networks) -> ex.Judged:
+def not_size(over: ex.Over, networks: Networks) -> ex.Judged:
     """The deepest over the largest shallow networks, by the whole interval; these must be larger."""
     rivals = [networks.convolutions[-1], networks.dense[-1]]
     size = {name: over[networks.shallow].arm(name).parameters for name in (networks.deepest, *rivals)}
-    seen = gains(over, [(networks.deepest, rival) for rival in rivals])
+    seen = ex.gains_over(over, [(networks.deepest, rival) for rival in rivals])
     listed = ", ".join(f"{name}: {count:,}" for name, count in size.items())
     larger = all(size[rival] >= size[networks.deepest] for rival in rivals)
     return f"{seen}. Parameters of {listed}.", ex.every(seen.all_positive, larger)
@@ -190,7 +180,7 @@ def not_size(over: Over, networks: Networks) -> ex.Judged:
     "More parameters without more depth are not nearly as effective as depth (at most half as much).",
     BOOK + "figure 6.7",
 )
-def ineffective(over: Over, networks: Networks) -> ex.Judged:
+def ineffective(over: ex.Over, networks: Networks) -> ex.Judged:
     """Of each way to enlarge the shallow network, the gain of the largest: half of depth's gain less that is
     positive by its whole interval, over seeds; and depth's own gain is."""
     whole = over[networks.shallow]
@@ -199,15 +189,18 @@ def ineffective(over: Over, networks: Networks) -> ex.Judged:
     left = ex.Measurements(
         {name: ex.Measured.percent(NOT_NEARLY * gained[networks.deepest] - gained[name]) for name in largest}
     )
-    by_depth, by_size = whole.gain(networks.deepest), gains(over, [(n, networks.shallow) for n in largest])
+    by_depth, by_size = (
+        whole.gain(networks.deepest),
+        ex.gains_over(over, [(n, networks.shallow) for n in largest]),
+    )
     seen = f"depth gains {by_depth}; size: {by_size}; half of the first less the second: {left}."
     return seen, ex.every(left.all_positive, by_depth.positive)
 
 
 @ex.claim("A deep network gains from more parameters.", BOOK + "figure 6.7 (11 layers)")
-def deep_gains(over: Over, networks: Networks) -> ex.Judged:
+def deep_gains(over: ex.Over, networks: Networks) -> ex.Judged:
     """The deepest with the largest convolutions over itself, by the whole interval."""
-    seen = gains(over, [(networks.deep[-1], networks.deepest)])
+    seen = ex.gains_over(over, [(networks.deep[-1], networks.deepest)])
     return f"{seen}.", seen.all_positive
 
 
@@ -219,10 +212,9 @@ def accuracy(comparison: ex.Comparison, name: str) -> ex.Measured:
 
 def draw(
     comparison: ex.Comparison, networks: Networks, samples: Mapping[str, np.ndarray[tuple[int, ...]]]
-) -> Figure:
+) -> ex.Figure:
     """Some numbers; accuracy along depth (figure 6.6), and along the number of parameters (figure 6.7)."""
-    figure = Figure(figsize=(7.6, 4.8))
-    strip, panels = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 4.6))[:, 0]
+    figure, (strip, panels) = ex.strips(4.8, 1, 4.6)
     ex.pictures(strip, samples)
     depth, size = panels.subplots(1, 2, sharey=True)
     by_depth = {layers: accuracy(comparison, name) for layers, name in networks.by_depth.items()}
