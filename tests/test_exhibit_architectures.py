@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import comparisons
+from trainwright.comparison.measured import Measured
 from trainwright.comparison.results import Comparison
 from trainwright.comparison.sweep import Sweep
 from trainwright.exhibits import architectures
@@ -22,18 +23,22 @@ def sweep(*pairs: Comparison) -> Sweep:
     return Sweep({f"{2 + place}×100": one for place, one in enumerate(pairs)})
 
 
+APART, TOUCHING, MIXED = (Measured(mean, mean - 0.5, mean + 0.5, 4, "points") for mean in (4.0, 0.2, -1.0))
+
+
 def test_groups_are_two_and_every_network_gains() -> None:
-    assert architectures.two_groups(sweep(pair(0.10, 0.05), pair(0.11, 0.06))).holds
-    # All gain, in groups that overlap.
-    assert not architectures.two_groups(sweep(pair(0.20, 0.11), pair(0.10, 0.05))).holds
-    assert not architectures.two_groups(sweep(pair(0.10, 0.05), pair(0.11, 0.11))).holds
+    gain = sweep(pair(0.10, 0.05), pair(0.11, 0.06))
+    assert architectures.two_groups(gain, APART).holds
+    assert architectures.two_groups(gain, TOUCHING).holds is None  # apart in the means alone
+    assert architectures.two_groups(gain, MIXED).holds is False  # all gain, in groups that overlap
+    assert not architectures.two_groups(sweep(pair(0.10, 0.05), pair(0.11, 0.11)), APART).holds
 
 
 def test_intervals_of_a_single_training_are_said_to_be_over_examples() -> None:
-    alone = architectures.two_groups(sweep(pair(0.10, 0.05, seeds=1)))
+    alone = architectures.two_groups(sweep(pair(0.10, 0.05, seeds=1)), APART)
     assert alone.holds
     assert "test examples)" in alone.seen
-    assert "n = 4)" in architectures.two_groups(sweep(pair(0.10, 0.05))).seen
+    assert "n = 4)" in architectures.two_groups(sweep(pair(0.10, 0.05)), APART).seen
 
 
 def test_the_smallest_version_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,4 +51,5 @@ def test_the_smallest_version_is_whole(tmp_path: Path, monkeypatch: pytest.Monke
     shown = architectures.Architectures().make("quick", tmp_path)
     assert len(shown.claims) == len(shown.tables) == 1
     assert len(next(iter(shown.tables.values()))) == 6
+    assert "between the groups: the worst network with dropout, " in shown.claims[0].seen
     assert all(axes.get_title() for axes in shown.figure.axes)
