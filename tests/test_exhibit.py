@@ -162,16 +162,25 @@ def test_a_claim_is_judged_by_the_verdict(shift: float, seeds: int, holds: bool 
     assert contrary is (None if holds is None else not holds)
     assert str(comparison.gain("other")) in claim.seen
     assert claim.seen.endswith("So it was.")
+    assert "Holm" not in claim.seen  # a single test
+
+
+def test_a_verdict_that_is_corrected_for_other_arms_says_so() -> None:
+    """Its interval alone may leave zero out where the verdict is inconclusive."""
+    comparison = comparisons.study(["plain", "other", "third"], shifts=(0, -0.01, 0))
+    claim = Claim.judged("It helps.", "Nobody 1900", comparison, "other")
+    assert claim.seen.endswith("verdict: helps (Holm's correction over 2 arms).")
 
 
 def test_what_helps_along_a_range_is_told_after_holm_s_correction() -> None:
-    places = {
-        size: comparisons.study(["plain", "other"], shifts=(0, s)) for size, s in ((1000, -0.1), (5000, 0.1))
-    }
-    sweep = Sweep(places)
-    assert sweep.verdicts("other") == {1000: "helps", 5000: "hurts"}
+    shifts = {1000: -0.1, 5000: 0.1, 9000: -0.0005}
+    sweep = Sweep({size: comparisons.study(["plain", "other"], shifts=(0, s)) for size, s in shifts.items()})
+    assert sweep.verdicts("other") == {1000: "helps", 5000: "hurts", 9000: "no difference"}
     assert told(sweep, "other").startswith(str(sweep.gains("other")))
-    assert told(sweep, "other").endswith("; it helps at 1,000, and hurts at 5,000 (Holm's correction)")
+    same = "makes no difference that matters at 9,000"
+    assert told(sweep, "other").endswith(
+        f"; it helps at 1,000, hurts at 5,000, and {same} (Holm's correction)"
+    )
 
 
 def test_a_study_describes_itself_and_its_arms_are_listed() -> None:

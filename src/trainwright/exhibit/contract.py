@@ -24,6 +24,7 @@ from trainwright.comparison.results import Comparison
 from trainwright.comparison.sweep import Sweep
 from trainwright.comparison.verdict import Verdict
 from trainwright.report import quantities
+from trainwright.report.sentences import correction
 from trainwright.studies.defaults import Budget
 
 ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the training data."
@@ -84,12 +85,16 @@ class Claim:
         expected: Verdict = "helps",
         more: str = "",
     ) -> Self:
-        """A claim on an arm, judged by the comparison's verdict, see `agrees`; `more` is also seen."""
+        """A claim on an arm, judged by the comparison's verdict, see `agrees`; `more` is also seen.
+
+        The interval is of this arm alone, the verdict is corrected for all arms: so that is said.
+        """
         error = comparison.error_of(comparison.reference)
         reached = f"{error.mean:.2f} {error.unit}".rstrip()
+        corrected = f" ({correction(comparison)})" if correction(comparison) else ""
         seen = (
             f"{arm} gains {comparison.gain(arm)} over {comparison.reference}'s {comparison.metric} of "
-            f"{reached}; verdict: {comparison.verdict(arm)}. {more}"
+            f"{reached}; verdict: {comparison.verdict(arm)}{corrected}. {more}"
         )
         return cls(says, source, seen.rstrip(), agrees(comparison.verdict(arm), expected))
 
@@ -126,12 +131,17 @@ def claim(says: str, source: str) -> Callable[[Callable[Numbers, Judged]], Calla
 
 def told(sweep: Sweep, arm: str) -> str:
     """What an arm gains along a range, and where that is believed: "100: +2.07 (1.14 to 2.99), 500: … points
-    (95 %, n = 8); it helps at 100, and hurts at none (Holm's correction)"."""
-    helped, hurt = (
-        enumerated(named(place) for place, verdict in sweep.verdicts(arm).items() if verdict == word)
-        for word in ("helps", "hurts")
+    (95 %, n = 8); it helps at 100, hurts at none, and makes no difference that matters at 500 (Holm's
+    correction)"."""
+    verdicts = sweep.verdicts(arm)
+    helped, hurt, same = (
+        enumerated(named(place) for place, verdict in verdicts.items() if verdict == word)
+        for word in ("helps", "hurts", "no difference")
     )
-    return f"{sweep.gains(arm)}; it helps at {helped}, and hurts at {hurt} (Holm's correction)"
+    return (
+        f"{sweep.gains(arm)}; it helps at {helped}, hurts at {hurt}, and makes no difference that matters at "
+        f"{same} (Holm's correction)"
+    )
 
 
 def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:
