@@ -74,7 +74,7 @@ def test_faster_is_fewer_steps_and_to_get_there_at_all() -> None:
     assert alike.holds is None
     never = batch_norm.faster({WITHOUT: np.full(3, 1500.0), WITH: np.array([100, 110, np.inf])}, 1500)
     assert never.holds is False
-    assert "1 of 3 with batch norm never are" in never.seen
+    assert "1 of 3 with batch norm never get there" in never.seen
 
 
 def test_much_more_stable_is_half_as_far_at_most() -> None:

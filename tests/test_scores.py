@@ -43,6 +43,21 @@ def test_scores_alone_are_a_paired_t_test():
     assert "single examples" in comparison.cautions[0]
 
 
+def test_a_single_test_pays_for_later_looks_and_says_so():
+    plain = [0.50, 0.52, 0.47, 0.55, 0.49, 0.51, 0.53, 0.48]
+    less = [0.10, 0.0, 0.09, 0.03, -0.02, 0.06, 0.05, 0.0]
+    rows = [("plain", seed, score) for seed, score in enumerate(plain)]
+    rows += [
+        ("other", seed, score - gain) for seed, (score, gain) in enumerate(zip(plain, less, strict=True))
+    ]
+    comparison = compare_scores(pd.DataFrame(rows, columns=["arm", "seed", "score"]))
+    found = comparison.arm("other").difference
+    assert found.p < 0.05 < found.p_holm
+    assert "lower, but not significant with later looks allowed for" in sentence(
+        comparison.arm("other"), comparison
+    )
+
+
 def test_the_order_of_the_rows_does_not_matter():
     table = scores({"plain": 0, "better": -0.05})
     shuffled = table.sample(frac=1, random_state=1)
@@ -181,6 +196,7 @@ def test_folds_are_pieces_of_the_data():
     ]
     table = pd.DataFrame(rows, columns=["arm", "seed", "fold", "score"])
     expected = estimate(list(cells["better"] - cells["plain"]), [np.arange(5)] * 4)
+    assert any("folds are taken for independent" in caution for caution in compare_scores(table).cautions)
     assert compare_scores(table).arm("better").difference.p == pytest.approx(expected.p())
     once = table[table["seed"] == 0]
     expected = stats.ttest_rel(cells["better"][0], cells["plain"][0])

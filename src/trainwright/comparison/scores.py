@@ -116,7 +116,7 @@ def compare_scores(
         repeated=layout.repeated,
         cautions=(
             *too_few(layout.seeds),
-            *(() if layout.examples else (SEEDS_ALONE,)),
+            *(() if layout.examples else (FOLDS_ALONE if layout.folded else SEEDS_ALONE,)),
             *((NO_ERRORS,) if label == NEGATED and delta is None else ()),
             *((LIKE_ACCURACIES,) if not higher_is_better and _like_accuracies(table["score"]) else ()),
         ),
@@ -126,6 +126,10 @@ def compare_scores(
 SEEDS_ALONE = (
     "the scores say nothing of single examples: the verdicts hold for this very test set, and another one "
     "may say otherwise; add a column 'example'"
+)
+FOLDS_ALONE = (
+    "the scores say nothing of single examples: folds are taken for independent, though they share most of "
+    "what they train on, so intervals may be too narrow; add a column 'example'"
 )
 NEGATED = "negated score"
 NO_ERRORS = (
@@ -197,6 +201,10 @@ class _Layout:
     @property
     def examples(self) -> int:
         return int(self.keys["example"].nunique()) if self.unit == "example" else 0
+
+    @property
+    def folded(self) -> bool:
+        return bool((self.keys["fold"] != "").any())
 
     @property
     def repeated(self) -> bool:

@@ -152,7 +152,7 @@ def faster(reached: PerSeed, last: int) -> ex.Judged:
         "until the validation error is what it is in the end without batch norm, each at its own learning "
         f"rate: {np.median(plain):,.0f} steps without and {np.median(normed):,.0f} with batch norm "
         f"(medians; ratio {ratio}). {missed[0]} of {ratio.n} without and {missed[1]} of {ratio.n} with "
-        f"batch norm never are and count as {last:,} steps."
+        f"batch norm never get there and count as {last:,} steps."
     )
     return seen, ex.every(ratio.below(1), missed[1] == 0)
 

@@ -60,6 +60,7 @@ class Costs(ex.Exhibit):
             (
                 f"Networks of 64 rectified linear units; {ex.described(trained[usual])} "
                 "Sure start: weights from N(0, 1).",
+                "A training loss is that of the network's own cost, so these are not to be compared.",
                 "The quadratic cost of the networks is over softmax outputs. Where they are not saturated, a "
                 "larger learning rate makes up for its smaller gradient.",
                 *ex.cautions(*compared.values()),

@@ -5,9 +5,9 @@ units are used and their outgoing weights multiplied by p. For a linear unit tha
 all 2ⁿ thinned networks (figure 2); for deeper networks it is an approximation, which averaging many random
 passes shows to be a good one (section 7.5, figure 11).
 
-Here p is varied (section 7.3), and the number of training examples: dropout's gain should grow from none up
-to a point and decline (section 7.4). With it fewer units should be active (section 7.2). Its figure 4 is an
-exhibit of its own, `architectures`.
+Here p is varied (section 7.3), and the number of training examples: with very few, dropout should gain
+nothing, with more it should (section 7.4). With it fewer units should be active (section 7.2). The paper's
+figure 4 is an exhibit of its own, `architectures`.
 """
 
 from __future__ import annotations

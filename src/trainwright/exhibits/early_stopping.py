@@ -152,7 +152,7 @@ def lower(rows: Rows, what: str, way: str, other: str, says: str, source: str, m
     """The interval of the paired differences lies below zero."""
     less = ex.change(rows, what, way, other, "nats" if "loss" in what else "updates")
     before, after = (rows.loc[rows["arm"] == arm, what].mean() for arm in (other, way))
-    seen = f"{what} {after:,.4g} in {way}, {before:,.4g} in {other}: {less}.{more}"
+    seen = f"{what} {after:,.4g} with {way}, {before:,.4g} with {other}: {less}.{more}"
     return ex.Claim(says, BOOK + source, seen, less.negative)
 
 
@@ -184,9 +184,9 @@ def prior(travel: Rows) -> ex.Judged:
     kept = travel[travel["arm"] == ONCE]
     own = int((kept["travel"] < kept["to another's"]).sum())
     seen = (
-        "the weights kept are at so many times the distance that they come to without stopping, by the "
-        f"standard deviation of the first: {ratios}; in {own} of {len(kept)} runs they are nearer to their "
-        "own first weights than to those of another seed."
+        "distance of the weights kept from the first ones, as a ratio to that without stopping, by the "
+        f"standard deviation of the first weights: {ratios}; in {own} of {len(kept)} runs they are nearer to "
+        "their own first weights than to those of another seed."
     )
     return seen, ex.every(*(ratio.below(1) for ratio in ratios.values()), own == len(kept))
 

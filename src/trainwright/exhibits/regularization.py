@@ -162,8 +162,8 @@ def underfits(rows: pd.DataFrame) -> ex.Judged:
         arm = ARMS[penalty][np.abs(np.log(ratios)).argmin()]
         fit[arm], new[arm] = (ex.change(rows, f"{on} loss", arm, at_best) for on in ("training", "test"))
     seen = (
-        "at ten times the strength that is best in validation loss (half the bound for max-norm), the "
-        f"training loss changes by {fit}, the test loss by {new}."
+        "at the strength nearest to ten times the one that is best in validation loss (half the bound for "
+        f"max-norm), the training loss changes by {fit}, the test loss by {new}."
     )
     return seen, ex.every(fit.all_positive, new.all_positive)
 
@@ -185,7 +185,7 @@ def trades(rows: pd.DataFrame) -> ex.Judged:
 
 @ex.claim("L1 makes weights zero; L2 makes them small.", BOOK + "section 7.1.2")
 def sparse(zeros: pd.DataFrame, weights: Weights) -> ex.Judged:
-    """Without penalty the weights are spread over about 1, so a bound of ε λ catches hardly any by chance."""
+    """A bound of ε λ is far below the weights' size without penalty, so it catches hardly any by chance."""
     _, l1_arm, l2_arm, _ = weights
     row = zeros.iloc[ARMS["L1"].index(l1_arm)]
     l1, none, l2 = row[["L1", "none", l2_arm]]

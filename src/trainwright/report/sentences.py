@@ -116,8 +116,9 @@ def _remark(arm: ArmResult, difference: Difference, comparison: Comparison) -> s
 
 def _lean(difference: Difference, comparison: Comparison) -> str:
     side = "lower" if difference.interval.mean < 0 else "higher"
-    if difference.p < 1 - comparison.level and correction(comparison):
-        return f"{side}, but not significant after {correction(comparison)}"
+    if difference.p < 1 - comparison.level:
+        paid = f"after {correction(comparison)}" if correction(comparison) else "with later looks allowed for"
+        return f"{side}, but not significant {paid}"
     return f"it leans {side}, but not significantly" if difference.leans else "it leans neither way"
 
 
