@@ -216,6 +216,17 @@ def test_one_seed_has_no_interval_and_more_seeds_train_only_what_is_new(
     assert record.read(results, "tiny", "quick") == other, "but one of another recipe does"
 
 
+def test_a_record_of_other_data_of_the_same_name_gives_way(tmp_path: Path) -> None:
+    rerun, store, results = Rerun(tiny, "quick"), Store(tmp_path / "store"), tmp_path / "results"
+    two = training.train(rerun, store, results, seeds=2)
+    replace(two, fingerprint="that of another folder").write(results)
+    one = training.train(rerun, store, results)
+    assert record.read(results, "tiny", "quick") == one
+    replace(two, fingerprint="").write(results)
+    training.train(rerun, store, results)
+    assert len(record.read(results, "tiny", "quick").outcomes) == 2, "an old record, without one, stays"
+
+
 def test_held_out_errors_are_those_on_validation_and_kept_apart(tmp_path: Path) -> None:
     rerun, store = Rerun(tiny, "quick", hold_out=True), Store(tmp_path / "store")
     made = training.train(rerun, store, tmp_path)

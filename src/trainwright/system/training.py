@@ -47,13 +47,12 @@ def train(
     """Train with the seeds 0 to `seeds` - 1, what the store has not, and return the record.
 
     The record is written into `results` after every training, and every minute while the first one is under
-    way. One of the same recipe that is there already stays until there are as many trainings as it has. A
-    baseline is deterministic and runs once. Raises `StoreError` for a training that another process is busy
+    way. One of the same recipe on the same data that is there already stays until there are as many trainings
+    as it has. A baseline is deterministic and runs once. Raises `StoreError` for a training that another process is busy
     with, and `TooLarge` for a system that does not fit the machine's memory.
     """
     before = record.read(results, rerun.system.name, rerun.budget, held_out=rerun.hold_out)
-    same = before and (before.recipe, before.data) == (rerun.to_json(), rerun.data.name)
-    recorded = before.outcomes if before and same else ()
+    recorded = before.outcomes if before and _same(before, rerun) else ()
     last = time.monotonic()
 
     def watch_and_record(progress: Progress) -> None:
@@ -84,6 +83,13 @@ def missing(rerun: Rerun, store: Store, seeds: int = 1) -> list[int]:
         for seed in _seeds(rerun, seeds)
         if any(_digest(rerun, *training) not in store for training in _trainings(rerun, seed))
     ]
+
+
+def _same(kept: Record, rerun: Rerun) -> bool:
+    """Whether a record is of this recipe and data: folders of other images may well have the same name."""
+    known = kept.fingerprint or rerun.data.fingerprint  # old records have none
+    there = (kept.recipe, kept.data, known)
+    return there == (rerun.to_json(), rerun.data.name, rerun.data.fingerprint)
 
 
 def _seeds(rerun: Rerun, seeds: int) -> range:
