@@ -474,7 +474,7 @@ def test_options_that_mean_nothing_get_an_answer(
     cases = {
         ("systems", "--cost"): "name it with --table",
         ("systems", "--table", "dropout", "--cost"): "has no plan",
-        ("systems", "--table", "street-numbers", "--data", "photos"): "is what --run trains on",
+        ("systems", "--table", "street-numbers", "--data", "photos"): "only --run takes --data",
         ("systems", "--table", "street-numbers", "--teraflops", "-1"): "--teraflops -1",
         ("systems", "--table", "imagnet"): "did you mean imagenet",
         ("system", "googlnet"): "did you mean googlenet",

@@ -510,6 +510,10 @@ def test_bad_names_get_an_answer(
         ("system", "svm", "--budget", "fast"): "--budget 'fast': choose from quick, standard, paper",
         ("systems", "--table", "dropuot"): "did you mean dropout?",
         ("systems", "--run"): "name it with --table",
+        ("systems", "--budget", "quikc"): "only a table takes --budget; name it with --table",
+        ("systems", "--markdown", "--seeds", "3"): "only a table takes --seeds and --markdown;",
+        ("systems", "--table", "dropout", "--seeds", "3"): "only --run takes --seeds;",
+        ("systems", "--table", "dropout", "--store", tmp_path): "only --run takes --store;",
         ("fit", "digits", "--out", tmp_path / "m", "--system", "svm"): "is no network but a baseline",
     }
     for arguments, said in cases.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -70,16 +71,24 @@ def run_all(
     if table is None:
         if train:
             raise SettingError("systems: --run trains a table's systems; name it with --table dropout")
-        if data is not None or cost or teraflops is not None:
-            raise SettingError(
-                "systems: --data, --cost and --teraflops belong to a table; name it with --table"
-            )
+        given = {
+            "--seeds": seeds != 1,
+            "--budget": budget is not None,
+            "--data": data is not None,
+            "--cost": cost,
+            "--teraflops": teraflops is not None,
+            "--store": store is not None,
+            "--markdown": markdown,
+        }
+        if ignored := [name for name, is_given in given.items() if is_given]:
+            raise SettingError(f"systems: only a table takes {' and '.join(ignored)}; name it with --table")
         _list(as_json)
         return
     shown = systems.table(table)
     if not (train or results.exists()):
         _say(f"no records in {results}: give their folder with --results, or train with --run", quiet)
-    _check(shown, train, data, cost or teraflops is not None)
+    of_run = {"--seeds": seeds != 1, "--data": data is not None, "--store": store is not None}
+    _check(shown, () if train else [name for name in of_run if of_run[name]], cost or teraflops is not None)
     chosen = None if budget is None else budget_of(budget)
     reruns = [Rerun(system, chosen or "standard", source=data) for system in shown.systems]
     failed = _run_table(reruns, seeds, store, results, quiet) if train else 0
@@ -162,12 +171,12 @@ def _list(as_json: bool) -> None:
     console().print(plain_table(("system", "published %", "measure", "what it is"), rows))
 
 
-def _check(table: Table, train: bool, data: str | None, planning: bool) -> None:
-    """Raise `SettingError` for options that mean nothing for this table."""
+def _check(table: Table, without_run: Sequence[str], planning: bool) -> None:
+    """Raise `SettingError` for options that mean nothing for this table, or nothing `without_run`."""
     from trainwright.system import plan
 
-    if data is not None and not train:
-        raise SettingError("systems: --data is what --run trains on; give both, or neither")
+    if without_run:
+        raise SettingError(f"systems: only --run takes {' and '.join(without_run)}; give both, or neither")
     if planning and not plan.plans(table):
         raise SettingError(
             f"systems: table {table.name!r} has no plan, as its protocol can be tried: leave --cost and "
