@@ -399,6 +399,22 @@ def test_system_prints_its_cost_first_and_then_its_error(
     assert said.err == ""
 
 
+def test_a_diverged_system_is_printed_as_strict_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wild = replace(tiny, learner=lambda budget: Recipe(Mlp((8,)), learning_rate=1e30, steps=60))
+    monkeypatch.setattr(systems, "tables", lambda: {"wild": Table("wild", "Wild", "About.", (wild,))})
+    results = ["--results", tmp_path / "results"]
+    for command in (
+        ["system", "tiny", *results, "--store", tmp_path / "store", "--budget", "quick", "--json"],
+        ["systems", "--table", "wild", *results, "--json"],
+    ):
+        assert run(monkeypatch, *command) == 0
+        said = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+        curve = (said if "curve" in said else said[0]["record"])["curve"]
+        assert {"nonfinite": "nan"} in curve["train_loss"]
+
+
 def test_a_table_is_run_cheapest_first_and_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tables: None
 ) -> None:

@@ -63,6 +63,7 @@ def run_all(
     command to resume. Where the published protocol is too long to be tried, a plan says what it would take.
     """
     from trainwright import systems
+    from trainwright.base import strict_json
     from trainwright.cli.terminal import console, plain_table
     from trainwright.system import Rerun, plan, steps
     from trainwright.system import table as as_table
@@ -98,7 +99,7 @@ def run_all(
             steps.keep(results, {name: seconds}, command(without=FOLDERS))
     planned = plan.Planned.of(shown, results, plan.TERAFLOPS if teraflops is None else teraflops)
     if as_json:
-        print(json.dumps(as_table.as_json(shown, results, chosen, planned), indent=1))
+        print(strict_json.dumps(as_table.as_json(shown, results, chosen, planned)))
     elif markdown:
         print(as_table.markdown(shown, results, chosen, planned))
     elif not quiet:
@@ -131,6 +132,7 @@ def run_one(
     Prints what it will cost before it starts. Rerun the same command to resume.
     """
     from trainwright import systems
+    from trainwright.base import strict_json
     from trainwright.base.environment import keep_compiled
     from trainwright.cli.terminal import console, facts_table
     from trainwright.system import Rerun
@@ -141,7 +143,7 @@ def run_one(
     _announce(rerun, folder, seeds, quiet or as_json)
     made = _train(rerun, folder, results, seeds, quiet or as_json)
     if as_json:
-        print(json.dumps(asdict(made)))
+        print(strict_json.dumps(asdict(made)))
     elif not quiet:
         console().print(facts_table(_facts(made, results)))
 
