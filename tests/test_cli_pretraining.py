@@ -23,6 +23,7 @@ from trainwright.training.building import Training
 from trainwright.training.pretraining import PretrainingProgress, pretrain
 
 DBN = Dbn(epochs=2, batch_size=500)
+WILD = "rbm(epochs=2, batch_size=100, learning_rate=1e30)"
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
@@ -112,11 +113,27 @@ def test_bad_input_gets_an_answer_and_leaves_nothing(
         (["digits", "--out", tmp_path / "out", "--with", "rbm"], 2, "add activation('sigmoid')"),
         (["digits", "--out", tmp_path / "taken"], 4, "already exists"),
         ([table, "--target", "b", "--out", tmp_path / "out"], 3, "needs inputs in [0, 1]"),
+        (
+            ["digits", "--out", tmp_path / "out", "--with", f"activation('sigmoid'), {WILD}"],
+            2,
+            "rbm1's pretraining diverged in epoch 1",
+        ),
     ]
     for arguments, code, said in cases:
         assert run(monkeypatch, *arguments, "--store", tmp_path / "store") == code, arguments
         assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_whose_pretraining_diverged_is_refused_with_the_right_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--with", f"activation('sigmoid'), {WILD}", "--epochs", "1", "--quiet"]
+    monkeypatch.setattr(sys, "argv", ["trainwright", "fit", "digits", "--out", str(tmp_path / "m"), *given])
+    with pytest.raises(SystemExit):
+        main()
+    assert "rbm1's pretraining diverged in epoch 1" in (said := capsys.readouterr().err)
+    assert "--rate" not in said, "the rate of what comes after is not to blame"
 
 
 def test_filters_are_grey_at_zero_and_each_to_its_own_scale() -> None:

@@ -66,6 +66,7 @@ def run(
     from trainwright.studies import defaults
     from trainwright.training.checkpoints import StoredCheckpoints
     from trainwright.training.fit import fit as train
+    from trainwright.training.pretraining import divergence
 
     apart(out, source)
     if out.exists():
@@ -98,8 +99,10 @@ def run(
         console().print(diagnosis_page(found))
     if run.status == "diverged":
         shutil.rmtree(partial, ignore_errors=True)
+        before = divergence({one["part"]: one["history"] for one in run.pretraining})
         raise SettingError(
-            f"the training diverged at step {run.steps}: the loss is no longer finite;"
+            before
+            or f"the training diverged at step {run.steps}: the loss is no longer finite;"
             f" try a --rate below {recipe.learning_rate:g}"
         )
     Model.of(run, data).save(out)

@@ -69,7 +69,7 @@ def run(
     from trainwright.studies import defaults
     from trainwright.training.building import Training
     from trainwright.training.checkpoints import StoredCheckpoints
-    from trainwright.training.pretraining import pretrain
+    from trainwright.training.pretraining import divergence, pretrain
 
     apart(out, source)
     if out.exists():
@@ -85,8 +85,10 @@ def run(
     checkpoints = StoredCheckpoints(Store(store or cache_folder() / "systems"))
     with training_progress(data.task, quiet or as_json) as watch:
         pretrained = pretrain(Training(recipe, data, seed), checkpoints, watch.pretraining)
-    arrays = arrays_of(pretrained)
     histories = {one.part: one.history for one in pretrained}
+    if diverged := divergence(histories):
+        raise SettingError(diverged)
+    arrays = arrays_of(pretrained)
     made_up = machine.samples(arrays, samples, sweeps, seed)
     contents = {
         "filters.png": machines.filters(machine.filters(arrays)[:FILTERS], data.shape),

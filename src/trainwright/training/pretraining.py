@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from trainwright.base import keys
 from trainwright.base.environment import environment
@@ -122,6 +122,22 @@ def _train(
         history={column: np.asarray(values) for column, values in history.items()},
         arrays={name: np.asarray(array) for name, array in sorted(pretraining.result(state).items())},
     )
+
+
+def divergence(histories: Mapping[str, Mapping[str, ArrayLike]]) -> str | None:
+    """What to say where a pretraining's numbers are no longer finite; `histories` by part, as in `Pretrained`.
+
+    >>> print(divergence({"rbm1": {"step": [9, 18], "reconstruction_error": [4.5, float("nan")]}}))
+    rbm1's pretraining diverged in epoch 2: its error is not finite; give its strategy a smaller learning rate
+    """
+    for part, history in histories.items():
+        finite = np.isfinite([np.asarray(column, float) for column in history.values()]).all(axis=0)
+        if not finite.all():
+            return (
+                f"{part}'s pretraining diverged in epoch {finite.argmin() + 1}: its error is not finite;"
+                " give its strategy a smaller learning rate"
+            )
+    return None
 
 
 def epoch_seconds(training: Training, steps: int) -> list[tuple[Pretraining, float]]:
