@@ -546,6 +546,14 @@ def test_costs():
     assert found.best_steps == (40,) * 8
 
 
+def test_the_time_of_a_training_includes_its_pretraining():
+    before = [{"digest": "a1", "part": "rbm1", "steps": 10, "seconds": 60.0}]
+    runs = tuple(make_run(seed, pretraining=before) for seed in range(8))
+    found = compare([ArmRuns("plain", {0.1: runs})], reference="plain").arms[0]
+    assert found.seconds == pytest.approx(64.0)
+    assert found.milliseconds_per_step == pytest.approx(80.0)
+
+
 # --- curves
 
 

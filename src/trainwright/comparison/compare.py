@@ -230,7 +230,7 @@ def _result(
         over_guessing=_interval(layout.estimate(arm.minus(guessing), resolution), level),
         best_steps=tuple(run.best_step for run in runs),
         parameters=runs[0].parameters,
-        seconds=median(run.seconds for run in runs),
+        seconds=median(run.seconds_from_scratch for run in runs),
         milliseconds_per_step=median(1000 * run.seconds / max(run.steps, 1) for run in runs),
         memory_bytes=max(run.memory_bytes for run in runs),
         curves={name: curve(runs, name, level) for name in CURVES if name in runs[0].history},

@@ -103,9 +103,9 @@ class ArmResult:
     """Per seed, the step of the weights that were kept."""
     parameters: int
     seconds: float
-    """Median per training."""
+    """Median per training, with its pretraining."""
     milliseconds_per_step: float
-    """Median."""
+    """Median, without pretraining."""
     memory_bytes: int
     """Largest."""
     curves: dict[str, Curve]

@@ -47,6 +47,12 @@ class Run:
     """The facts of each pretraining that it starts from; see `Pretrained.facts`. `seconds` leaves its time
     out, for runs share it: count each digest once."""
 
+    @property
+    def seconds_from_scratch(self) -> float:
+        """`seconds` with those of its pretrainings: what a training of this kind costs that shares nothing."""
+        before = {one["digest"]: one["seconds"] for one in self.pretraining}
+        return self.seconds + sum(before.values())
+
 
 @dataclass(frozen=True, eq=False)
 class Pretrained:

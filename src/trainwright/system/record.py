@@ -37,7 +37,7 @@ class Outcome:
     steps: int
     """Weight updates, in all phases and of all members."""
     seconds: float
-    """Of training and evaluating, compiling left out."""
+    """Of pretraining, training and evaluating, compiling left out."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> Record:
     metric = METRICS[rerun.system.metric]
     errors = [round(100 * measure(run, split, metric), 4) for run in runs]
     outcomes = tuple(
-        Outcome(run.seed, error, run.status, run.steps, round(run.seconds, 1))
+        Outcome(run.seed, error, run.status, run.steps, round(run.seconds_from_scratch, 1))
         for run, error in zip(runs, errors, strict=True)
     )
     spread = Measured.of(errors, "%", signed=False)
