@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from trainwright.cli import main
+from trainwright.cli.progress import training_progress
 from trainwright.data import load
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
@@ -154,6 +155,14 @@ def test_samples_of_colour_images_keep_their_colours_and_those_of_tables_are_row
     rows = read(machines.samples(np.float32([[0, 1, 0.5], [1, 0, 0]]), (3,)))
     assert rows.shape == (2, 3, 3)
     assert rows[0, :, 0] == pytest.approx([0, 1, 0.5], abs=0.01)
+
+
+def test_the_gap_says_where_validation_examples_are_trained_on_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with training_progress("classification", quiet=False, validation="validation (trained on)") as watch:
+        watch.pretraining(PretrainingProgress("rbm1", 1, 1, 4.5, 0.01))
+    assert "free energy gap to validation (trained on) 0.01 nats" in capsys.readouterr().err
 
 
 def test_watching_a_pretraining_sees_every_epoch() -> None:

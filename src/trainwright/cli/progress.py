@@ -118,7 +118,7 @@ def training_progress(task: str, quiet: bool, validation: str = "validation") ->
     def describe_pretraining(now: PretrainingProgress) -> str:
         return (
             f"pretraining {now.part}, epoch {now.epoch} of {now.epochs}: reconstruction error "
-            f"{now.reconstruction_error:.2f}, free energy gap {now.free_energy_gap:.2f} nats"
+            f"{now.reconstruction_error:.2f}, free energy gap to {validation} {now.free_energy_gap:.2f} nats"
         )
 
     if not sys.stderr.isatty():
