@@ -49,7 +49,7 @@ class Run:
 
     @property
     def seconds_from_scratch(self) -> float:
-        """`seconds` with those of its pretrainings: what a training of this kind costs that shares nothing."""
+        """`seconds` with those of its pretrainings: what such a training costs that shares nothing."""
         before = {one["digest"]: one["seconds"] for one in self.pretraining}
         return self.seconds + sum(before.values())
 

@@ -48,8 +48,8 @@ def train(
 
     The record is written into `results` after every training, and every minute while the first one is under
     way. One of the same recipe on the same data that is there already stays until there are as many trainings
-    as it has. A baseline is deterministic and runs once. Raises `StoreError` for a training that another process is busy
-    with, and `TooLarge` for a system that does not fit the machine's memory.
+    as it has. A baseline is deterministic and runs once. Raises `StoreError` for a training that another
+    process is busy with, and `TooLarge` for a system that does not fit the machine's memory.
     """
     before = record.read(results, rerun.system.name, rerun.budget, held_out=rerun.hold_out)
     recorded = before.outcomes if before and _same(before, rerun) else ()

@@ -125,7 +125,8 @@ def _train(
 
 
 def divergence(histories: Mapping[str, Mapping[str, ArrayLike]]) -> str | None:
-    """What to say where a pretraining's numbers are no longer finite; `histories` by part, as in `Pretrained`.
+    """What to say where a pretraining's numbers are no longer finite; `histories` are those of `Pretrained`,
+    by part.
 
     >>> print(divergence({"rbm1": {"step": [9, 18], "reconstruction_error": [4.5, float("nan")]}}))
     rbm1's pretraining diverged in epoch 2: its error is not finite; give its strategy a smaller learning rate
