@@ -104,7 +104,7 @@ def pretrainings(training: Training) -> tuple[Pretraining, ...]:
     if low < 0 or high > 1:
         raise DataError(
             f"{training.data.name}: {chosen[0].name} needs inputs in [0, 1], and these go from {low:.4g} to "
-            f"{high:.4g}: give images in grey, or fractions as prepared arrays"
+            f"{high:.4g}: give images in grey, or fractions as an array (examples, height, width)"
         )
     return tuple(one for strategy in chosen for one in strategy.pretraining(model))
 
