@@ -529,7 +529,6 @@ def test_bad_names_get_an_answer(
         ("systems", "--budget", "quikc"): "only a table takes --budget; name it with --table",
         ("systems", "--markdown", "--seeds", "3"): "only a table takes --seeds and --markdown;",
         ("systems", "--table", "dropout", "--seeds", "3"): "only --run takes --seeds;",
-        ("systems", "--table", "dropout", "--store", tmp_path): "only --run takes --store;",
         ("fit", "digits", "--out", tmp_path / "m", "--system", "svm"): "is no network but a baseline",
     }
     for arguments, said in cases.items():

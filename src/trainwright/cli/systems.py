@@ -88,7 +88,7 @@ def run_all(
     shown = systems.table(table)
     if not (train or results.exists()):
         _say(f"no records in {results}: give their folder with --results, or train with --run", quiet)
-    of_run = {"--seeds": seeds != 1, "--data": data is not None, "--store": store is not None}
+    of_run = {"--seeds": seeds != 1, "--data": data is not None}
     _check(shown, () if train else [name for name in of_run if of_run[name]], cost or teraflops is not None)
     chosen = None if budget is None else budget_of(budget)
     reruns = [Rerun(system, chosen or "standard", source=data) for system in shown.systems]
