@@ -54,7 +54,9 @@ def run(
 
     Writes filters.png (the first layer's weights), samples.png (inputs that it makes up), curve.png and
     history.csv (reconstruction error and free energy, epoch by epoch), and features.npz: the top layer's
-    features with their targets, which `trainwright study` reads. Rerun the same command to resume.
+    features with their targets, which `trainwright study` reads. A test set of the data's own stays apart;
+    without one, features were learned from some of the examples that a study tests on, though never from
+    their targets. Rerun the same command to resume.
     """
     from trainwright import strategies
     from trainwright.base import files

@@ -50,7 +50,7 @@ class Run:
     @property
     def seconds_from_scratch(self) -> float:
         """`seconds` with those of its pretrainings: what such a training costs that shares nothing."""
-        before = {one["digest"]: one["seconds"] for one in self.pretraining}
+        before: dict[str, float] = {one["digest"]: one["seconds"] for one in self.pretraining}
         return self.seconds + sum(before.values())
 
 
