@@ -574,6 +574,23 @@ def test_bad_lists_are_refused_with_the_line(tmp_path: Path, table: pd.DataFrame
         load(listed(tmp_path, table))
 
 
+@pytest.mark.parametrize(("columns", "names"), [(["path"], "image"), (["path", "animal"], "image,label")])
+def test_a_list_without_a_line_of_names_loses_no_image(
+    tmp_path: Path, columns: list[str], names: str
+) -> None:
+    path = listed(tmp_path, LABELLED[columns], "list.txt")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+    message = rf"list\.txt: line 1: 'pictures/cat/0\.png' is an image .* above it, such as {names}$"
+    for reading in (load, read_images):
+        with pytest.raises(DataError, match=message):
+            reading(path)
+
+
+def test_a_text_may_be_longer_than_a_file_s_name(tmp_path: Path) -> None:
+    table = LABELLED.assign(path=["x" * 300 + ".png"] * 12)
+    assert open_images(listed(tmp_path, table)) is None
+
+
 def test_a_table_that_merely_names_pictures_stays_a_table(tmp_path: Path) -> None:
     table = pd.DataFrame({"photo": [f"{i}.jpg" for i in range(30)], "x": range(10, 40), "y": ["a", "b"] * 15})
     table.to_csv(tmp_path / "t.csv", index=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ TRAIN: Part = "train"
 
 
 def read_list(path: Path) -> pd.DataFrame | None:
-    """The table in a file that lists images, None for any other file. Raises `DataError` if it is damaged."""
+    """The table in a file that lists images, None for any other file.
+
+    Raises `DataError` if it is damaged, or begins with an image where the columns' names belong.
+    """
     if path.suffix.lower() not in LISTS or not path.is_file():
         return None
     with path.open("rb") as file:
@@ -32,6 +36,13 @@ def read_list(path: Path) -> pd.DataFrame | None:
         table = read_csv(path)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    # Taken for a column's name, the first image would be lost without a word.
+    first = next((name for name in map(str, table) if _is_there(name, path.parent)), None)
+    if first is not None:
+        raise DataError(
+            f"{path}: line 1: {first!r} is an image where the names of the columns belong; add a line of "
+            f"names above it, such as {'image,label' if table.shape[1] > 1 else 'image'}"
+        )
     return None if path_column(table, path.parent) is None else table
 
 
@@ -44,9 +55,14 @@ def path_column(table: pd.DataFrame, folder: Path) -> str | None:
     for name in table:
         values = table[name].tolist()
         named = all(isinstance(value, str) and is_image(value) for value in values)
-        if named and any((folder / value).is_file() for value in values[:10]):
+        if named and any(_is_there(value, folder) for value in values[:10]):
             return str(name)
     return None
+
+
+def _is_there(name: str, folder: Path) -> bool:
+    """Whether a text names an image in a folder, as one that is too long for a file's name does not."""
+    return is_image(name) and os.path.isfile(folder / name)
 
 
 def index_list(
@@ -80,7 +96,7 @@ def listed_images(table: pd.DataFrame, folder: Path) -> list[ImageFile]:
     """The images that a table lists, in its order, whatever else it says of them; see `index_list`."""
     paths = table[path_column(table, folder)]
     for row, path in enumerate(paths):
-        if not (folder / path).is_file():
+        if not os.path.isfile(folder / path):  # unlike Path's, it allows for names that no file can have
             raise DataError(
                 f"{found(paths, row)}: no such file in {folder}; correct the path or remove the row"
             )
