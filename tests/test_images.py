@@ -357,6 +357,24 @@ def test_grey_images_alone_keep_one_channel_and_one_shape_may_be_oblong(tmp_path
     assert raw.notes == ()
 
 
+def test_names_that_are_no_utf8_are_spelled_out(tmp_path: Path) -> None:
+    photos = fill(tmp_path / "photos")
+    old = os.fsencode(photos)
+    try:
+        os.rename(old + b"/cat", old + b"/ch\xe2t")
+        os.rename(old + b"/dog/0.png", old + b"/dog/m\xfcde.png")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    data = load(photos)
+    assert data.classes == (r"ch\xe2t", "dog")
+    names, images = read_images(photos)
+    assert names[-1] == r"dog/m\xfcde.png"
+    assert images.shape == data.inputs.shape
+    with tarfile.open(tmp_path / "photos.tar", "w") as tar:
+        tar.add(photos, "photos")
+    assert load(tmp_path / "photos.tar").classes == data.classes
+
+
 def test_large_images_are_read_at_224_pixels(tmp_path: Path) -> None:
     fill(tmp_path, count=1, side=300)
     fill(tmp_path, "bird", count=1, side=301)

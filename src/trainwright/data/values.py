@@ -30,6 +30,16 @@ def found(values: pd.Series[Any], row: int) -> str:
     return f"{place(values, row)}: {values.iloc[[row]].tolist()[0]!r}"
 
 
+def readable(name: str) -> str:
+    """A file's name as text that can be written anywhere: bytes in it that are no UTF-8, as older systems
+    leave them in names with umlauts, are spelled out.
+
+    >>> readable("caf\\udce9.png"), readable("café.png")
+    ('caf\\\\xe9.png', 'café.png')
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def some(names: Iterable[Any], most: int = 10) -> str:
     """The first names, and how many there are if there are more."""
     listed = [str(name) for name in names]

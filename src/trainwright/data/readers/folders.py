@@ -16,7 +16,7 @@ from trainwright.data.readers.lists import listed_images, read_list
 from trainwright.data.readers.tree import PARTS, Tree
 from trainwright.data.streamed import Streamed
 from trainwright.data.threads import in_threads
-from trainwright.data.values import some
+from trainwright.data.values import readable, some
 
 
 def index_folder(path: Path, *, name: str | None = None, size: int | None = None) -> ImageIndex:
@@ -46,7 +46,11 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
     others = len(tree.others)
     notes = [f"{others:,} other file{'s' * (others != 1)} not read: {some(tree.others, 3)}"] if others else []
     return make_index(
-        name or path.resolve().name.split(".")[0], examples, size=size, source=str(path), notes=notes
+        name or readable(path.resolve().name).split(".")[0],
+        examples,
+        size=size,
+        source=str(path),
+        notes=notes,
     )
 
 
@@ -91,7 +95,7 @@ def read_images(
 def _files(path: Path) -> list[ImageFile]:
     """A single image, those of a list in its order, or those of a folder or shard."""
     if path.is_file() and is_image(path.name):
-        return [ImageFile(path.name, path)]
+        return [ImageFile(readable(path.name), path)]
     table = read_list(path)
     if table is not None:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from trainwright.base.errors import DataError
 from trainwright.data.readers.decoding import ImageFile, is_image
+from trainwright.data.values import readable
 
 LABELS = (".cls", ".txt")  # the first that is there counts
 LONGEST = 1000  # bytes of a label
@@ -43,7 +44,7 @@ def read_shard(path: Path, name: str) -> list[tuple[ImageFile, str | None]]:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; make it readable or remove it") from error
     return [
-        (ImageFile(f"{name}/{m.name}", path, m.offset_data, m.size), _label_beside(m.name, labels))
+        (ImageFile(f"{name}/{readable(m.name)}", path, m.offset_data, m.size), _label_beside(m.name, labels))
         for m in sorted(members, key=lambda member: member.name)
         if is_image(m.name)
     ]

@@ -11,6 +11,7 @@ from trainwright.base.errors import DataError
 from trainwright.data.readers.decoding import ImageFile, is_image
 from trainwright.data.readers.index import Part
 from trainwright.data.readers.shards import is_shard, read_shard
+from trainwright.data.values import readable
 
 PARTS: dict[str, Part] = {
     "train": "train", "training": "train",
@@ -73,22 +74,22 @@ class Tree:
         for entry in entries:
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 continue
+            name = "/".join(within := (*folders, readable(entry.name)))
             if _is_folder(entry):
-                self.folders.append((*folders, entry.name))
-                self._add_folder(path / entry.name, (*folders, entry.name), (*above, itself))
+                self.folders.append(within)
+                self._add_folder(path / entry.name, within, (*above, itself))
             elif is_image(entry.name):
-                name = "/".join((*folders, entry.name))
                 self.images.append(Place(ImageFile(name, path / entry.name), folders))
             elif is_shard(entry.name):
                 self._add_shard(path / entry.name, folders)
             else:
-                self.others.append("/".join((*folders, entry.name)))
+                self.others.append(name)
 
     def _add_shard(self, path: Path, folders: tuple[str, ...]) -> None:
         """A shard's images, as if it were a folder, or the part of the data that its name tells."""
         words = re.split(r"[^a-z]+", path.stem.lower())
         told = tuple(word for word in words if word in PARTS)[:1]
-        name = "/".join((*folders, path.name))
+        name = "/".join((*folders, readable(path.name)))
         for file, label in read_shard(path, name):
             within = PurePosixPath(file.name).relative_to(name).parent.parts
             if not within and label is None and WNID.fullmatch(path.stem):
