@@ -27,6 +27,13 @@ from trainwright.report import quantities
 from trainwright.report.sentences import correction
 from trainwright.studies.defaults import Budget
 
+TOLD: dict[Verdict, str] = {
+    "helps": "helps",
+    "hurts": "hurts",
+    "no difference": "makes no difference that matters",
+    "inconclusive": "is inconclusive",
+    "changed nothing": "changes nothing",
+}
 ONE_DRAW = "Intervals are over seeds (initial weights, batch order), for one draw of the training data."
 EACH_DRAW = (
     "Intervals are over seeds: initial weights, batch order, and which examples are trained on, where not "
@@ -130,18 +137,15 @@ def claim(says: str, source: str) -> Callable[[Callable[Numbers, Judged]], Calla
 
 
 def told(sweep: Sweep, arm: str) -> str:
-    """What an arm gains along a range, and where that is believed: "100: +2.07 (1.14 to 2.99), 500: … points
-    (95 %, n = 8); it helps at 100, hurts at none, and makes no difference that matters at 500 (Holm's
-    correction)"."""
+    """What an arm gains along a range, and the verdict by place: "100: +2.07 (1.14 to 2.99), 500: … points
+    (95 %, n = 8); it helps at 100, makes no difference that matters at 500 (Holm's correction)"."""
     verdicts = sweep.verdicts(arm)
-    helped, hurt, same = (
-        enumerated(named(place) for place, verdict in verdicts.items() if verdict == word)
-        for word in ("helps", "hurts", "no difference")
-    )
-    return (
-        f"{sweep.gains(arm)}; it helps at {helped}, hurts at {hurt}, and makes no difference that matters at "
-        f"{same} (Holm's correction)"
-    )
+    parts = [
+        f"{said} at {enumerated(named(place) for place, verdict in verdicts.items() if verdict == word)}"
+        for word, said in TOLD.items()
+        if word in verdicts.values()
+    ]
+    return f"{sweep.gains(arm)}; it {', '.join(parts)} (Holm's correction)"
 
 
 def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]:
