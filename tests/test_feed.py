@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +22,7 @@ from trainwright.model import Model
 from trainwright.networks.mlp import Mlp
 from trainwright.runs.run import Run
 from trainwright.strategy import Strategy
+from trainwright.training import building, predict
 from trainwright.training.batches import order
 from trainwright.training.building import Training
 from trainwright.training.fit import fit, fit_all
@@ -245,6 +248,38 @@ def test_predicting_streams(photos: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert streamed_names == names
     pd.testing.assert_frame_equal(model.table(stream), expected, rtol=1e-5)
     assert model.preparation.notes(stream) == model.preparation.notes(images)
+
+
+def test_predicting_compiles_once_for_all_blocks(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = load(photos)
+    recipe = Recipe(Mlp((8,)), (strategies.Crops(10),), batch_size=8, epochs=1)
+    model = Model.of(fit(recipe, data), data)
+    monkeypatch.setenv("TRAINWRIGHT_MEMORY", str(streamed.BLOCKS * 4 * 5 * BYTES / memory.GIGABYTE))
+    _, stream = read_images(photos, model.shape)
+    with jax.log_compiles():
+        model.predict(stream)  # 30 blocks
+    compiled = [record for record in caplog.records if "Finished XLA compilation" in record.getMessage()]
+    assert len(compiled) < 30
+
+
+def test_predicting_bounds_the_activations(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load(photos)
+    model = Model.of(fit(Recipe(Mlp((32,)), batch_size=8, epochs=1), data), data)
+    _, images = read_images(photos, model.shape)
+    expected = model.predict(images)
+    seen: list[int] = []
+    views = predict.views
+
+    def counted(*given: Any) -> Any:
+        seen.append(len(given[2]))
+        return views(*given)
+
+    monkeypatch.setattr(building, "CHUNK_BYTES", 10 * 4 * (SIDE * SIDE * 3 + 32))
+    monkeypatch.setattr(predict, "views", counted)
+    np.testing.assert_allclose(model.predict(images), expected, rtol=1e-5)
+    assert max(seen) <= 10
 
 
 def test_the_limit_counts_both_copies(monkeypatch: pytest.MonkeyPatch) -> None:

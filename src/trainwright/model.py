@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from trainwright.network import NetworkBuilder
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.task import Task, task_named
-from trainwright.training.building import to_device
+from trainwright.training.building import chunk_of, to_device
 from trainwright.training.predict import predict
 
 FACTS, WEIGHTS, MEMBERS = "model.json", "model.safetensors", "ensemble.json"
@@ -147,16 +148,17 @@ class Model:
         """Predictions for raw inputs: probabilities (examples, classes), or of each length and digit of a
         sequence (examples, 57); or values in the target's unit.
 
-        Images that are streamed are predicted for in blocks, the next one decoded meanwhile.
+        Images are predicted for in blocks; where they are streamed, the next one is decoded meanwhile.
 
         Raises `DataError` for no rows at all, and as `Preparation.transform` does.
         """
         if not len(raw):
             raise DataError("there are no rows to predict")
-        network, parts = self.network(), []
+        graphdef, state = nnx.split(self.network())
+        chunk, parts = chunk_of(self.shape, graphdef, state), []
         for part in _parts(raw):
             x = jnp.asarray(self.preparation.transform(part, unseen=unseen))
-            parts.append(np.asarray(predict(network, self.recipe.strategies, x, self.task)))
+            parts.append(np.asarray(_predict(graphdef, self.task, chunk, self.recipe, state, x)))
         predicted = np.concatenate(parts)
         target = self.preparation.target
         return target.decode(predicted[:, 0]) if isinstance(target, Quantity) else np.exp(predicted)
@@ -185,8 +187,19 @@ class Model:
 
 
 def _parts(raw: Inputs) -> Iterable[pd.DataFrame | NDArray[Any]]:
-    """The raw inputs in as many parts as their memory asks for."""
-    if not isinstance(raw, Streamed):
+    """The raw inputs in as many parts as their memory asks for: as numbers, bytes take four times as much."""
+    if not isinstance(raw, Streamed) and not (
+        isinstance(raw, np.ndarray) and raw.dtype == np.uint8 and raw.ndim > 2
+    ):
         return [raw]
     each = 5 * math.prod(raw.shape[1:])  # a byte as it was read, four as a number
-    return blocks(raw, in_blocks(np.arange(len(raw)), each))
+    parts = in_blocks(np.arange(len(raw)), each)
+    return blocks(raw, parts) if isinstance(raw, Streamed) else (raw[part] for part in parts)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _predict(
+    graphdef: nnx.GraphDef[Any], task: Task, chunk: int, recipe: Recipe, state: Any, x: jax.Array
+) -> jax.Array:
+    # Compiled once for all blocks: operation by operation, each block's loops would be compiled anew.
+    return predict(nnx.merge(graphdef, state, copy=True), recipe.strategies, x, task, chunk=chunk)

@@ -112,10 +112,15 @@ def pretrainings(training: Training) -> tuple[Pretraining, ...]:
 def plan(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> Plan:
     """How a network that was built is best trained, by its size and the memory of its activations."""
     parameters = count(state.params)
-    activations = 4 * _values(training, graphdef, state)
+    activations = _activation_bytes(training.data.shape, graphdef, state.params, state.rest)
     batch = training.recipe.batch(training.data.splits.examples)
     width = cohort_width(parameters, activations * batch)
     return Plan(graphdef, parameters, width, max(1, CHUNK_BYTES // (activations * width)))
+
+
+def chunk_of(shape: tuple[int, ...], graphdef: nnx.GraphDef[Any], state: Any) -> int:
+    """How many examples of this shape a network takes in one forward pass at most, alone."""
+    return max(1, CHUNK_BYTES // _activation_bytes(shape, graphdef, state))
 
 
 def dry_run(training: Training) -> Plan:
@@ -220,15 +225,15 @@ def _is_key(leaf: jax.Array) -> bool:
     return bool(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))
 
 
-def _values(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> int:
-    """How many numbers one example's forward pass computes."""
-    x = jax.ShapeDtypeStruct((1, *training.data.shape), np.float32)  # type: ignore[no-untyped-call]
+def _activation_bytes(shape: tuple[int, ...], graphdef: nnx.GraphDef[Any], *states: Any) -> int:
+    """The bytes of all numbers that one example's forward pass computes."""
+    x = jax.ShapeDtypeStruct((1, *shape), np.float32)  # type: ignore[no-untyped-call]
 
-    def forward(params: Any, rest: Any, x: jax.Array) -> jax.Array:
-        outputs: jax.Array = nnx.merge(graphdef, params, rest, copy=True)(x, key=None, training=False)
+    def forward(states: tuple[Any, ...], x: jax.Array) -> jax.Array:
+        outputs: jax.Array = nnx.merge(graphdef, *states, copy=True)(x, key=None, training=False)
         return outputs
 
-    program = jax.make_jaxpr(forward)(state.params, state.rest, x)
+    program = jax.make_jaxpr(forward)(states, x)
     lines = [line for line in program.eqns if line.primitive.name not in SAME_VALUES]
     shapes: list[tuple[int, ...]] = [out.aval.shape for line in lines for out in line.outvars]
-    return sum(math.prod(shape) for shape in (training.data.shape, *shapes))
+    return 4 * sum(map(math.prod, (shape, *shapes)))

@@ -25,13 +25,15 @@ def predict(
     task: Task,
     *,
     key: jax.Array | None = None,
+    chunk: int = CHUNK,
 ) -> jax.Array:
-    """Predictions (examples, outputs) for inputs (examples, *shape), averaged over the strategies' views.
+    """Predictions (examples, outputs) for inputs (examples, *shape), averaged over the strategies' views, of
+    at most `chunk` examples at a time.
 
     With a key, random layers such as dropout stay at work: one pass of Monte-Carlo averaging, in which every
     example has its own masks.
     """
-    return in_chunks(lambda part, part_key: views(model, strategies, part, task, part_key), x, CHUNK, key)
+    return in_chunks(lambda part, part_key: views(model, strategies, part, task, part_key), x, chunk, key)
 
 
 def monte_carlo(
