@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from trainwright import exhibit as ex
+from trainwright.report.quantities import significant
 from trainwright.studies.together import run_all
 from trainwright.training.building import Training, build, named_arrays
 
@@ -151,8 +152,8 @@ def returns_the_best(traces: list[Rows], stopped: list[ex.Run], rows: Rows) -> e
 def lower(rows: Rows, what: str, way: str, other: str, says: str, source: str, more: str = "") -> ex.Claim:
     """The interval of the paired differences lies below zero."""
     less = ex.change(rows, what, way, other, "nats" if "loss" in what else "updates")
-    before, after = (rows.loc[rows["arm"] == arm, what].mean() for arm in (other, way))
-    seen = f"{what} {after:,.4g} with {way}, {before:,.4g} with {other}: {less}.{more}"
+    before, after = (significant(rows.loc[rows["arm"] == arm, what].mean(), 4) for arm in (other, way))
+    seen = f"{what} {after} with {way}, {before} with {other}: {less}.{more}"
     return ex.Claim(says, BOOK + source, seen, less.negative)
 
 
