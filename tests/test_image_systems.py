@@ -450,13 +450,19 @@ def test_a_step_that_does_not_fit_is_said_to_be_too_large(
     assert [row[-1] for row in plan.Planned.of(shown, tmp_path).rows] == ["too large"] * 2
 
 
+@pytest.mark.parametrize("dearest", ["small", "pair"])  # whichever is first, both have a record
 def test_a_table_is_run_on_the_user_s_images(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     table: None,
     stand_in: list[tuple[str, int | None]],
+    dearest: str,
 ) -> None:
+    def measured(rerun: Rerun) -> cost.Cost:
+        return cost.Cost(2.0 if rerun.system.name == dearest else 1.0, steps=1, step_seconds=1.0)
+
+    monkeypatch.setattr(cost, "measure", measured)
     here = ["--results", tmp_path / "results", "--store", tmp_path / "store", "--budget", "quick"]
     assert run(monkeypatch, "systems", "--table", "small", "--run", "--data", "photos", *here) == 0
     said = capsys.readouterr().out

@@ -584,6 +584,11 @@ def test_listed_images_may_belong_together(tmp_path: Path) -> None:
             "line 7, column 'path': .*22.png': no such",
         ),
         (LABELLED.replace("pictures/dog/2.png", "pictures/cat/2.png"), "line 7, .* is listed a second time"),
+        (
+            LABELLED.replace("pictures/dog/2.png", "./pictures//cat/2.png"),
+            "line 7, .* is listed a second time",
+        ),
+        (LABELLED[["path"]], "no column of labels beside the images' paths"),
         (LABELLED.replace("cat", None), "image pictures/cat/0.png, column 'animal': the target is missing"),
     ],
 )

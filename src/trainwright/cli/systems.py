@@ -218,10 +218,10 @@ def _run_table(reruns: list[Rerun], seeds: int, store: Path | None, results: Pat
         _say(f"about {duration(seconds)} in all, cheapest first", quiet)
     for so_many in range(1, seeds + 1):  # one training of every system comes before a second of any
         for rerun in sorted(costs, key=lambda rerun: costs[rerun].seconds + costs[rerun].pretraining_seconds):
-            if not missing(rerun, Store(folder), so_many):
-                continue
             try:
-                _say(f"{rerun.system.name}, seed {so_many - 1} ...", quiet)
+                # One that shares its trainings with a system before it has only its record to be written.
+                if missing(rerun, Store(folder), so_many):
+                    _say(f"{rerun.system.name}, seed {so_many - 1} ...", quiet)
                 _train(rerun, folder, results, so_many, quiet)
             except TrainwrightError as error:
                 print(f"{rerun.system.name}: {error}", file=sys.stderr, flush=True)

@@ -133,6 +133,8 @@ class ImageIndex:
 
     def _column(self, target: str | None, group: str | None) -> str:
         names = [str(name) for name in self.labels.columns if name != group]
+        if not names:
+            raise DataError(f"{self.source}: no column of labels beside the images' paths; add one")
         if target is None and len(names) == 1:
             return names[0]
         if target is None and self.number in names:

@@ -79,8 +79,9 @@ def index_list(
     if column is None:
         raise DataError(f"no column of image paths; columns: {some(table.columns, 20)}")
     paths, files = table[column], listed_images(table, folder)
-    if paths.duplicated().any():
-        row = int(paths.duplicated().to_numpy().argmax())
+    again = pd.Series([os.path.normpath(file.path) for file in files]).duplicated()  # a.png is ./a.png
+    if again.any():
+        row = int(again.to_numpy().argmax())
         raise DataError(f"{found(paths, row)} is listed a second time; remove one of the rows")
     parts = _parts(table)
     labels = table.drop(columns=[column, *([SPLIT] if parts else [])])
