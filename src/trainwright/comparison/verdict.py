@@ -121,34 +121,16 @@ def more_seeds(
     taken to go on so. None if a thousand trainings are not enough, as where examples make most of the
     variance, and for one training.
     """
-    agreed = estimate.error == 0
-    if not (agreed or 0 < estimate.trainings < inf):
+    if not (estimate.error == 0 or 0 < estimate.trainings < inf):
         return None
 
     def decides(steps: int) -> bool:
-        if agreed:
-            return _agreement_decides(estimate, steps * step, alpha, alpha_equivalence, delta, looks)
         return _decides(estimate, steps * step, alpha, alpha_equivalence, delta, looks) >= POWER
 
     # What decides with n trainings decides with more, so bisection finds the fewest.
     candidates = range(1, MOST_SEEDS // step + 1)
     fewest = bisect_left(candidates, True, key=decides)
     return candidates[fewest] * step if fewest < len(candidates) else None
-
-
-def _agreement_decides(
-    estimate: Estimate,
-    more: int,
-    alpha: float,
-    alpha_equivalence: float,
-    delta: float,
-    looks: Sequence[int],
-) -> bool:
-    """Whether so many more trainings that show the same difference again decide, by the sign test."""
-    later = replace(estimate, count=estimate.count + more)
-    history = [*_variances(estimate, looks), 1 / later.count]
-    found = later.p() < sequential.nominal_level(alpha, history)
-    return found or 2 * later.p_beyond(delta) < sequential.nominal_level(2 * alpha_equivalence, history)
 
 
 def _decides(
@@ -163,7 +145,13 @@ def _decides(
     from scipy.special import chdtri, ndtr
 
     count = estimate.count + more
-    history = [*_variances(estimate, looks), estimate.variance(count)]
+    past = _variances(estimate, looks)
+    if estimate.error == 0:  # all agree, and go on so: the sign test decides, or does not
+        later, history = replace(estimate, count=count), [*past, 1 / count]
+        found = later.p() < sequential.nominal_level(alpha, history)
+        near = 2 * later.p_beyond(delta) < sequential.nominal_level(2 * alpha_equivalence, history)
+        return float(found or near)
+    history = [*past, estimate.variance(count)]
     df = estimate.df + more
     outer = quantile(1 - sequential.nominal_level(alpha, history) / 2, df)
     inner = quantile(1 - sequential.nominal_level(2 * alpha_equivalence, history) / 2, df)
