@@ -89,8 +89,9 @@ def test_a_study_that_is_not_finished_is_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "study.json").write_text("{}")
-    assert run(monkeypatch, "report", tmp_path) == 4
-    assert f"resume it with trainwright study {tmp_path}" in " ".join(capsys.readouterr().err.split())
+    for words in ((), ("--metric", "log_loss")):  # nor does another metric finish it
+        assert run(monkeypatch, "report", tmp_path, *words) == 4
+        assert f"resume it with trainwright study {tmp_path}" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_package_is_a_command_too() -> None:

@@ -588,6 +588,14 @@ def test_listed_images_may_belong_together(tmp_path: Path) -> None:
             LABELLED.replace("pictures/dog/2.png", "./pictures//cat/2.png"),
             "line 7, .* is listed a second time",
         ),
+        (
+            LABELLED.replace("pictures/dog/2.png", "pictures/dog/2.xyz"),
+            "line 7, column 'path': 'pictures/dog/2.xyz' where the name of an image belongs",
+        ),
+        (
+            LABELLED.replace("pictures/dog/2.png", None),
+            "line 7, column 'path': an empty cell where the name of an image belongs",
+        ),
         (LABELLED[["path"]], "no column of labels beside the images' paths"),
         (LABELLED.replace("cat", None), "image pictures/cat/0.png, column 'animal': the target is missing"),
     ],

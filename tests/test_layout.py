@@ -111,6 +111,11 @@ def test_no_modules_import_each_other() -> None:
         pytest.fail(" -> ".join(circle.args[1]))
 
 
+def test_every_module_can_be_read_in_one_sitting() -> None:
+    long = {str(path.relative_to(PACKAGE)): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    assert not {name: lines for name, lines in long.items() if lines >= 300}
+
+
 def test_no_result_names_a_place_on_the_machine_that_made_it() -> None:
     root = Path(__file__).parents[1]
     texts = [

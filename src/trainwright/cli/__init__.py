@@ -29,6 +29,7 @@ from trainwright.cli import (
     report,
     strategies,
     study,
+    system,
     systems,
 )
 from trainwright.cli.options import option
@@ -75,8 +76,8 @@ for name, run, example in (
     ("strategies", strategies.run, "strategies dropout"),
     ("exhibits", exhibits.run_all, "exhibits --all --out gallery"),
     ("exhibit", exhibits.run_one, "exhibit momentum --out pictures"),
-    ("systems", systems.run_all, "systems --table dropout"),
-    ("system", systems.run_one, "system dropout-3x1024 --budget quick"),
+    ("systems", systems.run, "systems --table dropout"),
+    ("system", system.run, "system dropout-3x1024 --budget quick"),
     ("data", data.run, "data customers.csv --target churned"),
     ("doctor", doctor.run, "doctor"),
 ):

@@ -40,7 +40,9 @@ def run(
     if (folder / FOUND).is_file():
         _redraw_search(folder, out or folder / "report.html", metric, markdown, as_json, quiet)
         return
-    comparison = _judged_by(folder, metric) if metric else _stored(folder)
+    comparison = _stored(folder)
+    if metric:
+        comparison = _judged_by(folder, metric, quiet)
     out = out or folder / (f"report-{metric}.html" if metric else "report.html")
     write(comparison, out)
     show(comparison, markdown, as_json, quiet)
@@ -96,11 +98,14 @@ def _stored(folder: Path) -> Comparison:
         raise StoreError(f"{stored} is damaged: rerun the study (its runs are kept)") from None
 
 
-def _judged_by(folder: Path, metric: str) -> Comparison:
-    """The study compared by another metric, from its runs."""
+def _judged_by(folder: Path, metric: str, quiet: bool) -> Comparison:
+    """The study compared by another metric, from its runs; those that are lost are trained again."""
+    from trainwright.cli.progress import study_progress
     from trainwright.studies.record import Record
 
-    return Record.load(folder).compare(metric=metric, command=command())
+    record = Record.load(folder)
+    with study_progress(record.study.most_runs(), quiet) as watch:
+        return record.compare(metric=metric, command=command(), watch=watch)
 
 
 def show(comparison: Comparison, markdown: bool, as_json: bool, quiet: bool) -> None:

@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError, SettingError
-from trainwright.data.columns import Columns, read_columns
+from trainwright.data.column_kinds import read_columns
+from trainwright.data.columns import Columns
 from trainwright.data.dataset import Dataset, strata_of
 from trainwright.data.idx import is_idx, read_idx, read_idx_source
 from trainwright.data.named import NAMED

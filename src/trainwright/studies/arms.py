@@ -63,13 +63,27 @@ def check_names(arms: Collection[str], baselines: Collection[str], reference: st
         raise SettingError(f"study: {', '.join(twice)} names an arm and a baseline: rename one")
 
 
-def check_arms(arms: Sequence[Arm], *, tuned: bool, rate_chosen: bool) -> None:
-    """Raises `SettingError` for arms that are the same, and for candidates without a tuning stage.
+def check_rates(rates: Sequence[float], tuned: Sequence[float]) -> None:
+    """Raises `SettingError` for a rate given twice, and for rates beside those that tuning is to try."""
+    if len(set(rates)) < len(rates):
+        raise SettingError(f"study: rates = {rates} has a rate twice: drop one")
+    if rates and tuned:
+        raise SettingError("study: rates and tuning.rates are two lists of the same: give one of them")
+
+
+def check_arms(arms: Sequence[Arm], baselines: Sequence[Arm], *, tuned: bool, rate_chosen: bool) -> None:
+    """Raises `SettingError` for a baseline among the arms, for arms that are the same, and for candidates
+    without a tuning stage.
 
     `rate_chosen`: whether recipes that differ in their learning rate alone are the same.
     """
+    if learners := [arm.name for arm in arms if isinstance(arm.candidates[0], Baseline)]:
+        raise SettingError(
+            f"study: {', '.join(learners)} is no network, and has no seeds to be paired by: give it as a "
+            "baseline"
+        )
     seen: dict[frozenset[Candidate], str] = {}
-    for arm in arms:
+    for arm in (*arms, *baselines):
         same = (at_rates(candidate, (1.0,) if rate_chosen else ())[0] for candidate in arm.candidates)
         if (other := seen.setdefault(frozenset(same), arm.name)) != arm.name:
             raise SettingError(f"study: the arms {other!r} and {arm.name!r} are the same recipe: drop one")

@@ -7,7 +7,6 @@ a study may be interrupted and repeated at any moment, and extended at the cost 
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from trainwright.base.errors import SettingError
-from trainwright.baseline import Baseline
 from trainwright.comparison import metrics
 from trainwright.comparison.compare import ArmRuns, Comparison, check_levels, compare
 from trainwright.data.dataset import Dataset
@@ -27,7 +25,7 @@ from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.runs.store import Store
 from trainwright.studies import defaults
-from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms, check_names
+from trainwright.studies.arms import Arm, Candidate, as_arms, at_rates, check_arms, check_names, check_rates
 from trainwright.studies.ensembles import (
     Ensembles,
     averaged,
@@ -38,6 +36,7 @@ from trainwright.studies.ensembles import (
 )
 from trainwright.studies.executor import Rounds, carry_out, trained
 from trainwright.studies.factorial import effects
+from trainwright.studies.folds import Folds
 from trainwright.studies.handover import best_of
 from trainwright.studies.plan import Planned, check_seeds, planned, tuning_seed
 from trainwright.studies.progress import StudyProgress
@@ -98,29 +97,18 @@ class Study:
     def __post_init__(self) -> None:
         check_seeds(self.seeds, self.first_seed)
         check_names(self.arms, self.baselines, self.reference)
-        if len(set(self.rates)) < len(self.rates):
-            raise SettingError(f"study: rates = {self.rates} has a rate twice: drop one")
-        if self.rates and self.tuning and self.tuning.rates:
-            raise SettingError("study: rates and tuning.rates are two lists of the same: give one of them")
+        check_rates(self.rates, self.tuning.rates if self.tuning else ())
         check_ensembles(self.ensembles, list(self.arms), rate_chosen=bool(self.rates) and self.tuning is None)
-        if learners := [arm.name for arm in self._arms if isinstance(arm.candidates[0], Baseline)]:
-            raise SettingError(
-                f"study: {', '.join(learners)} is no network, and has no seeds to be paired by: give it as a "
-                "baseline"
-            )
-        check_arms(self._all, tuned=bool(self.tuning), rate_chosen=bool(self.rates or self.tuning))
+        tuned = self.tuning is not None
+        check_arms(self._arms, as_arms(self.baselines), tuned=tuned, rate_chosen=tuned or bool(self.rates))
 
     @cached_property
     def _arms(self) -> tuple[Arm, ...]:
         return as_arms(self.arms)
 
     @cached_property
-    def _baselines(self) -> tuple[Arm, ...]:
-        return as_arms(self.baselines)
-
-    @property
     def _all(self) -> tuple[Arm, ...]:
-        return self._arms + self._baselines
+        return self._arms + as_arms(self.baselines)
 
     @cached_property
     def _reference(self) -> Arm:
@@ -128,27 +116,16 @@ class Study:
 
     def dataset(self, seed: int | None = None) -> Dataset:
         """The data as this seed sees it: its fold, where the study has folds; else the fixed split."""
-        fold = seed if self.folds else None
-        if fold not in self._folds:
-            self._folds[fold] = self._folds[None].fold(fold) if fold is not None else self._folds[None]
-        return self._folds[fold]
+        return self._folds.of(seed)
 
     @cached_property
-    def _folds(self) -> dict[int | None, Dataset]:
-        return {None: self.loaded or self.data.load()}
+    def _folds(self) -> Folds:
+        return Folds(self.loaded or self.data.load(), self.folds)
 
-    @cached_property
-    def _repeated(self) -> bool:
-        """Whether the study is a repeated cross-validation."""
-        return self.folds and not self.dataset().own_test
-
-    @cached_property
+    @property
     def verdict_seeds(self) -> range:
         """The seeds of the verdict, in whole repetitions of the folds."""
-        first, seeds = self.first_seed, self.seeds
-        if self._repeated:
-            first, seeds = (math.ceil(number / FOLDS) * FOLDS for number in (first, seeds))
-        return range(first, first + seeds)
+        return self._folds.seeds(self.first_seed, self.seeds)
 
     @cached_property
     def plan(self) -> list[Planned]:
@@ -292,7 +269,7 @@ class Study:
 
     def _tuned(self, store: Store, tuning: Tuning, fold: int | None = None) -> Rounds[Tuned]:
         """Tuning alternates between the folds, and pools what it finds; or it keeps to one of them."""
-        pooled = fold is None and self._repeated
+        pooled = fold is None and self._folds.repeated
 
         def training(trial: Trial) -> Planned:
             data = self.dataset(trial.number % FOLDS if fold is None else fold)

@@ -13,9 +13,10 @@ from trainwright.data.readers.decoding import SUFFIXES, ImageFile, is_image
 from trainwright.data.readers.index import Example, ImageIndex, Part, make_index
 from trainwright.data.readers.tree import PARTS
 from trainwright.data.tables import read_csv
-from trainwright.data.values import found, some
+from trainwright.data.values import found, place, some
 
 LISTS = (".csv", ".tsv", ".txt")
+MOSTLY = 0.8  # a column with more names of images than this lists images; the rest of it are mistakes
 HEAD = 1 << 16  # bytes of a list that are looked at before it is read as one
 SPLIT = "split"
 TRAIN: Part = "train"
@@ -49,15 +50,19 @@ def read_list(path: Path) -> pd.DataFrame | None:
 def path_column(table: pd.DataFrame, folder: Path) -> str | None:
     """The column of a table that names images in a folder, None if it is no list of images.
 
-    Every value must be named as an image, and one of the first ten be there: a table may well hold names of
-    pictures that nobody has.
+    Most of the values must be named as images, and one of the first ten of these be there: a table may well
+    hold names of pictures that nobody has.
     """
     for name in table:
-        values = table[name].tolist()
-        named = all(isinstance(value, str) and is_image(value) for value in values)
-        if named and any(_is_there(value, folder) for value in values[:10]):
+        images = [value for value in table[name].tolist() if _is_named(value)]
+        if len(images) > MOSTLY * len(table) and any(_is_there(image, folder) for image in images[:10]):
             return str(name)
     return None
+
+
+def _is_named(value: Any) -> bool:
+    """Whether a cell holds the name of an image."""
+    return isinstance(value, str) and is_image(value)
 
 
 def _is_there(name: str, folder: Path) -> bool:
@@ -97,6 +102,9 @@ def listed_images(table: pd.DataFrame, folder: Path) -> list[ImageFile]:
     """The images that a table lists, in its order, whatever else it says of them; see `index_list`."""
     paths = table[path_column(table, folder)]
     for row, path in enumerate(paths):
+        if not _is_named(path):
+            seen = f"{place(paths, row)}: an empty cell" if pd.isna(path) else found(paths, row)
+            raise DataError(f"{seen} where the name of an image belongs; correct it or remove the row")
         if not os.path.isfile(folder / path):  # unlike Path's, it allows for names that no file can have
             raise DataError(
                 f"{found(paths, row)}: no such file in {folder}; correct the path or remove the row"
