@@ -24,7 +24,7 @@ from trainwright.data.facts import facts
 from trainwright.data.targets import TaskName
 from trainwright.runs.run import Run
 
-Inputs = NDArray[np.float32]
+Inputs = NDArray[np.floating[Any]]
 Targets = NDArray[np.int32] | NDArray[np.float32]
 Predict = Callable[[Inputs], NDArray[np.floating[Any]]]
 
@@ -43,6 +43,8 @@ class Baseline(Config):
 
     reads_inputs: ClassVar[bool] = True
     """Whether it looks at the inputs, which then have to be in memory."""
+    precision: ClassVar[type[np.floating[Any]]] = np.float32
+    """Of the inputs: what its library computes in, which would else make a copy beside them."""
 
     def most_examples(self, features: int) -> int | None:
         """From how many examples, with so many features each, it learns at most; None: from all. Where there
@@ -121,7 +123,7 @@ class Baseline(Config):
         if data.task == "sequence":
             raise SettingError(f"the baseline {self.name} cannot predict sequences: choose guess, or none")
         inputs, targets = data.standardized(rows)
-        return Examples(inputs.reshape(len(rows), -1), targets)
+        return Examples(inputs.reshape(len(rows), -1).astype(self.precision, copy=False), targets)
 
     def _certain(self, train: Examples, data: Dataset) -> Predict | None:
         """What predicts the only class that training has examples of, if there is but one: a rare class may

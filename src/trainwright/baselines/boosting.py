@@ -20,7 +20,7 @@ from trainwright.baseline import Baseline, Examples, Inputs, Predict, log_probab
 from trainwright.data.targets import TaskName
 
 PATIENCE = 10  # trees
-# Of the training examples. scikit-learn copies them as float64, and what is left of the work below makes more
+# Of the training examples. scikit-learn takes them as float64, and what is left of the work below makes more
 # trees.
 MOST_VALUES = 12_000_000
 MOST_WORK = 5e9  # examples × features × trees that are affordable: about a minute on one core
@@ -44,6 +44,8 @@ class Boosting(Baseline):
     """The most leaves of a tree."""
     trees: Annotated[int, Field(ge=1)] = 200
     """The most trees; so many for each class, where there are more than two."""
+
+    precision = np.float64
 
     def most_examples(self, features: int) -> int:
         return max(1, MOST_VALUES // features)
