@@ -158,10 +158,13 @@ def private_names(path: Path) -> set[str]:
                 root = root.value
             if isinstance(root, ast.Name) and root.id in ours:
                 found.add(ast.unparse(node))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".setattr") and len(node.args) > 2:
-            where, name = node.args[:2]
-            if isinstance(name, ast.Constant) and str(name.value).startswith("_"):
-                found.add(f"{ast.unparse(where)}.{name.value}")
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".setattr"):
+            where = ".".join(
+                str(part.value) if isinstance(part, ast.Constant) else ast.unparse(part)
+                for part in node.args[:-1]  # an object and a name, or both in one text
+            )
+            if re.match(PRIVATE, where.rpartition(".")[2]):
+                found.add(where)
     return found
 
 

@@ -229,7 +229,8 @@ class Study:
         )
 
     def best_model(self, folder: Folder, comparison: Comparison) -> Model | Ensemble:
-        """The model of the arm, and of its seed, that did best on validation; an ensemble's models together.
+        """The model of the arm that did best on validation; an ensemble's models together. It is the seed's
+        that did best there, in cross-validation the first seed's: see `handover.best_of`.
 
         Raises `SettingError` if every training of that arm diverged.
         """

@@ -36,17 +36,11 @@ def predict(
     return in_chunks(lambda part, part_key: views(model, strategies, part, task, part_key), x, chunk, key)
 
 
-def monte_carlo(
-    model: nnx.Module, strategies: Sequence[Strategy], x: jax.Array, task: Task, passes: int, key: jax.Array
-) -> jax.Array:
-    """Predictions averaged over `passes` random thinned networks (Srivastava et al. 2014, section 7.5)."""
-    return task.average(random_passes(model, strategies, x, task, passes, key))
-
-
 def random_passes(
     model: nnx.Module, strategies: Sequence[Strategy], x: jax.Array, task: Task, passes: int, key: jax.Array
 ) -> jax.Array:
-    """What each of `passes` random thinned networks predicts, (passes, examples, outputs)."""
+    """What each of `passes` random thinned networks predicts, (passes, examples, outputs); to be averaged
+    (Monte-Carlo model averaging: Srivastava et al. 2014, section 7.5)."""
 
     def one_pass(key: jax.Array) -> jax.Array:
         return predict(model, strategies, x, task, key=key)
