@@ -348,6 +348,8 @@ def test_the_version_is_the_package_s(
         ("strategies drop", {"dropout"}),
         ("exhibit mini", {"minibatch"}),
         ("strategies _", set()),
+        ("system dbm", {"dbm", "dbm-dropout"}),
+        ("fit mnist --system dbm-", {"dbm-dropout"}),
     ],
 )
 def test_the_shell_completes_commands_options_and_names(words: str, completed: set[str]) -> None:

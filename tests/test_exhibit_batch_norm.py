@@ -18,11 +18,13 @@ from trainwright.runs.run import Run
 from trainwright.studies.study import Study
 from trainwright.training.fit import fit
 
+IMAGES = {"train": 3000, "pool": 6000, "test": 1000}
+
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    trained = batch_norm.study(SCALES["quick"].replace(pool=3600, test=1000, steps=600, seeds=2))
-    return Study(trained.data, trained.arms, seeds=2, rates=(0.3,), folds=False)
+    trained = batch_norm.study(SCALES["quick"].replace(images=IMAGES, steps=600, seeds=2))
+    return Study(trained.data, trained.arms, seeds=2, rates=(0.3,))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def test_what_is_traced_is_what_comes_into_the_last_sigmoid(
 ) -> None:
     """By the equations, from the weights that the same training without traces left."""
     run = runs_of_last(study)
-    data = study.dataset()
+    data = study.dataset(0)
     x, _ = data.standardized(data.splits.validation[:1000])
     z = x.reshape(len(x), -1)
     for layer in ("hidden1", "hidden2", "hidden3"):
@@ -107,7 +109,7 @@ def test_what_is_traced_is_what_comes_into_the_last_sigmoid(
 
 
 def runs_of_last(study: Study) -> Run:
-    return fit(study.arms[WITHOUT].replace(learning_rate=0.3), study.dataset())
+    return fit(study.arms[WITHOUT].replace(learning_rate=0.3), study.dataset(0))
 
 
 def test_wander_is_the_range_of_the_percentiles_in_spreads() -> None:

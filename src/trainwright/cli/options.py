@@ -21,6 +21,24 @@ def option(help_: str, *names: str, **limits: Any) -> Any:
     return typer.Option(*names, help=help_, **limits)
 
 
+def names_in(folder: str) -> Callable[[str], list[str]]:
+    """The completion of a name that is a file's in a folder of the package, without importing any."""
+
+    def complete(incomplete: str) -> list[str]:
+        files = (Path(__file__).parents[1] / folder).glob("[!_]*.py")
+        return sorted(file.stem for file in files if file.stem.startswith(incomplete))
+
+    return complete
+
+
+def systems_named(incomplete: str) -> list[str]:
+    """The completion of a published system's name."""
+    from trainwright import systems
+
+    rows = [row for table in systems.tables().values() for row in table.systems]
+    return sorted(row.name for row in rows if row.name.startswith(incomplete))
+
+
 Source = Annotated[
     str,
     typer.Argument(
@@ -47,22 +65,13 @@ Epochs = Annotated[int | None, option("Passes over the training data.")]
 System = Annotated[
     str | None,
     option(
-        "Start from a published system's recipe, such as 'dropout-3x1024'; `trainwright systems` lists them."
+        "Start from a published system's recipe, such as 'dropout-3x1024'; `trainwright systems` lists them.",
+        autocompletion=systems_named,
     ),
 ]
 Quiet = Annotated[bool, option("Print errors only.", "--quiet", "-q")]
 Json = Annotated[bool, option("Print the result as JSON.", "--json")]
 Markdown = Annotated[bool, option("Print the result as Markdown.", "--markdown")]
-
-
-def names_in(folder: str) -> Callable[[str], list[str]]:
-    """The completion of a name that is a file's in a folder of the package, without importing any."""
-
-    def complete(incomplete: str) -> list[str]:
-        files = (Path(__file__).parents[1] / folder).glob("[!_]*.py")
-        return sorted(file.stem for file in files if file.stem.startswith(incomplete))
-
-    return complete
 
 
 def start(system: str | None, default: Callable[[], Any]) -> Any:

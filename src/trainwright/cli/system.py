@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainwright.cli.options import Json, Quiet, option
+from trainwright.cli.options import Json, Quiet, option, systems_named
 from trainwright.cli.retraining import (
     Data,
     Results,
@@ -31,7 +31,10 @@ BudgetName = Annotated[
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="The system; `trainwright systems` lists them.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="The system; `trainwright systems` lists them.", autocompletion=systems_named),
+    ],
     seeds: Seeds = 1,
     budget: BudgetName = "standard",
     data: Data = None,

@@ -130,7 +130,7 @@ def look_into(trained: ex.Study, comparison: ex.Comparison, arm: str, store: Pat
     for run in ex.runs_of(trained, arm, store, learning_rate=comparison.arm(arm).learning_rate):
         seen = diagnose(run, trained.dataset(run.seed))
         for moment, stats in (("before training", seen.start), ("after training", seen.end)):
-            hidden = stats.layers.iloc[:-1]
+            hidden = stats.layers.drop("output")
             frames.append(hidden.assign(active=100 * hidden["active"], moment=moment, seed=run.seed))
     return pd.concat(frames).reset_index()
 

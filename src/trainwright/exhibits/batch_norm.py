@@ -29,12 +29,11 @@ LOOK_EVERY = 100  # steps: most of the wandering is over in the first thousand
 MUCH = 0.5  # an input is much more stable that wanders at most half as far
 PerSeed = dict[str, ex.Floats]  # by arm, (seeds,)
 SCALES = ex.scales(
-    pool=(20_000, 60_000),
-    test=(2500, 10_000),
+    images=({"train": 16_000, "pool": 40_000, "test": 2500}, {}),
     steps=(1500, 50_000),
     every=(100, 500),
     seeds=(4, 5),
-    note=("Scaled down: 20,000 images of MNIST, and 1,500 steps.", ""),
+    note=("Scaled down: 16,000 images, each seed's drawn from 40,000 of MNIST's, and 1,500 steps.", ""),
 )
 
 
@@ -43,9 +42,9 @@ def study(s: ex.Scale) -> ex.Study:
     strategies = "activation('sigmoid'), initialization('normal', std=0.1)"
     plain = ex.network(100, 100, 100, strategies=strategies, batch_size=60)
     plain = plain.replace(steps=s.steps, evaluate_every=s.every)
-    data = ex.images("mnist", pool=s.pool, test=s.test, binary=True)
+    data = ex.images("mnist", binary=True, **s.images)
     arms = {WITHOUT: plain, WITH: ex.adding(plain, "batch_norm")}
-    return ex.Study(data, arms, s.seeds, rates=(0.3, 1.0, 3.0, 10.0), folds=False)
+    return ex.Study(data, arms, s.seeds, rates=(0.3, 1.0, 3.0, 10.0))
 
 
 @ex.config
@@ -79,7 +78,7 @@ class BatchNorm(ex.Exhibit):
                 "examples; here validation examples draw the curves, and test examples judge the end.",
                 f"Percentiles over {EXAMPLES:,} validation images, both at rate {rate:g}, the best without "
                 "batch norm; drawn: seed 0, the unit whose spread is the layer's median.",
-                *ex.cautions(own, *same.comparisons.values()),
+                *ex.cautions(own, *same.comparisons.values(), redrawn="train" in s.images),
             ),
         )
 
@@ -112,7 +111,7 @@ def trace_all(trained: ex.Study, rate: float) -> dict[str, list[Trace]]:
 
     def traced(recipe: ex.Recipe, seed: int) -> Trace:
         often = recipe.replace(learning_rate=rate, evaluate_every=LOOK_EVERY)
-        return trace(often, trained.dataset(), seed, "hidden3", PERCENTILES, EXAMPLES)
+        return trace(often, trained.dataset(seed), seed, "hidden3", PERCENTILES, EXAMPLES)
 
     seeds = range(trained.seeds)
     return {arm: [traced(recipe, seed) for seed in seeds] for arm, recipe in trained.arms.items()}

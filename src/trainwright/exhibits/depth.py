@@ -35,7 +35,8 @@ CHOSEN = (
 )
 SCALES = ex.scales(
     halved=(True, False),  # digits of 14×14 pixels
-    numbers=((8000, 4000), (30_000, 5000)),  # training (with validation) and test numbers
+    numbers=((30_000, 4000), (30_000, 5000)),  # training (with validation) and test numbers
+    examples=(6400, None),  # to train on, each seed with its own; None for all
     width=(128, 256),
     depths=((1, 2, 3, 4), (1, 2, 3, 4, 6)),
     controlled=((4,), (2, 3, 4, 6)),  # the depths that have a single layer of as many weights beside them
@@ -99,7 +100,7 @@ def plan(s: ex.Scale) -> tuple[ex.Study, Networks]:
     base = ex.network(strategies="adam, rate_schedule", batch_size=64, steps=s.steps, evaluate_every=500)
     arms = {name(network): base.replace(network=network) for network in (*deep, *wide.values())}
     control = {name(n): name(wide.get(len(n.hidden), wide[s.controlled[-1]])) for n in deep[1:]}
-    study = ex.Study(ex.DataSpec(arrays, task="classification"), arms, s.seeds, s.rates)
+    study = ex.Study(ex.DataSpec(arrays, task="classification", examples=s.examples), arms, s.seeds, s.rates)
     return study, Networks(list(map(name, deep)), control)
 
 
@@ -122,7 +123,7 @@ class Depth(ex.Exhibit):
                 f"{s.numbers[1]:,} test numbers of {data.shape[0]}×{data.shape[1]} pixels; Adam; "
                 f"{ex.described(study)}",
                 s.note,
-                *ex.cautions(whole),
+                *ex.cautions(whole, redrawn=s.examples is not None),
             ),
         )
 

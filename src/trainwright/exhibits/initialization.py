@@ -101,7 +101,7 @@ def measure_rules(
     data, recipe = ex.load("digits"), ex.network(*[WIDTH] * DEPTH, strategies=f"activation('{function}')")
 
     def layers(rule: str, bias: float, seed: int) -> pd.DataFrame:
-        stats = at_start(recipe, data, seed, rule, f"hidden_bias={bias}").layers.iloc[:DEPTH]
+        stats = at_start(recipe, data, seed, rule, f"hidden_bias={bias}").layers.drop("output")
         shares, squares = stats[["saturated", "active", "dead"]], stats[["mean", "deviation"]] ** 2
         read = {SQUARE: squares.sum(axis=1), GRADIENT: stats["bias_gradient"]}
         return (100 * shares).assign(layer=range(1, DEPTH + 1), **read)

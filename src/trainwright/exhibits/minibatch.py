@@ -51,7 +51,7 @@ SCALES = ex.scales(
     hidden=(32, 128),  # units, and below them: updates, batch sizes, seeds and rates at equal updates
     steps=(1500, 10_000),
     sizes=((256, 16), (512, 128, 32, 8)),
-    seeds=(16, 10),
+    seeds=(15, 10),
     rates=((0.2, 0.5, 1.0, 2.0), (0.03, 0.1, 0.3, 1.0, 3.0)),
 )
 
@@ -60,7 +60,7 @@ def study(s: ex.Scale) -> ex.Study:
     """Batch sizes beside the largest at equal numbers of updates, each at its best rate of the same."""
     base = ex.network(s.hidden, steps=s.steps, evaluate_every=s.steps // 3)
     arms = {str(size): base.replace(batch_size=size) for size in s.sizes}
-    return ex.Study(ex.DataSpec(s.data), arms, s.seeds, s.rates, folds=False)
+    return ex.Study(ex.DataSpec(s.data), arms, s.seeds, s.rates)
 
 
 @ex.config

@@ -121,7 +121,7 @@ def measure_norms(depths: Iterable[int], seeds: int, width: int = 30) -> pd.Data
 
     def norms(depth: int, units: str, seed: int) -> pd.DataFrame:
         recipe = ex.network(*[width] * depth, strategies=UNITS[units])
-        norm = ex.measure_layers(recipe, data, seed).layers["gradient"].to_numpy()[:-1]
+        norm = ex.measure_layers(recipe, data, seed).layers["gradient"].drop("output").to_numpy()
         return pd.DataFrame({"layer": range(1, depth + 1), "norm": norm, "order": np.log10(norm)})
 
     return ex.grid(norms, depth=depths, units=UNITS, seed=range(seeds))
@@ -129,7 +129,8 @@ def measure_norms(depths: Iterable[int], seeds: int, width: int = 30) -> pd.Data
 
 def speeds_of(recipe: ex.Recipe, data: ex.Dataset, seed: int, weights: Any = None) -> ex.Floats:
     """The norm of each hidden layer's bias gradient, (layers,), with the initial or with these weights."""
-    return ex.measure_layers(recipe, data, seed, weights=weights).layers["bias_gradient"].to_numpy()[:-1]
+    layers = ex.measure_layers(recipe, data, seed, weights=weights).layers.drop("output")
+    return layers["bias_gradient"].to_numpy()
 
 
 def first_thousand() -> ex.Dataset:
