@@ -32,7 +32,7 @@ def run(
 ) -> None:
     """Redraw the report of a study or of a search, and print its tables.
 
-    With --metric, the study is judged anew from the stored predictions, and the report is
+    With --metric, the study is judged again from the stored predictions, and the report is
     FOLDER/report-METRIC.html.
     """
     from trainwright.report import write

@@ -6,9 +6,10 @@ exhibit as ex` and needs few other imports. The words:
 
 - `ex.scales(data=("digits", "mnist"), seeds=(15, 10))`: how large everything is, quick and full side by side.
 - `ex.images("mnist", train=1000)`: pictures to train on, drawn anew for each seed; `ex.whole(x, y)`: any
-  arrays.
+  arrays; `ex.load(name)`: a data set as it is.
 - `ex.network(100, 100, strategies="momentum(0.9)", steps=500)`: a recipe; `ex.adding(recipe, "l2")`: the
-  same with more strategies. `ex.watched` trains one and looks at its weights along the way.
+  same with more strategies. `ex.fit` trains one; `ex.watched` also looks at its weights along the way;
+  `ex.measure_layers` is what the instruments show of a network at one moment.
 - `ex.compare_all(studies, store)`, `ex.runs_of(study, arm, store)`: train and compare;
   `ex.scores(study.run(store))`: a row for each run; `ex.look_into`: what a function sees in an arm's.
 - `ex.grid(measure, rule=..., seed=range(8))`: rows of what a function measures at each combination;
@@ -25,11 +26,16 @@ exhibit as ex` and needs few other imports. The words:
   `Claim.judged(says, source, comparison, arm)` makes one of a comparison's verdict, `ex.agrees(verdict)` an
   answer of any.
 - `ex.described(study)`: the note on how it trains; `ex.overview(comparison, "network")`: the table of its
-  arms; `ex.tabulated`: of any series.
+  arms; `ex.tabulated`: of any series; `ex.cautions(comparison)`: what to know of its intervals, and
+  `ex.intervals_cover` where there is no comparison; `ex.enumerated` and `ex.named`: words and places in a
+  sentence.
 - `figure, panels = ex.sheet(9.2, "left right", "wide wide")`; then a call for each panel, `ex.along`,
   `ex.curves`, `ex.points` or `ex.shares`, with its title, labels and scales; legends and colours come by
-  themselves. `ex.strips(7.6, 1, 4.6)`: a figure in parts, for rows of different kinds.
-- `ex.Along`, `ex.Floats`, `ex.Figure`, `ex.Axes`: types of what these words take and give.
+  themselves. `ex.level` adds a line to compare with, `ex.framed` frames what Matplotlib drew itself, and
+  `ex.BLUE` and so on are the palette. `ex.strips(7.6, 1, 4.6)`: a figure in parts, for rows of different
+  kinds; `ex.pictures` fills one with images.
+- `@ex.config`: makes the exhibit a class of plain values. `ex.Along`, `ex.Floats`, `ex.Figure` and `ex.Axes`
+  are types of what these words take and give.
 """
 
 from matplotlib.axes import Axes

@@ -1,6 +1,6 @@
-"""The contract of an exhibit: one figure or demonstration of the lecture, computed anew.
+"""The contract of an exhibit: one figure or demonstration of the lecture, recomputed.
 
-An exhibit uses the package as any user would. It computes its numbers, draws them, and holds them against
+An exhibit uses the package as any user would. It computes its numbers, draws them, and compares them with
 what the lecture or its source says, claim by claim.
 """
 
@@ -76,7 +76,7 @@ class Claim:
     source: str
     """Where it stands: paper, section, figure."""
     seen: str
-    """What was measured, as a sentence with its numbers; with n and interval where chance has a part."""
+    """What was measured, in words with the numbers; with n and interval where chance has a part."""
     holds: bool | None
     """Whether the two agree; None where the numbers leave it open: an interval that goes both ways, a verdict
     that is inconclusive."""
@@ -234,5 +234,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+        return f"{value:,}"
     return quantities.significant(value, 4) if isinstance(value, float) else quantities.typeset(str(value))

@@ -103,13 +103,15 @@ def halving(neurons: Neurons) -> pd.DataFrame:
 
 def studies(s: ex.Scale) -> dict[str, ex.Study]:
     """The costs side by side from each start."""
+    data = ex.DataSpec(s.data)
+    loaded = data.load()  # once for both studies
 
     def recipe(start: str, cost: str) -> ex.Recipe:
         return ex.network(64, strategies=f"{start} cost('{cost}')", batch_size=s.batch, epochs=s.epochs)
 
     def study(start: str) -> ex.Study:
         arms = {name: recipe(start, cost) for name, cost in COSTS.items()}
-        return ex.Study(ex.DataSpec(s.data), arms, s.seeds, RATES)
+        return ex.Study(data, arms, s.seeds, RATES, loaded=loaded)
 
     return {name: study(start) for name, start in STARTS.items()}
 

@@ -75,7 +75,8 @@ class Dropout(ex.Exhibit):
         compared = ex.compare_all(trained, store)
         sizes = ex.Sweep({size: compared[size] for size in s.sizes})
         between = compared["retention"].best_on_validation(*map(str, s.retained[1:]))
-        retention = replace(trained["retention"], reference=between.name).compare(store)
+        varied = trained["retention"]
+        retention = replace(varied, reference=between.name, loaded=varied.dataset()).compare(store)
         most = trained[s.sizes[-1]]
         features = {f"{arm} dropout": np.array(ex.look_into(most, arm, store, hidden1)) for arm in most.arms}
         scaled = np.array(compared[s.sizes[-1]].arm("with").errors)

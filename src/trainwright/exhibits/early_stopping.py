@@ -59,7 +59,8 @@ def studies(s: ex.Scale) -> tuple[ex.Study, ex.Study]:
         for way in (NONE, ONCE)
     }
     data = ex.images("mnist", **s.images)
-    return ex.Study(data, ways, s.seeds), ex.Study(data, starts, s.seeds)
+    loaded = data.load()  # once for both studies
+    return ex.Study(data, ways, s.seeds, loaded=loaded), ex.Study(data, starts, s.seeds, loaded=loaded)
 
 
 def transcribe(run: ex.Run, patience: int) -> Rows:
