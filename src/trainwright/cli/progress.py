@@ -92,7 +92,9 @@ class Watch(NamedTuple):
     """What shows a training's progress, and before it a pretraining's."""
 
     training: Callable[[TrainingProgress], None]
+    """Called at each evaluation of the training."""
     pretraining: Callable[[PretrainingProgress], None]
+    """Called after each epoch of a pretraining."""
 
 
 @contextmanager

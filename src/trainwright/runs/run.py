@@ -18,6 +18,7 @@ class Run:
     data: dict[str, Any]
     """The data set's facts: name, task, classes, fingerprint, numbers of examples, preparation."""
     seed: int
+    """What weights, batches and all else that is random follow from."""
     status: Literal["finished", "diverged"]
     """Diverged: a loss was no longer finite."""
     steps: int
@@ -63,6 +64,7 @@ class Pretrained:
     part: str
     """What was trained, such as `rbm1`."""
     steps: int
+    """Weight updates in all epochs."""
     seconds: float
     """The time of its steps, compiling left out."""
     environment: dict[str, Any]

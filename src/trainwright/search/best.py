@@ -104,16 +104,23 @@ class Job:
     """One search: what is asked, and how it is carried out in a folder."""
 
     space: Space
+    """What may be tried, and the examples to try it on."""
     loaded: Dataset
     """The data as they were read, before a part was set aside."""
     spec: DataSpec | None
+    """Where the data were read from; None if they were given as a `Dataset`."""
     start: Recipe
     """What `trainwright fit` begins with."""
     metric: str | None
+    """What the search goes by; None for what suits the data."""
     seed: int
+    """Of all trainings and random moves."""
     level: float
+    """The level of confidence of all intervals, such as 0.95."""
     ensemble: bool
+    """Whether the confirmed networks are handed over, too, as one model."""
     command: str
+    """The command line, for the report; empty where there is none."""
 
     def run(self, folder: Path, budget: Budget, workers: int | None, watch: Watch | None) -> Found:
         """Carry the search out in this folder, or go on with it."""

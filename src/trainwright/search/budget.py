@@ -28,7 +28,9 @@ class Budget:
     """
 
     minutes: float | None = None
+    """Of all calls of the same search together; None for no bound."""
     trainings: int | None = None
+    """The most trainings, those in the store included; None for no bound."""
     spent: float = 0.0
     """Seconds that earlier calls of the same search have taken."""
     used: int = 0

@@ -48,6 +48,7 @@ class Confirmed:
     single: str
     """The name of the best single strategy's arm; empty without any."""
     baselines: tuple[ArmRuns, ...]
+    """The tuned baselines that there was time for, with their runs."""
     left_out: tuple[str, ...]
     """The baselines that the time left was too short for."""
     ablated: Mapping[Removed, Sequence[Run]]

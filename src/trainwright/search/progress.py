@@ -28,6 +28,7 @@ class SearchProgress:
     plain: float
     """The plain recipe's."""
     metric: Metric
+    """What `error` and `plain` are measured by."""
     seconds_left: float
     """Infinite where trainings are the bound."""
     fraction: float

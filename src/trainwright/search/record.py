@@ -18,6 +18,7 @@ class Record:
     """What `search.json` says."""
 
     folder: Path
+    """Where `search.json` is written."""
     question: dict[str, Any]
     """The data's fingerprint, that of the same with a part set aside, and all else that decides the search
     but its budget."""

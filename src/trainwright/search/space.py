@@ -38,6 +38,7 @@ class Space:
     """
 
     data: Dataset
+    """The examples to search on; what is set aside is not among them."""
     base: Recipe
     """The plain recipe."""
     keep: str = ""

@@ -28,7 +28,9 @@ class Arm:
     """
 
     name: str
+    """What the arm is called in files and reports."""
     candidates: tuple[Candidate, ...]
+    """Validation chooses among these: recipes only, or baselines only."""
 
     def __post_init__(self) -> None:
         if not self.candidates:

@@ -42,8 +42,11 @@ class Event(NamedTuple):
     """What a worker reports of a training: how much of it is done, and its status once it has ended."""
 
     digest: str
+    """The name of the run that the training leaves in the store."""
     fraction: float
+    """The share of its steps that is done, from 0 to 1."""
     status: str | None = None
+    """finished or diverged; None while it is under way."""
 
 
 def carry_out(

@@ -26,15 +26,20 @@ class Tuned(NamedTuple):
     """What tuning decided: the length of all trainings, and each arm's candidate."""
 
     length: Length
+    """How long all recipes are trained."""
     choices: dict[str, Choice]
+    """By arm, baselines included: what validation chose, and what was tried."""
 
 
 class StudyRuns(NamedTuple):
     """What a study left: each arm's runs by learning rate, the baselines', and what tuning decided."""
 
     arms: list[ArmRuns]
+    """The arms' runs by learning rate, then the ensembles'."""
     baselines: list[ArmRuns]
+    """The baselines' runs, at the learning rate 0."""
     tuned: Tuned | None
+    """What tuning decided; None without a tuning stage."""
 
 
 def tuned_by(

@@ -64,10 +64,15 @@ class Validated(NamedTuple):
     """A candidate at a learning rate that was tried, and its means on validation."""
 
     candidate: Candidate
+    """What was tried, at its learning rate and length."""
     error: float
+    """The mean over its trainings, by the metric that decides."""
     loss: float
+    """The mean validation loss over its trainings."""
     trainings: int
+    """How many seeds it was tried with."""
     diverged: int
+    """How many of these trainings diverged and kept no weights."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Choice:
     """The candidate that speaks for an arm, at its learning rate and length, and all that were tried."""
 
     candidate: Candidate
+    """What the verdict is about."""
     tried: tuple[Validated, ...]
     """In the order in which they were dropped, the chosen one first."""
     at_edge: bool
@@ -99,7 +105,9 @@ class Point(NamedTuple):
     """A candidate at a rung of the ladder; a baseline has no learning rate."""
 
     origin: Candidate
+    """The candidate at its own learning rate."""
     rung: int
+    """The learning rate's place on the ladder; 0 for a baseline."""
     candidate: Candidate
     """The candidate at that learning rate."""
 

@@ -37,7 +37,9 @@ class Task(NamedTuple):
     """A job for a worker, and the program that it needs compiled: any value that can be a key."""
 
     program: Hashable
+    """What tells the programs apart; jobs of equal ones go to the same worker, if they can."""
     job: Job
+    """What the worker calls, with a function to report by."""
 
 
 @dataclass
@@ -45,9 +47,13 @@ class Worker:
     """A process, the line to it, the task that it is at, and the programs that it has compiled."""
 
     process: subprocess.Popen[bytes]
+    """A Python process that computes on one core."""
     line: Connection
+    """The socket by which jobs are sent and reports received."""
     task: int | None = None
+    """The index of the job that it is at; None while it has none."""
     programs: set[Hashable] = field(default_factory=set)
+    """Those of all jobs that it has been given."""
 
 
 class Pool:

@@ -102,7 +102,9 @@ class Rerun:
     """A system under a budget, to be trained again."""
 
     system: System
+    """The published row."""
     budget: Budget
+    """How far it goes towards the published protocol."""
     hold_out: bool = False
     """Whether the validation examples stay apart, for choices and curves, and give the error."""
     source: str | None = None
@@ -178,10 +180,13 @@ class Table:
     """The rows of a published table, in its order."""
 
     name: str
+    """As on the command line: `--table dropout`."""
     title: str
+    """Its heading."""
     about: str
     """Where it stands, and the protocol, in a paragraph."""
     systems: tuple[System, ...]
+    """Its rows, in the published order."""
 
 
 def system(*, published: float | None, source: str, **settings: Any) -> Callable[[Learner], System]:

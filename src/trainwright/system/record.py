@@ -30,6 +30,7 @@ class Outcome:
     """One training that has ended."""
 
     seed: int
+    """Counted from 0; of an ensemble, all members together have one."""
     error: float
     """In %: on the test examples, or on the validation examples if these were held out."""
     status: str
@@ -45,16 +46,21 @@ class Record:
     """A system's trainings under one budget."""
 
     system: str
+    """The system's name on the command line."""
     title: str
+    """What was trained, as the published table calls it."""
     published: float | None
     """Test error in %; None where there is no number."""
     source: str
+    """Where the published number stands."""
     budget: Budget
+    """quick, standard or paper."""
     held_out: bool
     """Whether the errors are those on the validation examples, which were not trained on."""
     recipe: dict[str, Any]
     """What was trained, as `to_json` says."""
     deviations: tuple[str, ...]
+    """What is not known, or not done, as in the source."""
     outcomes: tuple[Outcome, ...]
     """The trainings that have ended; none while the first one is under way."""
     mean: float | None
@@ -73,9 +79,11 @@ class Record:
     curve_of: str
     """Whether these were trained on."""
     command: str
+    """The command line that trained it."""
     date: str
     """The day on which it was written, UTC."""
     environment: dict[str, Any]
+    """Versions, device and cores of the latest training."""
     metric: str = "error"
     """What the errors measure: a name in `trainwright.comparison.metrics.METRICS`."""
     data: str = "mnist"
