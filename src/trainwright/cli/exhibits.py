@@ -46,7 +46,7 @@ def run_all(
         lambda line: None if quiet else print(line, file=sys.stderr, flush=True),
     )
     if as_json:
-        print(json.dumps([gallery.as_json(one) for one in made], indent=1))
+        print(json.dumps([gallery.as_json(exhibit) for exhibit in made], indent=1))
     elif not quiet:
         print(f"{out / 'index.html'}")
     sys.exit(gallery.exit_code(made))

@@ -146,9 +146,9 @@ class Job:
             if watch:
                 watch(of_standing(standing, self.space, measured, budget, progress))
 
-        [found] = carry_out([rounds], store, most=1, workers=workers, watch=note)
-        record.looked(found.recommendation)
-        return found
+        [result] = carry_out([rounds], store, most=1, workers=workers, watch=note)
+        record.looked(result.recommendation)
+        return result
 
     def _rounds(
         self,
@@ -180,7 +180,7 @@ class Job:
         standing.stage = "training the model"
         [run] = yield from trained(store, [final := delivery.final(recipe, self.loaded)])
         budget.charge(1, 0)
-        runs = [one for one in evidence.runs(recommendation.delivered) if not guessed(one)]
+        runs = [member for member in evidence.runs(recommendation.delivered) if not guessed(member)]
         together = self.ensemble and len(runs) > 1
         recommendation = replace(
             recommendation,

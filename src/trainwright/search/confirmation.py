@@ -79,19 +79,19 @@ def confirmed(
 
     def plan(named: Mapping[str, Candidate], numbers: range) -> list[Planned]:
         own = [2 * SEEDS * seed + number for number in numbers]
-        return [planned(name, one, data.fold(s), s) for name, one in named.items() for s in own]
+        return [planned(name, candidate, data.fold(s), s) for name, candidate in named.items() for s in own]
 
     standing.stage = "confirming"
     runs = yield from _trained(plan(candidates, range(seeds)), store, budget)
     runs |= yield from _beside(standing.baselines, plan, seeds, store, budget)
     left_out = tuple(name for name in everything if name not in runs)
-    everything = {name: one for name, one in everything.items() if name in runs}
+    everything = {name: candidate for name, candidate in everything.items() if name in runs}
     ablated: dict[Removed, list[Run]] = {frozenset(): runs[best]}
     parts = parts_of(standing.best, standing.plain)
     ablated[frozenset(parts)] = runs[PLAIN]
     standing.stage = "taking apart"
     order = yield from _path(
-        standing, space, ablated, lambda one: plan({"path": one}, range(seeds)), store, metric, budget
+        standing, space, ablated, lambda recipe: plan({"path": recipe}, range(seeds)), store, metric, budget
     )
     further = plan(everything, range(seeds, 2 * seeds))
     if seeds == SEEDS and budget.affords(len(further), absent(further, store)):
@@ -99,7 +99,9 @@ def confirmed(
         more = yield from _trained(further, store, budget)
         runs = {name: [*runs[name], *more[name]] for name in runs}
     arms = tuple(_arm(name, candidate, runs[name]) for name, candidate in candidates.items())
-    beside = tuple(_arm(name, one, runs[name]) for name, one in standing.baselines.items() if name in runs)
+    beside = tuple(
+        _arm(name, baseline, runs[name]) for name, baseline in standing.baselines.items() if name in runs
+    )
     return Confirmed(arms, best, single, beside, left_out, ablated, tuple(order), parts)
 
 
@@ -157,13 +159,13 @@ def _path(
         }
         recipes = {removed: recipe for removed, recipe in recipes.items() if space.allows(recipe)}
         new = {removed: plan(recipe) for removed, recipe in recipes.items()}
-        wanted = [one for each in new.values() for one in each]
+        wanted = [training for trainings in new.values() for training in trainings]
         missing = absent(wanted, store)
         if not budget.affords(len(wanted), missing):
             break
-        found = iter((yield from trained(store, wanted)) if wanted else ())
+        runs = iter((yield from trained(store, wanted)) if wanted else ())
         budget.charge(len(wanted), missing)
-        ablated |= {removed: [next(found) for _ in each] for removed, each in new.items()}
+        ablated |= {removed: [next(runs) for _ in trainings] for removed, trainings in new.items()}
         known = [part for part, removed in options.items() if removed in ablated]
         if not known:
             break  # whatever goes leaves another part with nothing to act on
@@ -191,8 +193,8 @@ def _trained(plan: list[Planned], store: Store, budget: Budget) -> Rounds[dict[s
     """The runs of a plan by arm."""
     missing = absent(plan, store)
     runs: dict[str, list[Run]] = {}
-    for one, run in zip(plan, (yield from trained(store, plan)), strict=True):
-        runs.setdefault(one.arm, []).append(run)
+    for training, run in zip(plan, (yield from trained(store, plan)), strict=True):
+        runs.setdefault(training.arm, []).append(run)
     budget.charge(len(plan), missing)
     return runs
 
@@ -204,4 +206,4 @@ def _arm(name: str, candidate: Candidate, runs: Sequence[Run]) -> ArmRuns:
 
 def _validation(runs: Sequence[Run], metric: Metric) -> tuple[float, float]:
     outcomes = [outcome(run, metric) for run in runs]
-    return fmean(one.error for one in outcomes), fmean(one.loss for one in outcomes)
+    return fmean(reached.error for reached in outcomes), fmean(reached.loss for reached in outcomes)

@@ -47,7 +47,7 @@ def searched(
 def affordable(plan: Sequence[Planned], store: Store, budget: Budget) -> list[Planned]:
     """The first trainings of a plan, as many as may begin now; those in the store before the first that is
     missing are always among them where time is the bound."""
-    stored = next((n for n, one in enumerate(plan) if one.digest not in store), len(plan))
+    stored = next((n for n, training in enumerate(plan) if training.digest not in store), len(plan))
     if budget.room(stored, 0) == stored == len(plan):
         return list(plan)
     room = budget.room(len(plan), absent(plan, store))
@@ -56,7 +56,7 @@ def affordable(plan: Sequence[Planned], store: Store, budget: Budget) -> list[Pl
 
 def absent(plan: Sequence[Planned], store: Store) -> int:
     """How many of these trainings the store has not."""
-    return sum(digest not in store for digest in {one.digest for one in plan})
+    return sum(digest not in store for digest in {training.digest for training in plan})
 
 
 def _ended(procedure: Procedure[Standing]) -> Standing:

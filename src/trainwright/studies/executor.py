@@ -88,7 +88,7 @@ def trained(store: Store, plan: list[Planned]) -> Rounds[list[Run]]:
     while True:
         yield plan
         try:
-            return [_read(store, one.digest) for one in plan]
+            return [_read(store, planned.digest) for planned in plan]
         except DamagedRun:
             continue  # it has been moved aside, so it is missing now
 
@@ -122,16 +122,18 @@ class Executor:
 
     def fill(self, plan: Sequence[Planned]) -> Iterator[Event]:
         """Train what the store has not of the plan, and yield what the workers report."""
-        wanted = {one.digest: one for one in plan}
+        wanted = {planned.digest: planned for planned in plan}
         begun = False
-        while missing := [one for digest, one in wanted.items() if digest not in self._store]:
-            if begun and not any(_is_free(self._store, one.digest) for one in missing):
+        while missing := [planned for digest, planned in wanted.items() if digest not in self._store]:
+            if begun and not any(_is_free(self._store, planned.digest) for planned in missing):
                 time.sleep(1)  # other processes are at all of them
                 continue
             begun = True
             tasks = []
             for program, group in self._groups(missing):
-                light = [(one.candidate, one.seed, one.data.seed, one.digest) for one in group]
+                light = [
+                    (planned.candidate, planned.seed, planned.data.seed, planned.digest) for planned in group
+                ]
                 data = share(group[0].data, Path(self._shared.name))
                 tasks.append(Task(program, partial(_work, self._store.folder, data, light)))
             for event in self._pool.run(tasks):
@@ -147,13 +149,13 @@ class Executor:
         to fill a cohort, small enough to share out. A baseline is a group of its own."""
         programs: dict[Any, list[Planned]] = {}
         widths: dict[Any, int] = {}
-        for one in missing:
-            program: Any = one.digest
-            if isinstance(one.candidate, Recipe):
-                plan, shapes = self._plan(one)
-                program = jax.tree.structure(one.candidate), shapes, plan
+        for planned in missing:
+            program: Any = planned.digest
+            if isinstance(planned.candidate, Recipe):
+                plan, shapes = self._plan(planned)
+                program = jax.tree.structure(planned.candidate), shapes, plan
                 widths[program] = plan.width
-            programs.setdefault(program, []).append(one)
+            programs.setdefault(program, []).append(planned)
         share = math.ceil(len(missing) / (4 * self._workers))
         tasks = []
         for program, group in programs.items():
@@ -161,12 +163,12 @@ class Executor:
             tasks += [(program, group[part::parts]) for part in range(parts)]
         return sorted(tasks, key=lambda task: len(task[1]), reverse=True)
 
-    def _plan(self, one: Planned) -> tuple[Plan, Any]:
+    def _plan(self, planned: Planned) -> tuple[Plan, Any]:
         """What is known of a training's program, and what of its data decides shapes."""
-        shapes = arrays_of(one.data), one.data.splits.examples, one.data.splits.room
-        kind = one.training.recipe.replace(learning_rate=1.0), shapes  # no network depends on the rate
+        shapes = arrays_of(planned.data), planned.data.splits.examples, planned.data.splits.room
+        kind = planned.training.recipe.replace(learning_rate=1.0), shapes  # no network depends on the rate
         if kind not in self._plans:
-            self._plans[kind] = dry_run(one.training)
+            self._plans[kind] = dry_run(planned.training)
         return self._plans[kind], shapes
 
 

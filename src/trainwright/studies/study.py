@@ -164,7 +164,7 @@ class Study:
         """What is known of each arm's program beforehand: every arm has something to act on."""
         data = self.dataset(self.verdict_seeds[0])
         recipes = [arm.candidates[0] for arm in self._arms]
-        return [dry_run(Training(one, data, 0)) for one in recipes if isinstance(one, Recipe)]
+        return [dry_run(Training(recipe, data, 0)) for recipe in recipes if isinstance(recipe, Recipe)]
 
     def tune(
         self,
@@ -250,8 +250,8 @@ class Study:
         runs = yield from trained(store, plan)
         compared = len(self._verdict(candidates))
         arms = by_arm(plan[:compared], runs[:compared], tuned)
-        found = {one.digest: run for one, run in zip(plan, runs, strict=True)}
-        ensembles = averaged(self.ensembles, candidates, self.dataset, self.verdict_seeds, found)
+        by_digest = {training.digest: run for training, run in zip(plan, runs, strict=True)}
+        ensembles = averaged(self.ensembles, candidates, self.dataset, self.verdict_seeds, by_digest)
         return StudyRuns(
             [*(arms[name] for name in self.arms), *ensembles], [arms[name] for name in self.baselines], tuned
         )
@@ -284,8 +284,8 @@ class Study:
         """The trainings that are compared, and after these what else the ensembles need."""
         compared = self._verdict(candidates)
         needed = planned_members(self.ensembles, candidates, self.dataset, self.verdict_seeds)
-        known = {one.digest for one in compared}
-        return compared + [one for one in needed if one.digest not in known]
+        known = {training.digest for training in compared}
+        return compared + [training for training in needed if training.digest not in known]
 
     def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""

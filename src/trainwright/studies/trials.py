@@ -87,7 +87,9 @@ def differences(
     candidate: Candidate, other: Candidate, trials: int, outcomes: Outcomes
 ) -> NDArray[np.float64]:
     """A candidate's errors minus another's, trial by trial, (trials,)."""
-    mine, theirs = ([_error(outcomes[Trial(one, n)]) for n in range(trials)] for one in (candidate, other))
+    mine, theirs = (
+        [_error(outcomes[Trial(setting, n)]) for n in range(trials)] for setting in (candidate, other)
+    )
     with np.errstate(invalid="ignore"):  # two that diverge are told apart by nothing
         return np.subtract(mine, theirs, dtype=np.float64)
 

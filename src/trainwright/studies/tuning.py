@@ -117,7 +117,10 @@ def choose(
 ) -> Procedure[tuple[Length, dict[str, Choice]]]:
     """Decide the length of all trainings, then tune every arm. `splits`: how many the tuning alternates."""
     length = yield from settle_length(reference, tuning)
-    arms = [Arm(arm.name, tuple(lengthened(one, length.factor) for one in arm.candidates)) for arm in arms]
+    arms = [
+        Arm(arm.name, tuple(lengthened(candidate, length.factor) for candidate in arm.candidates))
+        for arm in arms
+    ]
     most = allowance(arms, tuning)
     choices = yield from side_by_side(
         {arm.name: tune(arm, tuning, length.start, most, splits) for arm in arms}
@@ -134,7 +137,7 @@ def settle_length(reference: Arm, tuning: Tuning) -> Procedure[Length]:
     """Double the length while the reference still improves in the last quarter."""
     factor, start = 1, _own_rate(reference)
     while True:
-        arm = Arm(reference.name, tuple(lengthened(one, factor) for one in reference.candidates))
+        arm = Arm(reference.name, tuple(lengthened(candidate, factor) for candidate in reference.candidates))
         choice = yield from tune(arm, tuning, start, 2 * _grid_size(arm, tuning))
         if isinstance(choice.candidate, Recipe):
             start = choice.candidate.learning_rate
@@ -148,7 +151,9 @@ def tune(
 ) -> Procedure[Choice]:
     """Choose an arm's candidate and learning rate, with at most so many trainings; see the module."""
     ladder = RateLadder(tuning.rates)
-    settings = [point for one in arm.candidates for point in _points(one, ladder, ladder.begin(start))]
+    settings = [
+        point for candidate in arm.candidates for point in _points(candidate, ladder, ladder.begin(start))
+    ]
     tried = list(settings)
     most = splits if splits and isinstance(arm.candidates[0], Baseline) else allowance  # see Baseline
     trainings = min(tuning.first, most)
@@ -248,13 +253,13 @@ def _safe(best: Point, tried: Sequence[Point], outcomes: Outcomes) -> Point:
     return next(point for point in tried if point.candidate == chosen)
 
 
-def _validated(point: Point, found: Sequence[Outcome]) -> Validated:
+def _validated(point: Point, outcomes: Sequence[Outcome]) -> Validated:
     return Validated(
         point.candidate,
-        fmean(one.error for one in found),
-        fmean(one.loss for one in found),
-        len(found),
-        sum(one.diverged for one in found),
+        fmean(outcome.error for outcome in outcomes),
+        fmean(outcome.loss for outcome in outcomes),
+        len(outcomes),
+        sum(outcome.diverged for outcome in outcomes),
     )
 
 

@@ -129,8 +129,8 @@ def of(system: System) -> Plan | None:
     return Plan(
         sizes[0],
         sum(updates),
-        2.0 * PASSES * sum(one.training * n for one, n in zip(sizes, images, strict=True)),
-        2.0 * sum(one.predicting * n for one, n in zip(sizes, judged, strict=True)),
+        2.0 * PASSES * sum(network.training * n for network, n in zip(sizes, images, strict=True)),
+        2.0 * sum(network.predicting * n for network, n in zip(sizes, judged, strict=True)),
     )
 
 

@@ -41,10 +41,10 @@ def as_json(
             "system": row.name,
             "published": row.published,
             "metric": row.metric,
-            "record": found and asdict(found),
+            "record": stored and asdict(stored),
             "plan": planned.as_json(row.name),
         }
-        for row, found in zip(table.systems, kept, strict=True)
+        for row, stored in zip(table.systems, kept, strict=True)
     ]
 
 
