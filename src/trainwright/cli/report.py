@@ -101,9 +101,9 @@ def _stored(folder: Path) -> Comparison:
 def _judged_by(folder: Path, metric: str, quiet: bool) -> Comparison:
     """The study compared by another metric, from its runs; those that are lost are trained again."""
     from trainwright.cli.progress import study_progress
-    from trainwright.studies.record import Record
+    from trainwright.studies.record import StudyRecord
 
-    record = Record.load(folder)
+    record = StudyRecord.load(folder)
     with study_progress(record.study.most_runs(), quiet) as watch:
         return record.compare(metric=metric, command=command(), watch=watch)
 

@@ -21,7 +21,7 @@ CHUNK = 0.25  # of the time left may be spent before the clock is looked at agai
 
 
 @dataclass
-class Budget:
+class SearchBudget:
     """Minutes, trainings, or both: whichever ends first.
 
     Raises `SettingError` for no time and too few trainings.

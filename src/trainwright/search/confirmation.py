@@ -20,7 +20,7 @@ from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.store import Store
-from trainwright.search.budget import Budget
+from trainwright.search.budget import SearchBudget
 from trainwright.search.procedure import Standing
 from trainwright.search.rounds import absent
 from trainwright.search.space import Space, added, spelled, without
@@ -65,7 +65,13 @@ class Confirmed:
 
 
 def confirmed(
-    standing: Standing, space: Space, data: Dataset, store: Store, metric: Metric, budget: Budget, seed: int
+    standing: Standing,
+    space: Space,
+    data: Dataset,
+    store: Store,
+    metric: Metric,
+    budget: SearchBudget,
+    seed: int,
 ) -> Rounds[Confirmed]:
     """Train what confirms the search, then what explains it, then more seeds, as far as the budget goes.
 
@@ -125,7 +131,7 @@ def _beside(
     plan: Callable[[Mapping[str, Candidate], range], list[Planned]],
     seeds: int,
     store: Store,
-    budget: Budget,
+    budget: SearchBudget,
 ) -> Rounds[dict[str, list[Run]]]:
     """The runs of the baselines that there is time for: one fit of each says what the others will take."""
     runs = yield from _trained(plan(baselines, range(1)), store, budget)
@@ -145,7 +151,7 @@ def _path(
     plan: Callable[[Recipe], list[Planned]],
     store: Store,
     metric: Metric,
-    budget: Budget,
+    budget: SearchBudget,
 ) -> Rounds[list[str]]:
     """Take the best recipe apart; `ablated` gets the runs. It ends early where the budget does."""
     order: list[str] = []
@@ -189,7 +195,7 @@ def _candidates(standing: Standing, space: Space) -> tuple[dict[str, Recipe], st
     return candidates, best, single
 
 
-def _trained(plan: list[Planned], store: Store, budget: Budget) -> Rounds[dict[str, list[Run]]]:
+def _trained(plan: list[Planned], store: Store, budget: SearchBudget) -> Rounds[dict[str, list[Run]]]:
     """The runs of a plan by arm."""
     missing = absent(plan, store)
     runs: dict[str, list[Run]] = {}

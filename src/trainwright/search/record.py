@@ -14,7 +14,7 @@ NAME = "search.json"
 
 
 @dataclass
-class Record:
+class SearchRecord:
     """What `search.json` says."""
 
     folder: Path
@@ -29,7 +29,7 @@ class Record:
     these were, as other searches in this folder may have read the same."""
 
     @classmethod
-    def of(cls, question: dict[str, Any], folder: Path) -> Record:
+    def of(cls, question: dict[str, Any], folder: Path) -> SearchRecord:
         """The record of this search in its folder: with the looks that were had there, and with the time
         that was spent if the search there asked the same.
 

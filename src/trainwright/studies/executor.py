@@ -25,8 +25,8 @@ from trainwright.studies.arms import Candidate
 from trainwright.studies.plan import Planned
 from trainwright.studies.progress import ProgressCounter, StudyProgress
 from trainwright.studies.sharing import arrays_of, folded, share, shared
-from trainwright.studies.workers import Pool, Report, Task
-from trainwright.training.building import Plan, Training, dry_run
+from trainwright.studies.workers import Job, Pool, Report
+from trainwright.training.building import ProgramFacts, Training, dry_run
 from trainwright.training.checkpoints import StoredCheckpoints
 from trainwright.training.fit import fit_all
 from trainwright.training.progress import Progress
@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 Rounds = Generator[list[Planned], None, Result]
 """A study, round by round: it yields the trainings that it needs, and goes on when the store has them."""
 
-LARGEST_TASK = 256  # trainings: each holds a lock file open
+LARGEST_JOB = 256  # trainings: each holds a lock file open
 
 
 class Event(NamedTuple):
@@ -111,7 +111,7 @@ class Executor:
         self._store, self._workers = store, workers
         self._pool = Pool(workers)
         self._shared = tempfile.TemporaryDirectory(prefix="trainwright-")
-        self._plans: dict[Any, Plan] = {}
+        self._facts: dict[Any, ProgramFacts] = {}
 
     def __enter__(self) -> Executor:
         return self
@@ -129,14 +129,14 @@ class Executor:
                 time.sleep(1)  # other processes are at all of them
                 continue
             begun = True
-            tasks = []
+            jobs = []
             for program, group in self._groups(missing):
                 light = [
                     (planned.candidate, planned.seed, planned.data.seed, planned.digest) for planned in group
                 ]
                 data = share(group[0].data, Path(self._shared.name))
-                tasks.append(Task(program, partial(_work, self._store.folder, data, light)))
-            for event in self._pool.run(tasks):
+                jobs.append(Job(program, partial(_work, self._store.folder, data, light)))
+            for event in self._pool.run(jobs):
                 yield event
                 if event.status and event.digest not in self._store:
                     raise StoreError(
@@ -152,24 +152,24 @@ class Executor:
         for planned in missing:
             program: Any = planned.digest
             if isinstance(planned.candidate, Recipe):
-                plan, shapes = self._plan(planned)
-                program = jax.tree.structure(planned.candidate), shapes, plan
-                widths[program] = plan.width
+                facts, shapes = self._facts_of(planned)
+                program = jax.tree.structure(planned.candidate), shapes, facts
+                widths[program] = facts.width
             programs.setdefault(program, []).append(planned)
         share = math.ceil(len(missing) / (4 * self._workers))
-        tasks = []
+        groups = []
         for program, group in programs.items():
-            parts = math.ceil(len(group) / min(max(widths.get(program, 1), share), LARGEST_TASK))
-            tasks += [(program, group[part::parts]) for part in range(parts)]
-        return sorted(tasks, key=lambda task: len(task[1]), reverse=True)
+            parts = math.ceil(len(group) / min(max(widths.get(program, 1), share), LARGEST_JOB))
+            groups += [(program, group[part::parts]) for part in range(parts)]
+        return sorted(groups, key=lambda group: len(group[1]), reverse=True)
 
-    def _plan(self, planned: Planned) -> tuple[Plan, Any]:
+    def _facts_of(self, planned: Planned) -> tuple[ProgramFacts, Any]:
         """What is known of a training's program, and what of its data decides shapes."""
         shapes = arrays_of(planned.data), planned.data.splits.examples, planned.data.splits.room
         kind = planned.training.recipe.replace(learning_rate=1.0), shapes  # no network depends on the rate
-        if kind not in self._plans:
-            self._plans[kind] = dry_run(planned.training)
-        return self._plans[kind], shapes
+        if kind not in self._facts:
+            self._facts[kind] = dry_run(planned.training)
+        return self._facts[kind], shapes
 
 
 def _is_free(store: Store, digest: str) -> bool:

@@ -43,7 +43,7 @@ from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.trials import Trial
 from trainwright.studies.tuning import Tuning, allowance, choose
-from trainwright.training.building import Plan, Training, dry_run
+from trainwright.training.building import ProgramFacts, Training, dry_run
 
 Watch = Callable[[StudyProgress], None]
 Folder = str | os.PathLike[str]
@@ -157,10 +157,10 @@ class Study:
         """Raises `SettingError` for an arm with nothing to act on, and for a metric that does not suit the
         data, before anything is trained. Of an arm's candidates the first is tried."""
         defaults.metric(self.dataset(), self.metric)
-        assert self._plans
+        assert self._programs
 
     @cached_property
-    def _plans(self) -> list[Plan]:
+    def _programs(self) -> list[ProgramFacts]:
         """What is known of each arm's program beforehand: every arm has something to act on."""
         data = self.dataset(self.verdict_seeds[0])
         recipes = [arm.candidates[0] for arm in self._arms]

@@ -141,7 +141,7 @@ def plans(table: Table) -> dict[str, Plan]:
 
 
 @dataclass(frozen=True)
-class Planned:
+class TablePlan:
     """The plans of a table, to be shown."""
 
     plans: Mapping[str, Plan]
@@ -152,7 +152,7 @@ class Planned:
     """The measured steps, by system."""
 
     @classmethod
-    def of(cls, table: Table, results: Path, teraflops: float = TERAFLOPS) -> Planned:
+    def of(cls, table: Table, results: Path, teraflops: float = TERAFLOPS) -> TablePlan:
         """The plans of a table, beside the steps that were measured.
 
         Raises `SettingError` for a rate that is not above zero.
