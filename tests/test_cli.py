@@ -163,9 +163,9 @@ def test_the_time_left_of_what_is_resumed_goes_by_what_was_done_since(
     ]
 
 
-def watch(training: Callable[[Progress], None]) -> progress.Watch:
+def watch(training: Callable[[Progress], None]) -> progress.TrainingWatch:
     """What is called after each evaluation, in place of showing it."""
-    return progress.Watch(training, lambda epoch: None)
+    return progress.TrainingWatch(training, lambda epoch: None)
 
 
 def test_fit_shows_a_pretraining_s_epochs(

@@ -22,7 +22,7 @@ from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.strategies import Momentum
 from trainwright.studies.ensembles import member_seed, members_of, read_ensembles
-from trainwright.studies.record import Record
+from trainwright.studies.record import StudyRecord
 from trainwright.studies.study import Study
 from trainwright.studies.tuning import Tuning
 
@@ -156,9 +156,9 @@ def test_it_is_compared_like_any_arm(made, tmp_path: Path):
 
 def test_the_record_keeps_it(made):
     study, folder, comparison = made
-    record = Record(study, folder / "store")
+    record = StudyRecord(study, folder / "store")
     record.save(folder)
-    loaded = Record.load(folder)
+    loaded = StudyRecord.load(folder)
     assert loaded.study.ensembles == THREE
     assert loaded.compare(workers=1).arm("ensemble").errors == comparison.arm("ensemble").errors
     without = replace(loaded, study=replace(study, ensembles={}))

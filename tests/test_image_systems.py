@@ -30,10 +30,10 @@ from trainwright.runs.run import Run
 from trainwright.runs.store import Store, digest
 from trainwright.strategies import Crops, EarlyStopping, Mirror
 from trainwright.system import (
-    Budget,
     Extent,
     Rerun,
     System,
+    SystemBudget,
     Table,
     contract,
     cost,
@@ -107,7 +107,7 @@ def test_every_budget_has_the_same_strategies(name: str) -> None:
     row = systems.find(name)
     quick, standard, paper = (
         [[type(strategy) for strategy in member.strategies] for member in row.members(budget)]
-        for budget in get_args(Budget)
+        for budget in get_args(SystemBudget)
     )
     assert quick == standard
     assert (quick == paper) != name.startswith("street-numbers")  # whose short budgets say that they differ
@@ -212,7 +212,7 @@ def test_parameters_are_those_of_the_network_itself() -> None:
 SMALL = Extent((8, 8, 3), 6, 1_000, 200)
 
 
-def small(budget: Budget) -> Recipe:
+def small(budget: SystemBudget) -> Recipe:
     """A small network.
 
     - It is not published.
@@ -238,7 +238,7 @@ def test_a_plan_is_operations_times_steps_over_a_rate(tmp_path: Path) -> None:
     assert (pair.updates, pair.training) == (2 * single.updates, 2 * single.training)
     assert plan.of(systems.find("dropout-3x1024")) is None
     with pytest.raises(SettingError, match="--teraflops 0"):
-        plan.Planned.of(Table("t", "T", "A.", (SINGLE,)), tmp_path, 0)
+        plan.TablePlan.of(Table("t", "T", "A.", (SINGLE,)), tmp_path, 0)
 
 
 # A rerun on a stand-in.
@@ -447,7 +447,7 @@ def test_a_step_that_does_not_fit_is_said_to_be_too_large(
     measured = dict(cost.published_steps(shown, told.append))
     assert (measured, told) == ({"small": None, "pair": None}, ["small"])
     steps.keep(tmp_path, measured, "trainwright systems --table small --cost")
-    assert [row[-1] for row in plan.Planned.of(shown, tmp_path).rows] == ["too large"] * 2
+    assert [row[-1] for row in plan.TablePlan.of(shown, tmp_path).rows] == ["too large"] * 2
 
 
 @pytest.mark.parametrize("dearest", ["small", "pair"])  # whichever is first, both have a record

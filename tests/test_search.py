@@ -15,7 +15,7 @@ from trainwright.data import load
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.search import moves
-from trainwright.search.budget import FEWEST, Budget
+from trainwright.search.budget import FEWEST, SearchBudget
 from trainwright.search.confirmation import NUMBERS, parts_of, taken_out
 from trainwright.search.delivery import fit_command, in_python
 from trainwright.search.procedure import Effort, OutOfBudget, Standing, search
@@ -156,7 +156,7 @@ def test_the_best_so_far_is_shown_beside_plain_on_the_same_trials(data) -> None:
     outcomes |= {Trial(other, 0): Outcome(0.4, 0.4)}
     standing = Standing(where.plain, other, outcomes=outcomes)
     doing = StudyProgress("tuning", runs=10, done=4, diverged=0, fraction=0.4, latest="")
-    shown = of_standing(standing, where, METRICS["error"], Budget(trainings=100), doing)
+    shown = of_standing(standing, where, METRICS["error"], SearchBudget(trainings=100), doing)
     assert (shown.error, shown.plain) == (0.4, 0.5)
 
 
@@ -271,19 +271,19 @@ def test_moves_stay_within_bounds_and_change_one_thing(data) -> None:
 def test_a_budget_of_no_time_or_hardly_any_trainings_is_refused() -> None:
     for minutes in (0, -1, math.nan, math.inf):
         with pytest.raises(SettingError, match="give a positive number"):
-            Budget(minutes=minutes)
+            SearchBudget(minutes=minutes)
     with pytest.raises(SettingError, match=f"give {FEWEST} or more"):
-        Budget(trainings=FEWEST - 1)
+        SearchBudget(trainings=FEWEST - 1)
 
 
 def test_stored_trainings_count_but_take_no_time() -> None:
-    budget = Budget(trainings=100)
+    budget = SearchBudget(trainings=100)
     assert budget.room(80, 0) == 50  # the rest is for the confirmation
     budget.charge(50, 0)
     assert budget.room(1, 1) == 0
     assert budget.affords(49, 49)
     assert not budget.affords(50, 50)  # the last is the model's
-    late = Budget(minutes=1, spent=100.0)
+    late = SearchBudget(minutes=1, spent=100.0)
     assert late.room(7, 0) == 7
     assert late.room(7, 3) == 0
 

@@ -28,13 +28,13 @@ from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNo
 from trainwright.studies import defaults
 from trainwright.studies.arms import as_arms
 from trainwright.studies.progress import StudyProgress
-from trainwright.studies.record import Record
+from trainwright.studies.record import StudyRecord
 from trainwright.studies.sharing import share, shared
 from trainwright.studies.stages import outcome
 from trainwright.studies.study import Study, StudyRuns
 from trainwright.studies.together import run_all
 from trainwright.studies.tuning import Tuning
-from trainwright.studies.workers import Pool, Task, WorkerDied
+from trainwright.studies.workers import Job, Pool, WorkerDied
 from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
 from trainwright.training.fit import fit, fit_all
@@ -354,20 +354,20 @@ def die(report: Callable[[Any], None]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_task_whose_worker_dies_is_given_out_again_once(tmp_path: Path) -> None:
+def test_a_job_whose_worker_dies_is_given_out_again_once(tmp_path: Path) -> None:
     flag = tmp_path / "died"
     with Pool(1) as pool:
-        assert list(pool.run([Task("a", lambda report: die_once(flag, report))])) == ["alive"]
+        assert list(pool.run([Job("a", lambda report: die_once(flag, report))])) == ["alive"]
         with pytest.raises(WorkerDied, match="SIGKILL"):
-            list(pool.run([Task("a", die)]))
+            list(pool.run([Job("a", die)]))
 
 
-def test_an_error_in_a_task_reaches_the_parent() -> None:
-    def task(report: Callable[[Any], None]) -> None:
+def test_an_error_in_a_job_reaches_the_parent() -> None:
+    def refuse(report: Callable[[Any], None]) -> None:
         raise SettingError("l2: no")
 
     with Pool(1) as pool, pytest.raises(SettingError, match="l2: no"):
-        list(pool.run([Task("a", task)]))
+        list(pool.run([Job("a", refuse)]))
 
 
 def test_arms_with_and_without_a_layer_are_trained_apart(tmp_path: Path) -> None:
@@ -573,9 +573,9 @@ def test_a_study_is_known_from_its_folder(tuned: Tuned, tmp_path: Path) -> None:
     study = tuned_study(
         data=DataSpec(table, target="y", task="classification"), rates=(0.1, 0.2), metric="log_loss"
     )
-    record = Record(study, tmp_path / "store", delta=0.01, level=0.9, looks=(5, 10))
+    record = StudyRecord(study, tmp_path / "store", delta=0.01, level=0.9, looks=(5, 10))
     record.save(tmp_path)
-    loaded = Record.load(tmp_path)
+    loaded = StudyRecord.load(tmp_path)
     assert as_arms(loaded.study.arms) == as_arms(study.arms)
     assert as_arms(loaded.study.baselines) == as_arms(study.baselines)
     for name in ("seeds", "rates", "metric", "reference", "tuning", "folds"):
@@ -583,10 +583,10 @@ def test_a_study_is_known_from_its_folder(tuned: Tuned, tmp_path: Path) -> None:
     assert loaded.study.dataset().fingerprint == study.dataset().fingerprint
     assert (loaded.store.resolve(), loaded.looks) == ((tmp_path / "store").resolve(), (5, 10))
     assert (loaded.delta, loaded.level) == (0.01, 0.9)
-    tuned_record = Record(tuned[0], tmp_path / "store")
+    tuned_record = StudyRecord(tuned[0], tmp_path / "store")
     tuned_record.save(tmp_path)
     with pytest.raises(StoreError, match="arrays"):
-        Record.load(tmp_path)
+        StudyRecord.load(tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, b"{", b"{}", b'{"format": 99}'])
@@ -594,7 +594,7 @@ def test_a_study_s_file_that_cannot_be_read_is_said(content: bytes | None, tmp_p
     if content is not None:
         (tmp_path / "study.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"study\.json|upgrade"):
-        Record.load(tmp_path)
+        StudyRecord.load(tmp_path)
 
 
 def test_the_data_is_written_once_for_all_folds(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from trainwright.runs.store import Store, digest
 from trainwright.strategies import Dropout
 from trainwright.strategy import Strategy
 from trainwright.studies.study import Study
-from trainwright.system import Budget, Rerun, System, Table, cost, merged, record, system, training
+from trainwright.system import Rerun, System, SystemBudget, Table, cost, merged, record, system, training
 from trainwright.system.memory import within_memory
 from trainwright.system.table import markdown, rows
 from trainwright.systems.dropout_table import TABLE
@@ -38,7 +38,7 @@ from trainwright.training import checkpoints
 from trainwright.training.building import Training, dry_run
 from trainwright.training.progress import Progress
 
-BUDGETS: tuple[Budget, ...] = get_args(Budget)
+BUDGETS: tuple[SystemBudget, ...] = get_args(SystemBudget)
 NAMES = [row.name for table in systems.tables().values() for row in table.systems]
 OF_MNIST = [name for name in NAMES if systems.find(name).dataset == "mnist"]
 NETWORKS = [name for name in OF_MNIST if name != "svm"]
@@ -56,7 +56,7 @@ def strategy(recipe: Recipe, name: str):
 
 @pytest.mark.parametrize("budget", BUDGETS)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_row_is_a_recipe_or_a_baseline_that_json_makes_again(name: str, budget: Budget) -> None:
+def test_every_row_is_a_recipe_or_a_baseline_that_json_makes_again(name: str, budget: SystemBudget) -> None:
     for learner in systems.find(name).members(budget):
         stored = json.loads(json.dumps(learner.to_json()))
         if isinstance(learner, Baseline):
@@ -67,7 +67,7 @@ def test_every_row_is_a_recipe_or_a_baseline_that_json_makes_again(name: str, bu
 
 @pytest.mark.parametrize("budget", ["standard", "paper"])  # quick has standard's strategies
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_row_s_strategies_have_something_to_act_on(name: str, budget: Budget) -> None:
+def test_every_row_s_strategies_have_something_to_act_on(name: str, budget: SystemBudget) -> None:
     recipe = systems.find(name).recipe(budget)
     narrow = Mlp((4,) * len(recipe.network.hidden))
     dry_run(Training(recipe.replace(network=narrow, steps=4), digits(), 0))
@@ -138,7 +138,7 @@ def test_maxout_s_rate_and_momentum_are_those_published_at_its_second_stage() ->
 
 
 @system(published=9.9, source="nowhere", dataset="digits")
-def tiny(budget: Budget) -> Recipe:
+def tiny(budget: SystemBudget) -> Recipe:
     """A tiny network.
 
     - It is not published.
@@ -495,7 +495,7 @@ def test_a_study_starts_from_a_system(monkeypatch: pytest.MonkeyPatch, tables: N
     def planned(study: Study, store: Path) -> None:
         raise Planned(study)
 
-    monkeypatch.setattr("trainwright.studies.record.Record", planned)
+    monkeypatch.setattr("trainwright.studies.record.StudyRecord", planned)
     command = "trainwright study digits --system tiny --base momentum(0.9) --arm l2"
     monkeypatch.setattr(sys, "argv", command.split())
     with pytest.raises(Planned) as stopped:
@@ -559,7 +559,7 @@ def test_a_folder_of_records_that_is_not_there_is_said_to_be_missing(
 
 
 def test_a_system_without_deviations_has_a_title_alone() -> None:
-    def plain(budget: Budget) -> Recipe:
+    def plain(budget: SystemBudget) -> Recipe:
         """Plain."""
         return Recipe()
 

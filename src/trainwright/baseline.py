@@ -35,7 +35,9 @@ class Examples(NamedTuple):
     """One split of the data: inputs (examples, features) and targets (examples,)."""
 
     inputs: Inputs
+    """(examples, features), in the precision that the baseline computes in."""
     targets: Targets
+    """Classes' numbers or standardised values, (examples,); of sequences a row for each."""
 
 
 class Baseline(Config):

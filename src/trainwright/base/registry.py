@@ -23,8 +23,11 @@ class Registry(Generic[Kind]):
     """All values of one kind: a package with one file for each, named like the value."""
 
     package: str
+    """The package's full name, such as `trainwright.strategies`."""
     path: tuple[str, ...]
+    """The package's folders: its `__path__`."""
     base: type[Kind]
+    """The class that all of them are derived from."""
 
     @property
     def kind(self) -> str:

@@ -24,6 +24,7 @@ class Guess(Baseline):
     """
 
     reads_inputs: ClassVar[bool] = False
+    """False: so it can be fitted to data of any kind, streamed images included."""
 
     def learn(self, train: Examples, validation: Examples, task: TaskName, outputs: int) -> Predict:
         if task == "sequence":

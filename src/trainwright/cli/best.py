@@ -92,7 +92,7 @@ def run(
     apart(folder, source)
     try:
         with search_progress(quiet or as_json) as watch:
-            found = best(
+            result = best(
                 spec,
                 minutes=minutes,
                 trainings=trainings,
@@ -114,37 +114,37 @@ def run(
             f"interrupted; finished trainings are kept in {folder / 'store'}. "
             f"Rerun the same command to resume:\n  {command()}"
         ) from None
-    _write(found, folder)
-    _show(found, folder, as_json, quiet)
+    _write(result, folder)
+    _show(result, folder, as_json, quiet)
 
 
-def _write(found: Found, folder: Path) -> None:
+def _write(result: Found, folder: Path) -> None:
     from trainwright import report
     from trainwright.base import files, strict_json
 
-    report.write(found.comparison, folder / "report.html", found.recommendation)
+    report.write(result.comparison, folder / "report.html", result.recommendation)
     contents = {
-        FOUND: found.recommendation.to_json(),
-        "recipe.json": strict_json.dumps(found.recipe.to_json()),
+        FOUND: result.recommendation.to_json(),
+        "recipe.json": strict_json.dumps(result.recipe.to_json()),
     }
     with files.explained(folder):
         for name, text in contents.items():
             files.replace_file(folder / name, text.encode() + b"\n", folder)
-    if found.model:
-        found.model.save(folder / "model", replace=True)
+    if result.model:
+        result.model.save(folder / "model", replace=True)
     else:
         shutil.rmtree(folder / "model", ignore_errors=True)  # that of an earlier recipe
-    if found.ensemble:
-        found.ensemble.save(folder / "ensemble", replace=True)
+    if result.ensemble:
+        result.ensemble.save(folder / "ensemble", replace=True)
 
 
-def _show(found: Found, folder: Path, as_json: bool, quiet: bool) -> None:
+def _show(result: Found, folder: Path, as_json: bool, quiet: bool) -> None:
     from trainwright import report
     from trainwright.cli.terminal import console
 
     if as_json:
-        print(found.recommendation.to_json())
+        print(result.recommendation.to_json())
     elif not quiet:
-        console().print(report.recommended(found.recommendation), "")
-        model = folder / ("ensemble" if found.ensemble else "model") if found.model else "none, it diverged"
+        console().print(report.recommended(result.recommendation), "")
+        model = folder / ("ensemble" if result.ensemble else "model") if result.model else "none, it diverged"
         print(f"Report: {folder / 'report.html'}   model: {model}   recipe: {folder / 'recipe.json'}")

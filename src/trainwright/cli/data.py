@@ -17,8 +17,8 @@ def run(
     from trainwright.cli.terminal import console, facts_table
     from trainwright.data import facts, load
 
-    found = facts(load(source, target=target, task=task, size=size))
+    described = facts(load(source, target=target, task=task, size=size))
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(described, indent=1))
     else:
-        console().print(facts_table(found))
+        console().print(facts_table(described))

@@ -17,12 +17,12 @@ def run(as_json: Json = False) -> None:
     from trainwright.cli.terminal import console, facts_table
     from trainwright.data import NAMED
 
-    found = environment() | {
+    facts = environment() | {
         "cache": str(cache_folder()),
         "fetched": [name for name in NAMED if (cache_folder() / name).is_dir()] or "none yet",
         "missing": missing() or "nothing",
     }
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(facts, indent=1))
     else:
-        console().print(facts_table(found))
+        console().print(facts_table(facts))

@@ -12,14 +12,14 @@ import typer
 from trainwright.base.errors import SettingError
 from trainwright.cli.options import Json, Markdown, Quiet, budget_of, command, names_in, option
 
-Budget = Annotated[str, option("quick (about half a minute each) or full (the lecture's size).")]
+BudgetName = Annotated[str, option("quick (about half a minute each) or full (the lecture's size).")]
 Store = Annotated[Path | None, option("The folder for the exhibits' training runs. Default: in the cache.")]
 
 
 def run_all(
     all_: Annotated[bool, option("Build every exhibit, and one page that shows them all.", "--all")] = False,
     out: Annotated[Path | None, option("The folder for the page and its pictures.")] = None,
-    budget: Budget = "quick",
+    budget: BudgetName = "quick",
     store: Store = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -46,7 +46,7 @@ def run_all(
         lambda line: None if quiet else print(line, file=sys.stderr, flush=True),
     )
     if as_json:
-        print(json.dumps([gallery.as_json(one) for one in made], indent=1))
+        print(json.dumps([gallery.as_json(exhibit) for exhibit in made], indent=1))
     elif not quiet:
         print(f"{out / 'index.html'}")
     sys.exit(gallery.exit_code(made))
@@ -60,7 +60,7 @@ def run_one(
         ),
     ],
     out: Annotated[Path, option("The folder for NAME.svg and NAME.png.")] = Path("exhibits"),
-    budget: Budget = "quick",
+    budget: BudgetName = "quick",
     store: Store = None,
     markdown: Markdown = False,
     as_json: Json = False,

@@ -94,12 +94,12 @@ def run(
         if partial.exists():
             raise Interrupted(f"interrupted: rerun the same command to resume from {partial}") from None
         raise Interrupted("interrupted before any progress was saved") from None
-    found = diagnosed(run, data) if diagnose else None
-    if found and not as_json and not quiet:
-        console().print(diagnosis_page(found))
+    diagnosis = diagnosed(run, data) if diagnose else None
+    if diagnosis and not as_json and not quiet:
+        console().print(diagnosis_page(diagnosis))
     if run.status == "diverged":
         shutil.rmtree(partial, ignore_errors=True)
-        before = divergence({one["part"]: one["history"] for one in run.pretraining})
+        before = divergence({facts["part"]: facts["history"] for facts in run.pretraining})
         raise SettingError(
             before
             or f"the training diverged at step {run.steps}: the loss is no longer finite;"
@@ -117,11 +117,11 @@ def run(
     }
     if as_json:
         result |= {"pretraining": run.pretraining} if run.pretraining else {}
-        print(json.dumps(result | ({"diagnosis": found.to_json()} if found else {})))
+        print(json.dumps(result | ({"diagnosis": diagnosis.to_json()} if diagnosis else {})))
     elif not quiet:
         errors = {name: single(error, data.task) for name, error in result.items() if "error" in name}
         gaps = {
-            f"{one['part']}: free energy gap": f"{one['history']['free_energy_gap'][-1]:.2f} nats"
-            for one in run.pretraining
+            f"{facts['part']}: free energy gap": f"{facts['history']['free_energy_gap'][-1]:.2f} nats"
+            for facts in run.pretraining
         }
         console().print(facts_table(result | errors | gaps))

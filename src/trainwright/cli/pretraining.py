@@ -87,7 +87,7 @@ def run(
     checkpoints = StoredCheckpoints(Store(store or cache_folder() / "systems"))
     with training_progress(data.task, quiet or as_json) as watch:
         pretrained = pretrain(Training(recipe, data, seed), checkpoints, watch.pretraining)
-    histories = {one.part: one.history for one in pretrained}
+    histories = {trained.part: trained.history for trained in pretrained}
     if diverged := divergence(histories):
         raise SettingError(diverged)
     arrays = arrays_of(pretrained)
@@ -103,13 +103,13 @@ def run(
         if not files.write(out, contents, out.parent):
             raise StoreError(f"{out} already exists: delete it, or choose another folder with --out")
     facts = {
-        one.part: {
-            "epochs": len(one.history["step"]),
-            "reconstruction_error": float(one.history["reconstruction_error"][-1]),
-            "free_energy_gap": float(one.history["free_energy_gap"][-1]),
-            "seconds": one.seconds,
+        trained.part: {
+            "epochs": len(trained.history["step"]),
+            "reconstruction_error": float(trained.history["reconstruction_error"][-1]),
+            "free_energy_gap": float(trained.history["free_energy_gap"][-1]),
+            "seconds": trained.seconds,
         }
-        for one in pretrained
+        for trained in pretrained
     }
     if as_json:
         print(json.dumps({"folder": str(out), "files": sorted(contents), "pretraining": facts}))

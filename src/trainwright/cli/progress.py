@@ -88,21 +88,23 @@ def search_progress(quiet: bool) -> Iterator[Callable[[SearchProgress], None]]:
         )
 
 
-class Watch(NamedTuple):
+class TrainingWatch(NamedTuple):
     """What shows a training's progress, and before it a pretraining's."""
 
     training: Callable[[TrainingProgress], None]
+    """Called at each evaluation of the training."""
     pretraining: Callable[[PretrainingProgress], None]
+    """Called after each epoch of a pretraining."""
 
 
 @contextmanager
-def training_progress(task: str, quiet: bool, validation: str = "validation") -> Iterator[Watch]:
+def training_progress(task: str, quiet: bool, validation: str = "validation") -> Iterator[TrainingWatch]:
     """Show one training's progress: a pretraining's epochs, then steps, losses and the validation error.
 
     `validation`: what to call that split, where it is trained on too.
     """
     if quiet:
-        yield Watch(lambda slot: None, lambda epoch: None)
+        yield TrainingWatch(lambda slot: None, lambda epoch: None)
         return
     from trainwright.report.quantities import single
 
@@ -123,7 +125,7 @@ def training_progress(task: str, quiet: bool, validation: str = "validation") ->
 
     if not sys.stderr.isatty():
         lines: dict[str, _Lines] = defaultdict(_Lines)  # each with its own time left
-        yield Watch(
+        yield TrainingWatch(
             lambda slot: lines[""].say(describe(slot), slot.step / slot.length, last=slot.ended),
             lambda now: lines[now.part].say(
                 describe_pretraining(now), now.epoch / now.epochs, last=now.epoch == now.epochs
@@ -132,7 +134,7 @@ def training_progress(task: str, quiet: bool, validation: str = "validation") ->
         return
     with Bar(BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True)) as bar:
         running = bar.add_task("compiling", total=1.0)
-        yield Watch(
+        yield TrainingWatch(
             lambda slot: bar.update(running, completed=slot.step / slot.length, description=describe(slot)),
             lambda now: bar.update(
                 running, completed=now.epoch / now.epochs, description=describe_pretraining(now)

@@ -60,16 +60,16 @@ def _redraw_search(
     if metric:
         raise SettingError(f"{folder} is a search, which chose by its own metric: repeat it with --metric")
     try:
-        found = Recommendation.from_json((folder / FOUND).read_text("utf-8"))
+        recommendation = Recommendation.from_json((folder / FOUND).read_text("utf-8"))
     except (OSError, StoreError, UnicodeDecodeError):
         raise StoreError(f"{folder / FOUND} is damaged: repeat the search (its trainings are kept)") from None
-    report.write(found.comparison, out, found)
+    report.write(recommendation.comparison, out, recommendation)
     if as_json:
-        print(found.to_json())
+        print(recommendation.to_json())
     elif markdown:
-        print(report.markdown(found.comparison, found))
+        print(report.markdown(recommendation.comparison, recommendation))
     elif not quiet:
-        console().print(report.recommended(found), "")
+        console().print(report.recommended(recommendation), "")
     _tell(out, markdown or as_json or quiet)
 
 
@@ -101,9 +101,9 @@ def _stored(folder: Path) -> Comparison:
 def _judged_by(folder: Path, metric: str, quiet: bool) -> Comparison:
     """The study compared by another metric, from its runs; those that are lost are trained again."""
     from trainwright.cli.progress import study_progress
-    from trainwright.studies.record import Record
+    from trainwright.studies.record import StudyRecord
 
-    record = Record.load(folder)
+    record = StudyRecord.load(folder)
     with study_progress(record.study.most_runs(), quiet) as watch:
         return record.compare(metric=metric, command=command(), watch=watch)
 

@@ -11,9 +11,9 @@ from trainwright.base.errors import Interrupted, SettingError, TrainwrightError
 from trainwright.cli.options import command, option
 
 if TYPE_CHECKING:
-    from trainwright.system import Budget, Rerun
+    from trainwright.system import Rerun, SystemBudget
     from trainwright.system.cost import Cost
-    from trainwright.system.record import Record
+    from trainwright.system.record import SystemRecord
 
 Seeds = Annotated[int, option("Trainings, each with its own first weights, batch order and masks.", min=1)]
 Store = Annotated[Path | None, option("The folder for the training runs. Default: in the cache.")]
@@ -25,12 +25,12 @@ Results = Annotated[Path, option("The folder for the records, BUDGET/NAME.json."
 FOLDERS = ("--store", "--results")  # of one machine, so that a record's command is without them
 
 
-def budget_of(text: str) -> Budget:
+def budget_of(text: str) -> SystemBudget:
     """The budget of that name; raises `SettingError` for any other word."""
-    from trainwright.system import Budget
+    from trainwright.system import SystemBudget
 
-    if text not in get_args(Budget):
-        raise SettingError(f"--budget {text!r}: choose from {', '.join(get_args(Budget))}")
+    if text not in get_args(SystemBudget):
+        raise SettingError(f"--budget {text!r}: choose from {', '.join(get_args(SystemBudget))}")
     return text  # type: ignore[return-value]
 
 
@@ -89,7 +89,7 @@ def train_all(reruns: list[Rerun], seeds: int, store: Path | None, results: Path
     return failed
 
 
-def train_one(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) -> Record:
+def train_one(rerun: Rerun, store: Path, results: Path, seeds: int, quiet: bool) -> SystemRecord:
     """Train what the store has not of so many seeds, and write the record."""
     from trainwright.cli.progress import training_progress
     from trainwright.runs.store import Store

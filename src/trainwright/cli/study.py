@@ -34,7 +34,7 @@ from trainwright.cli.report import show
 
 if TYPE_CHECKING:
     from trainwright.comparison.results import Comparison
-    from trainwright.studies.record import Record
+    from trainwright.studies.record import StudyRecord
 
 
 def run(
@@ -158,7 +158,7 @@ def run(
         print(f"Report: {folder / 'report.html'}   best model: {folder / 'best-model'}")
 
 
-def _earlier(folder: Path, given: dict[str, Any]) -> tuple[Path, Record] | None:
+def _earlier(folder: Path, given: dict[str, Any]) -> tuple[Path, StudyRecord] | None:
     """The study of an earlier command, where DATA is its folder."""
     from trainwright.studies import record
 
@@ -169,10 +169,10 @@ def _earlier(folder: Path, given: dict[str, Any]) -> tuple[Path, Record] | None:
         raise SettingError(
             f"--{option} cannot be changed: {folder} is a study, which has its own; leave it out"
         )
-    return folder, record.Record.load(folder)
+    return folder, record.StudyRecord.load(folder)
 
 
-def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Record]:
+def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, StudyRecord]:
     """The folder and the plan of a new study, with the looks at the same arms before; what was done to the
     data is said."""
     from trainwright import strategies
@@ -215,9 +215,9 @@ def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Rec
     )
     folder = given.get("out") or Path(f"study-{data.name}")
     apart(folder, source)
-    planned = record.Record(study, given.get("store") or folder / "store")
+    planned = record.StudyRecord(study, given.get("store") or folder / "store")
     if (folder / record.NAME).is_file():
-        earlier = record.Record.load(folder)
+        earlier = record.StudyRecord.load(folder)
         planned = planned.after(earlier)
         if earlier.looks and earlier.asked in planned.others:
             say_notes(("the report of other arms in this folder is replaced; their runs are kept",), quiet)
@@ -236,7 +236,7 @@ def _arms(recipe: Any, named: list[str], usual: list[str], factorial: bool) -> t
     return combined(recipe, named)
 
 
-def _compare(record: Record, folder: Path, workers: int | None, quiet: bool) -> Comparison:
+def _compare(record: StudyRecord, folder: Path, workers: int | None, quiet: bool) -> Comparison:
     from trainwright.base import files
     from trainwright.cli.progress import study_progress
     from trainwright.comparison.pairing import check_levels
@@ -268,7 +268,7 @@ def _compare(record: Record, folder: Path, workers: int | None, quiet: bool) -> 
     return comparison
 
 
-def _write(record: Record, comparison: Comparison, folder: Path) -> None:
+def _write(record: StudyRecord, comparison: Comparison, folder: Path) -> None:
     from trainwright.base import files
     from trainwright.report import write
 

@@ -23,7 +23,7 @@ from trainwright.cli.retraining import (
 
 if TYPE_CHECKING:
     from trainwright.system import Rerun
-    from trainwright.system.record import Record
+    from trainwright.system.record import SystemRecord
 
 BudgetName = Annotated[
     str, option("quick (minutes), standard (towards the published error) or paper (the published protocol).")
@@ -81,7 +81,7 @@ def _announce(rerun: Rerun, store: Path, seeds: int, quiet: bool) -> None:
         say(f"{rerun.system.title}: {len(wanted)} × {cost_in_words(measure(rerun))}", quiet)
 
 
-def _facts(made: Record, results: Path) -> dict[str, object]:
+def _facts(made: SystemRecord, results: Path) -> dict[str, object]:
     from trainwright.report.quantities import duration
     from trainwright.system.record import place
     from trainwright.system.table import data, measured, metric, published

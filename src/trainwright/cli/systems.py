@@ -80,7 +80,7 @@ def run(
         ready(store, results)
         for name, seconds in published_steps(shown, lambda name: say(f"{name}: a step ...", quiet)):
             steps.keep(results, {name: seconds}, command(without=FOLDERS))
-    planned = plan.Planned.of(shown, results, plan.TERAFLOPS if teraflops is None else teraflops)
+    planned = plan.TablePlan.of(shown, results, plan.TERAFLOPS if teraflops is None else teraflops)
     if as_json:
         print(strict_json.dumps(as_table.as_json(shown, results, chosen, planned)))
     elif markdown:

@@ -127,18 +127,18 @@ def _part(columns: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def diagnosis_page(found: Diagnosis) -> Group:
+def diagnosis_page(diagnosis: Diagnosis) -> Group:
     """What was measured before the first step and after training, and what it means."""
     parts: list[Any] = []
-    for moment, reading in (("before the first step", found.start), ("after training", found.end)):
+    for moment, reading in (("before the first step", diagnosis.start), ("after training", diagnosis.end)):
         losses = f"log-loss {reading.log_loss:.4g} (without the inputs {reading.guess:.4g})"
         parts += [Text.assemble((moment.capitalize(), "bold"), f": {losses}"), _layers_table(reading), ""]
-    for symptom in found.symptoms:
+    for symptom in diagnosis.symptoms:
         parts += [
             Text.assemble((f"{symptom.name}: ", "bold"), symptom.says),
             Text(f"  try {symptom.treatment}"),
         ]
-    return Group(*parts, *([] if found.symptoms else [Text("No symptoms found.")]), "")
+    return Group(*parts, *([] if diagnosis.symptoms else [Text("No symptoms found.")]), "")
 
 
 def _layers_table(reading: LayerStats) -> Table:

@@ -18,6 +18,7 @@ class Run:
     data: dict[str, Any]
     """The data set's facts: name, task, classes, fingerprint, numbers of examples, preparation."""
     seed: int
+    """What weights, batches and all else that is random follow from."""
     status: Literal["finished", "diverged"]
     """Diverged: a loss was no longer finite."""
     steps: int
@@ -50,7 +51,7 @@ class Run:
     @property
     def seconds_from_scratch(self) -> float:
         """`seconds` with those of its pretrainings: what such a training costs that shares nothing."""
-        before: dict[str, float] = {one["digest"]: one["seconds"] for one in self.pretraining}
+        before: dict[str, float] = {facts["digest"]: facts["seconds"] for facts in self.pretraining}
         return self.seconds + sum(before.values())
 
 
@@ -63,6 +64,7 @@ class Pretrained:
     part: str
     """What was trained, such as `rbm1`."""
     steps: int
+    """Weight updates in all epochs."""
     seconds: float
     """The time of its steps, compiling left out."""
     environment: dict[str, Any]
@@ -81,4 +83,4 @@ class Pretrained:
 
 def arrays_of(pretrained: Sequence[Pretrained]) -> dict[str, NDArray[Any]]:
     """All arrays that these pretrainings left, by name."""
-    return {name: array for one in pretrained for name, array in one.arrays.items()}
+    return {name: array for pretraining in pretrained for name, array in pretraining.arrays.items()}

@@ -29,13 +29,13 @@ from trainwright.runs.run import Run
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.search import delivery
-from trainwright.search.budget import Budget
+from trainwright.search.budget import SearchBudget
 from trainwright.search.confirmation import confirmed
 from trainwright.search.found import Found
 from trainwright.search.procedure import Effort, Standing, search
 from trainwright.search.progress import SearchProgress, of_standing
 from trainwright.search.recommending import recommended
-from trainwright.search.record import Record
+from trainwright.search.record import SearchRecord
 from trainwright.search.rounds import searched
 from trainwright.search.space import Space
 from trainwright.studies import defaults
@@ -85,7 +85,7 @@ def best(
     """
     if minutes is None and trainings is None:
         minutes = 10
-    budget = Budget(minutes, trainings)
+    budget = SearchBudget(minutes, trainings)
     check_levels(None, level)
     spec = data if isinstance(data, DataSpec) else None if isinstance(data, Dataset) else DataSpec(data)
     loaded = data if isinstance(data, Dataset) else spec.load()  # type: ignore[union-attr]
@@ -95,27 +95,34 @@ def best(
     space = Space(aside, base, keep, tuple(without), tuple(arms), fixed_network=network is not None)
     with tempfile.TemporaryDirectory(prefix="trainwright-best-") as temporary:
         place = Path(folder) if folder is not None else Path(temporary)
-        job = Job(space, loaded, spec, start, metric, seed, level, ensemble, command)
-        return job.run(place, budget, workers, watch)
+        asked = Search(space, loaded, spec, start, metric, seed, level, ensemble, command)
+        return asked.run(place, budget, workers, watch)
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class Search:
     """One search: what is asked, and how it is carried out in a folder."""
 
     space: Space
+    """What may be tried, and the examples to try it on."""
     loaded: Dataset
     """The data as they were read, before a part was set aside."""
     spec: DataSpec | None
+    """Where the data were read from; None if they were given as a `Dataset`."""
     start: Recipe
     """What `trainwright fit` begins with."""
     metric: str | None
+    """What the search goes by; None for what suits the data."""
     seed: int
+    """Of all trainings and random moves."""
     level: float
+    """The level of confidence of all intervals, such as 0.95."""
     ensemble: bool
+    """Whether the confirmed networks are handed over, too, as one model."""
     command: str
+    """The command line, for the report; empty where there is none."""
 
-    def run(self, folder: Path, budget: Budget, workers: int | None, watch: Watch | None) -> Found:
+    def run(self, folder: Path, budget: SearchBudget, workers: int | None, watch: Watch | None) -> Found:
         """Carry the search out in this folder, or go on with it."""
         question = {
             "data": self.loaded.fingerprint,
@@ -124,7 +131,7 @@ class Job:
             "metric": self.metric,
             "seed": self.seed,
         }
-        record = Record.of(question, folder)
+        record = SearchRecord.of(question, folder)
         with files.explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
             files.probe(folder)
@@ -139,9 +146,9 @@ class Job:
             if watch:
                 watch(of_standing(standing, self.space, measured, budget, progress))
 
-        [found] = carry_out([rounds], store, most=1, workers=workers, watch=note)
-        record.looked(found.recommendation)
-        return found
+        [result] = carry_out([rounds], store, most=1, workers=workers, watch=note)
+        record.looked(result.recommendation)
+        return result
 
     def _rounds(
         self,
@@ -149,8 +156,8 @@ class Job:
         standing: Standing,
         metric: Metric,
         reason: str,
-        budget: Budget,
-        record: Record,
+        budget: SearchBudget,
+        record: SearchRecord,
     ) -> Rounds[Found]:
         """The whole search, round by round."""
         data, effort = self.space.data, Effort.for_validation(len(self.space.data.splits.validation))
@@ -173,7 +180,7 @@ class Job:
         standing.stage = "training the model"
         [run] = yield from trained(store, [final := delivery.final(recipe, self.loaded)])
         budget.charge(1, 0)
-        runs = [one for one in evidence.runs(recommendation.delivered) if not guessed(one)]
+        runs = [member for member in evidence.runs(recommendation.delivered) if not guessed(member)]
         together = self.ensemble and len(runs) > 1
         recommendation = replace(
             recommendation,

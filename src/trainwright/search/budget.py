@@ -21,14 +21,16 @@ CHUNK = 0.25  # of the time left may be spent before the clock is looked at agai
 
 
 @dataclass
-class Budget:
+class SearchBudget:
     """Minutes, trainings, or both: whichever ends first.
 
     Raises `SettingError` for no time and too few trainings.
     """
 
     minutes: float | None = None
+    """Of all calls of the same search together; None for no bound."""
     trainings: int | None = None
+    """The most trainings, those in the store included; None for no bound."""
     spent: float = 0.0
     """Seconds that earlier calls of the same search have taken."""
     used: int = 0

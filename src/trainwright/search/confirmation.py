@@ -20,7 +20,7 @@ from trainwright.data.dataset import Dataset
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.store import Store
-from trainwright.search.budget import Budget
+from trainwright.search.budget import SearchBudget
 from trainwright.search.procedure import Standing
 from trainwright.search.rounds import absent
 from trainwright.search.space import Space, added, spelled, without
@@ -48,6 +48,7 @@ class Confirmed:
     single: str
     """The name of the best single strategy's arm; empty without any."""
     baselines: tuple[ArmRuns, ...]
+    """The tuned baselines that there was time for, with their runs."""
     left_out: tuple[str, ...]
     """The baselines that the time left was too short for."""
     ablated: Mapping[Removed, Sequence[Run]]
@@ -64,7 +65,13 @@ class Confirmed:
 
 
 def confirmed(
-    standing: Standing, space: Space, data: Dataset, store: Store, metric: Metric, budget: Budget, seed: int
+    standing: Standing,
+    space: Space,
+    data: Dataset,
+    store: Store,
+    metric: Metric,
+    budget: SearchBudget,
+    seed: int,
 ) -> Rounds[Confirmed]:
     """Train what confirms the search, then what explains it, then more seeds, as far as the budget goes.
 
@@ -78,19 +85,19 @@ def confirmed(
 
     def plan(named: Mapping[str, Candidate], numbers: range) -> list[Planned]:
         own = [2 * SEEDS * seed + number for number in numbers]
-        return [planned(name, one, data.fold(s), s) for name, one in named.items() for s in own]
+        return [planned(name, candidate, data.fold(s), s) for name, candidate in named.items() for s in own]
 
     standing.stage = "confirming"
     runs = yield from _trained(plan(candidates, range(seeds)), store, budget)
     runs |= yield from _beside(standing.baselines, plan, seeds, store, budget)
     left_out = tuple(name for name in everything if name not in runs)
-    everything = {name: one for name, one in everything.items() if name in runs}
+    everything = {name: candidate for name, candidate in everything.items() if name in runs}
     ablated: dict[Removed, list[Run]] = {frozenset(): runs[best]}
     parts = parts_of(standing.best, standing.plain)
     ablated[frozenset(parts)] = runs[PLAIN]
     standing.stage = "taking apart"
     order = yield from _path(
-        standing, space, ablated, lambda one: plan({"path": one}, range(seeds)), store, metric, budget
+        standing, space, ablated, lambda recipe: plan({"path": recipe}, range(seeds)), store, metric, budget
     )
     further = plan(everything, range(seeds, 2 * seeds))
     if seeds == SEEDS and budget.affords(len(further), absent(further, store)):
@@ -98,7 +105,9 @@ def confirmed(
         more = yield from _trained(further, store, budget)
         runs = {name: [*runs[name], *more[name]] for name in runs}
     arms = tuple(_arm(name, candidate, runs[name]) for name, candidate in candidates.items())
-    beside = tuple(_arm(name, one, runs[name]) for name, one in standing.baselines.items() if name in runs)
+    beside = tuple(
+        _arm(name, baseline, runs[name]) for name, baseline in standing.baselines.items() if name in runs
+    )
     return Confirmed(arms, best, single, beside, left_out, ablated, tuple(order), parts)
 
 
@@ -122,7 +131,7 @@ def _beside(
     plan: Callable[[Mapping[str, Candidate], range], list[Planned]],
     seeds: int,
     store: Store,
-    budget: Budget,
+    budget: SearchBudget,
 ) -> Rounds[dict[str, list[Run]]]:
     """The runs of the baselines that there is time for: one fit of each says what the others will take."""
     runs = yield from _trained(plan(baselines, range(1)), store, budget)
@@ -142,7 +151,7 @@ def _path(
     plan: Callable[[Recipe], list[Planned]],
     store: Store,
     metric: Metric,
-    budget: Budget,
+    budget: SearchBudget,
 ) -> Rounds[list[str]]:
     """Take the best recipe apart; `ablated` gets the runs. It ends early where the budget does."""
     order: list[str] = []
@@ -156,13 +165,13 @@ def _path(
         }
         recipes = {removed: recipe for removed, recipe in recipes.items() if space.allows(recipe)}
         new = {removed: plan(recipe) for removed, recipe in recipes.items()}
-        wanted = [one for each in new.values() for one in each]
+        wanted = [training for trainings in new.values() for training in trainings]
         missing = absent(wanted, store)
         if not budget.affords(len(wanted), missing):
             break
-        found = iter((yield from trained(store, wanted)) if wanted else ())
+        runs = iter((yield from trained(store, wanted)) if wanted else ())
         budget.charge(len(wanted), missing)
-        ablated |= {removed: [next(found) for _ in each] for removed, each in new.items()}
+        ablated |= {removed: [next(runs) for _ in trainings] for removed, trainings in new.items()}
         known = [part for part, removed in options.items() if removed in ablated]
         if not known:
             break  # whatever goes leaves another part with nothing to act on
@@ -186,12 +195,12 @@ def _candidates(standing: Standing, space: Space) -> tuple[dict[str, Recipe], st
     return candidates, best, single
 
 
-def _trained(plan: list[Planned], store: Store, budget: Budget) -> Rounds[dict[str, list[Run]]]:
+def _trained(plan: list[Planned], store: Store, budget: SearchBudget) -> Rounds[dict[str, list[Run]]]:
     """The runs of a plan by arm."""
     missing = absent(plan, store)
     runs: dict[str, list[Run]] = {}
-    for one, run in zip(plan, (yield from trained(store, plan)), strict=True):
-        runs.setdefault(one.arm, []).append(run)
+    for training, run in zip(plan, (yield from trained(store, plan)), strict=True):
+        runs.setdefault(training.arm, []).append(run)
     budget.charge(len(plan), missing)
     return runs
 
@@ -203,4 +212,4 @@ def _arm(name: str, candidate: Candidate, runs: Sequence[Run]) -> ArmRuns:
 
 def _validation(runs: Sequence[Run], metric: Metric) -> tuple[float, float]:
     outcomes = [outcome(run, metric) for run in runs]
-    return fmean(one.error for one in outcomes), fmean(one.loss for one in outcomes)
+    return fmean(reached.error for reached in outcomes), fmean(reached.loss for reached in outcomes)

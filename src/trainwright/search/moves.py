@@ -24,7 +24,7 @@ REACH = 3  # moves that such a recipe is away at most
 
 def additions(space: Space, recipe: Recipe, champions: Mapping[str, Recipe]) -> list[Recipe]:
     """The recipe with one more family, at its own rate and at the rate that was best for that family."""
-    both = (joined(space, recipe, [one], rate) for one in champions.values() for rate in (0, 1))
+    both = (joined(space, recipe, [champion], rate) for champion in champions.values() for rate in (0, 1))
     return _allowed(space, (grown for grown in both if len(grown.strategies) > len(recipe.strategies)))
 
 
@@ -75,7 +75,7 @@ def jumps(space: Space, recipe: Recipe, seed: int, round_: int) -> list[Recipe]:
             if near:
                 reached = near[int(rng.integers(len(near)))]
         drawn.append(reached)
-    return _allowed(space, (one for one in drawn if one != recipe))
+    return _allowed(space, (jump for jump in drawn if jump != recipe))
 
 
 def rung_of(rate: float) -> int:

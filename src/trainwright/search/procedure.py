@@ -61,9 +61,11 @@ class Standing:
     plain: Recipe
     """The plain recipe, tuned as far as the search has come."""
     best: Recipe
+    """The best recipe so far; at first the plain one."""
     single: Recipe | None = None
     """The best recipe with one family alone."""
     stage: str = "tuning the plain recipe"
+    """What the search is at, in words."""
     screened: bool = False
     """Whether every family has been tried alone."""
     exhausted: bool = False

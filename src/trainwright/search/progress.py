@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainwright.comparison.metrics import Metric
 from trainwright.recipe import Recipe
-from trainwright.search.budget import Budget
+from trainwright.search.budget import SearchBudget
 from trainwright.search.procedure import Standing
 from trainwright.search.space import Space, spelled
 from trainwright.studies.progress import StudyProgress
@@ -28,6 +28,7 @@ class SearchProgress:
     plain: float
     """The plain recipe's."""
     metric: Metric
+    """What `error` and `plain` are measured by."""
     seconds_left: float
     """Infinite where trainings are the bound."""
     fraction: float
@@ -35,7 +36,7 @@ class SearchProgress:
 
 
 def of_standing(
-    standing: Standing, space: Space, metric: Metric, budget: Budget, progress: StudyProgress
+    standing: Standing, space: Space, metric: Metric, budget: SearchBudget, progress: StudyProgress
 ) -> SearchProgress:
     """The search's progress now."""
     parts = [0.0]

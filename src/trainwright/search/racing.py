@@ -53,16 +53,16 @@ def replaces(challenger: Recipe, incumbent: Recipe, trials: int, outcomes: Outco
         return False
     if len(challenger.strategies) <= len(incumbent.strategies):
         return True
-    found = differences(challenger, incumbent, trials, outcomes)
-    if not np.isfinite(found).all():  # the incumbent diverged: nothing else ranks behind
+    gaps = differences(challenger, incumbent, trials, outcomes)
+    if not np.isfinite(gaps).all():  # the incumbent diverged: nothing else ranks behind
         return True
-    estimate = paired.estimate(found)
+    estimate = paired.estimate(gaps)
     return not math.isfinite(estimate.error) or -estimate.mean > estimate.error
 
 
 def clearly_worse(recipe: Recipe, leader: Recipe, trials: int, outcomes: Outcomes) -> bool:
     """Whether the paired t-test tells a recipe from the leader; one that diverges is clearly worse."""
-    found = differences(recipe, leader, trials, outcomes)
-    if not np.isfinite(found).all():
+    gaps = differences(recipe, leader, trials, outcomes)
+    if not np.isfinite(gaps).all():
         return rank(leader, range(trials), outcomes) < rank(recipe, range(trials), outcomes)
-    return paired.estimate(found).p_above() < ALPHA
+    return paired.estimate(gaps).p_above() < ALPHA

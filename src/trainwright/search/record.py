@@ -14,10 +14,11 @@ NAME = "search.json"
 
 
 @dataclass
-class Record:
+class SearchRecord:
     """What `search.json` says."""
 
     folder: Path
+    """Where `search.json` is written."""
     question: dict[str, Any]
     """The data's fingerprint, that of the same with a part set aside, and all else that decides the search
     but its budget."""
@@ -28,7 +29,7 @@ class Record:
     these were, as other searches in this folder may have read the same."""
 
     @classmethod
-    def of(cls, question: dict[str, Any], folder: Path) -> Record:
+    def of(cls, question: dict[str, Any], folder: Path) -> SearchRecord:
         """The record of this search in its folder: with the looks that were had there, and with the time
         that was spent if the search there asked the same.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from trainwright.comparison.metrics import Metric
 from trainwright.runs.store import Store
-from trainwright.search.budget import Budget
+from trainwright.search.budget import SearchBudget
 from trainwright.search.procedure import OutOfBudget, Standing
 from trainwright.studies.executor import Rounds, trained
 from trainwright.studies.plan import Planned
@@ -20,7 +20,7 @@ def searched(
     store: Store,
     training: Callable[[Trial], Planned],
     metric: Metric,
-    budget: Budget,
+    budget: SearchBudget,
 ) -> Rounds[Standing]:
     """What a search comes to when its trials are trained, judged by a metric on validation, and the budget
     ends it."""
@@ -44,10 +44,10 @@ def searched(
             return end.value  # type: ignore[no-any-return]
 
 
-def affordable(plan: Sequence[Planned], store: Store, budget: Budget) -> list[Planned]:
+def affordable(plan: Sequence[Planned], store: Store, budget: SearchBudget) -> list[Planned]:
     """The first trainings of a plan, as many as may begin now; those in the store before the first that is
     missing are always among them where time is the bound."""
-    stored = next((n for n, one in enumerate(plan) if one.digest not in store), len(plan))
+    stored = next((n for n, training in enumerate(plan) if training.digest not in store), len(plan))
     if budget.room(stored, 0) == stored == len(plan):
         return list(plan)
     room = budget.room(len(plan), absent(plan, store))
@@ -56,7 +56,7 @@ def affordable(plan: Sequence[Planned], store: Store, budget: Budget) -> list[Pl
 
 def absent(plan: Sequence[Planned], store: Store) -> int:
     """How many of these trainings the store has not."""
-    return sum(digest not in store for digest in {one.digest for one in plan})
+    return sum(digest not in store for digest in {training.digest for training in plan})
 
 
 def _ended(procedure: Procedure[Standing]) -> Standing:

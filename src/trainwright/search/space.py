@@ -38,6 +38,7 @@ class Space:
     """
 
     data: Dataset
+    """The examples to search on; what is set aside is not among them."""
     base: Recipe
     """The plain recipe."""
     keep: str = ""
@@ -65,7 +66,7 @@ class Space:
 
     def _check(self, text: str) -> None:
         """Raises what is wrong with an arm that the user names, before anything is trained."""
-        recipes = [self.plain.adding(*strategies.read(one)) for one in alternatives(text)]
+        recipes = [self.plain.adding(*strategies.read(alternative)) for alternative in alternatives(text)]
         if not any(map(self.allows, recipes)):
             dry_run(Training(recipes[0], self.data, 0))
             raise SettingError(f"arm {text!r}: adam and momentum exclude each other: drop one")
@@ -87,7 +88,7 @@ class Space:
         texts = self.arms or (*defaults.arms(self.data, self.plain), *FURTHER)
         families: dict[str, tuple[Setting, ...]] = {}
         for text in texts:
-            settings = [strategies.read(one) for one in alternatives(text)]
+            settings = [strategies.read(alternative) for alternative in alternatives(text)]
             names = {strategy.name for strategy in settings[0]}
             fixed = {strategy.name for strategy in self.plain.strategies} | {*self.without}
             allowed = tuple(setting for setting in settings if self.allows(self.plain.adding(*setting)))

@@ -28,7 +28,9 @@ class Arm:
     """
 
     name: str
+    """What the arm is called in files and reports."""
     candidates: tuple[Candidate, ...]
+    """Validation chooses among these: recipes only, or baselines only."""
 
     def __post_init__(self) -> None:
         if not self.candidates:
@@ -115,7 +117,9 @@ def read_arms(base: Recipe, texts: Sequence[str]) -> dict[str, tuple[Recipe, ...
     """
     if twice := [text for text in texts if texts.count(text) > 1]:
         raise SettingError(f"arm {twice[0]!r} is given twice: drop one")
-    families = {text.strip(): [strategies.read(one) for one in alternatives(text)] for text in texts}
+    families = {
+        text.strip(): [strategies.read(alternative) for alternative in alternatives(text)] for text in texts
+    }
     names = {text: _name(text, family) for text, family in families.items()}
     return {"plain": (base,)} | {
         text if list(names.values()).count(names[text]) > 1 else names[text]: tuple(
@@ -133,8 +137,8 @@ def read_baselines(texts: Sequence[str]) -> dict[str, tuple[Baseline, ...]]:
     """
     arms: dict[str, tuple[Baseline, ...]] = {}
     for text in texts:
-        read = [baselines.read(one) for one in alternatives(text)]
-        if any(len(one) != 1 for one in read):
+        read = [baselines.read(alternative) for alternative in alternatives(text)]
+        if any(len(named) != 1 for named in read):
             raise SettingError(
                 f"baseline {text!r}: name one baseline, such as 'svm' or 'linear(penalty=0.1)'"
             )

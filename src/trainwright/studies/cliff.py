@@ -23,7 +23,11 @@ NEXT = 2.0  # the largest factor between neighbours: a rung is a factor of 1.8, 
 
 def safe_rate(best: Recipe, tried: Iterable[Recipe], outcomes: Outcomes) -> Recipe:
     """The best recipe, or the same at the next lower of the rates tried, where the next higher one fails."""
-    rates = {one.learning_rate: one for one in tried if one.replace(learning_rate=best.learning_rate) == best}
+    rates = {
+        recipe.learning_rate: recipe
+        for recipe in tried
+        if recipe.replace(learning_rate=best.learning_rate) == best
+    }
     higher = [rate for rate in rates if best.learning_rate < rate < NEXT * best.learning_rate]
     lower = [rate for rate in rates if best.learning_rate / NEXT < rate < best.learning_rate]
     if not higher or not lower or not _fails(rates[min(higher)], best, outcomes):
@@ -43,10 +47,10 @@ def _as_good(recipe: Recipe, best: Recipe, outcomes: Outcomes) -> bool:
     number = _both(recipe, best, outcomes)
     if not number:
         return False
-    found = differences(recipe, best, number, outcomes)
-    if not np.isfinite(found).all():  # one of them diverged
+    gaps = differences(recipe, best, number, outcomes)
+    if not np.isfinite(gaps).all():  # one of them diverged
         return rank(recipe, range(number), outcomes) < rank(best, range(number), outcomes)
-    estimate = paired.estimate(found)
+    estimate = paired.estimate(gaps)
     return estimate.mean <= (estimate.error if math.isfinite(estimate.error) else 0.0)
 
 

@@ -132,5 +132,5 @@ def averaged(
     for name, members in ensembles.items():
         recipe = {"name": "ensemble", "members": list(members)}
         groups = (members_of(members, candidates, dataset(seed), seed) for seed in seeds)
-        together = tuple(average([runs[one.digest] for one in group], recipe) for group in groups)
+        together = tuple(average([runs[member.digest] for member in group], recipe) for group in groups)
         yield ArmRuns(name, {0.0: together})

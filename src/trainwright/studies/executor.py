@@ -25,8 +25,8 @@ from trainwright.studies.arms import Candidate
 from trainwright.studies.plan import Planned
 from trainwright.studies.progress import ProgressCounter, StudyProgress
 from trainwright.studies.sharing import arrays_of, folded, share, shared
-from trainwright.studies.workers import Pool, Report, Task
-from trainwright.training.building import Plan, Training, dry_run
+from trainwright.studies.workers import Job, Pool, Report
+from trainwright.training.building import ProgramFacts, Training, dry_run
 from trainwright.training.checkpoints import StoredCheckpoints
 from trainwright.training.fit import fit_all
 from trainwright.training.progress import Progress
@@ -35,15 +35,18 @@ Result = TypeVar("Result")
 Rounds = Generator[list[Planned], None, Result]
 """A study, round by round: it yields the trainings that it needs, and goes on when the store has them."""
 
-LARGEST_TASK = 256  # trainings: each holds a lock file open
+LARGEST_JOB = 256  # trainings: each holds a lock file open
 
 
 class Event(NamedTuple):
     """What a worker reports of a training: how much of it is done, and its status once it has ended."""
 
     digest: str
+    """The name of the run that the training leaves in the store."""
     fraction: float
+    """The share of its steps that is done, from 0 to 1."""
     status: str | None = None
+    """finished or diverged; None while it is under way."""
 
 
 def carry_out(
@@ -85,7 +88,7 @@ def trained(store: Store, plan: list[Planned]) -> Rounds[list[Run]]:
     while True:
         yield plan
         try:
-            return [_read(store, one.digest) for one in plan]
+            return [_read(store, planned.digest) for planned in plan]
         except DamagedRun:
             continue  # it has been moved aside, so it is missing now
 
@@ -108,7 +111,7 @@ class Executor:
         self._store, self._workers = store, workers
         self._pool = Pool(workers)
         self._shared = tempfile.TemporaryDirectory(prefix="trainwright-")
-        self._plans: dict[Any, Plan] = {}
+        self._facts: dict[Any, ProgramFacts] = {}
 
     def __enter__(self) -> Executor:
         return self
@@ -119,19 +122,21 @@ class Executor:
 
     def fill(self, plan: Sequence[Planned]) -> Iterator[Event]:
         """Train what the store has not of the plan, and yield what the workers report."""
-        wanted = {one.digest: one for one in plan}
+        wanted = {planned.digest: planned for planned in plan}
         begun = False
-        while missing := [one for digest, one in wanted.items() if digest not in self._store]:
-            if begun and not any(_is_free(self._store, one.digest) for one in missing):
+        while missing := [planned for digest, planned in wanted.items() if digest not in self._store]:
+            if begun and not any(_is_free(self._store, planned.digest) for planned in missing):
                 time.sleep(1)  # other processes are at all of them
                 continue
             begun = True
-            tasks = []
+            jobs = []
             for program, group in self._groups(missing):
-                light = [(one.candidate, one.seed, one.data.seed, one.digest) for one in group]
+                light = [
+                    (planned.candidate, planned.seed, planned.data.seed, planned.digest) for planned in group
+                ]
                 data = share(group[0].data, Path(self._shared.name))
-                tasks.append(Task(program, partial(_work, self._store.folder, data, light)))
-            for event in self._pool.run(tasks):
+                jobs.append(Job(program, partial(_work, self._store.folder, data, light)))
+            for event in self._pool.run(jobs):
                 yield event
                 if event.status and event.digest not in self._store:
                     raise StoreError(
@@ -144,27 +149,27 @@ class Executor:
         to fill a cohort, small enough to share out. A baseline is a group of its own."""
         programs: dict[Any, list[Planned]] = {}
         widths: dict[Any, int] = {}
-        for one in missing:
-            program: Any = one.digest
-            if isinstance(one.candidate, Recipe):
-                plan, shapes = self._plan(one)
-                program = jax.tree.structure(one.candidate), shapes, plan
-                widths[program] = plan.width
-            programs.setdefault(program, []).append(one)
+        for planned in missing:
+            program: Any = planned.digest
+            if isinstance(planned.candidate, Recipe):
+                facts, shapes = self._facts_of(planned)
+                program = jax.tree.structure(planned.candidate), shapes, facts
+                widths[program] = facts.width
+            programs.setdefault(program, []).append(planned)
         share = math.ceil(len(missing) / (4 * self._workers))
-        tasks = []
+        groups = []
         for program, group in programs.items():
-            parts = math.ceil(len(group) / min(max(widths.get(program, 1), share), LARGEST_TASK))
-            tasks += [(program, group[part::parts]) for part in range(parts)]
-        return sorted(tasks, key=lambda task: len(task[1]), reverse=True)
+            parts = math.ceil(len(group) / min(max(widths.get(program, 1), share), LARGEST_JOB))
+            groups += [(program, group[part::parts]) for part in range(parts)]
+        return sorted(groups, key=lambda group: len(group[1]), reverse=True)
 
-    def _plan(self, one: Planned) -> tuple[Plan, Any]:
+    def _facts_of(self, planned: Planned) -> tuple[ProgramFacts, Any]:
         """What is known of a training's program, and what of its data decides shapes."""
-        shapes = arrays_of(one.data), one.data.splits.examples, one.data.splits.room
-        kind = one.training.recipe.replace(learning_rate=1.0), shapes  # no network depends on the rate
-        if kind not in self._plans:
-            self._plans[kind] = dry_run(one.training)
-        return self._plans[kind], shapes
+        shapes = arrays_of(planned.data), planned.data.splits.examples, planned.data.splits.room
+        kind = planned.training.recipe.replace(learning_rate=1.0), shapes  # no network depends on the rate
+        if kind not in self._facts:
+            self._facts[kind] = dry_run(planned.training)
+        return self._facts[kind], shapes
 
 
 def _is_free(store: Store, digest: str) -> bool:

@@ -18,6 +18,7 @@ class Combined(NamedTuple):
     """The arms of a factorial study."""
 
     arms: Mapping[str, Recipe]
+    """By arm: the base recipe with its combination of strategies."""
     factors: Mapping[str, tuple[str, ...]]
     """By arm: which of the texts it has."""
 

@@ -22,11 +22,17 @@ class Planned(NamedTuple):
     """A training of the study and the name of the run that it leaves."""
 
     arm: str
+    """The arm that it is for; before an arm has its candidate, what else it is for, such as "tuning"."""
     candidate: Candidate
+    """The recipe or the baseline that is trained."""
     data: Dataset
+    """The data with the split that it is trained on."""
     seed: int
+    """Of weights, batches and dropout masks; 0 for a baseline."""
     digest: str
+    """The name of its run in the store, 20 hexadecimal digits."""
     stage: Stage = "verdict"
+    """Whether it helps to choose a candidate, or counts for the verdict."""
 
     @property
     def training(self) -> Training:

@@ -39,10 +39,10 @@ class ProgressCounter:
 
     def begin(self, plan: Sequence[Planned], store: Store) -> None:
         """A round of trainings begins; some may be in the store already."""
-        self.stage = "tuning" if any(one.stage == "tuning" for one in plan) else "verdict"
-        for one in plan:
-            self.names[one.digest] = str(one)
-            self.made[one.digest] = float(one.digest in store)
+        self.stage = "tuning" if any(planned.stage == "tuning" for planned in plan) else "verdict"
+        for planned in plan:
+            self.names[planned.digest] = str(planned)
+            self.made[planned.digest] = float(planned.digest in store)
 
     def note(self, digest: str, fraction: float, status: str | None) -> StudyProgress:
         """A worker has reported: the study's progress now."""

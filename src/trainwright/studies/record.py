@@ -27,7 +27,7 @@ NAME = "study.json"
 
 
 @dataclass(frozen=True)
-class Record:
+class StudyRecord:
     """What `study.json` says."""
 
     study: Study
@@ -45,7 +45,7 @@ class Record:
     asked: str = ""
     """The digest of what this study asks, where it has been stored."""
 
-    def after(self, earlier: Record) -> Record:
+    def after(self, earlier: StudyRecord) -> StudyRecord:
         """The record with the looks that were had in its folder before, at the same arms on the same data.
 
         Raises `StoreError` where the earlier study is of other data: its report would be lost.
@@ -79,7 +79,7 @@ class Record:
             watch=watch,
         )
 
-    def looked(self) -> Record:
+    def looked(self) -> StudyRecord:
         """The record once its comparison has been looked at."""
         return replace(self, looks=tuple(sorted({*self.looks, len(self.study.verdict_seeds)})))
 
@@ -119,7 +119,7 @@ class Record:
             files.replace_file(folder / NAME, strict_json.dumps(content).encode() + b"\n", folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Record:
+    def load(cls, folder: Path) -> StudyRecord:
         """Read a study's folder.
 
         Raises `StoreError` for a folder without a readable `study.json` and for a study of arrays, and

@@ -26,15 +26,20 @@ class Tuned(NamedTuple):
     """What tuning decided: the length of all trainings, and each arm's candidate."""
 
     length: Length
+    """How long all recipes are trained."""
     choices: dict[str, Choice]
+    """By arm, baselines included: what validation chose, and what was tried."""
 
 
 class StudyRuns(NamedTuple):
     """What a study left: each arm's runs by learning rate, the baselines', and what tuning decided."""
 
     arms: list[ArmRuns]
+    """The arms' runs by learning rate, then the ensembles'."""
     baselines: list[ArmRuns]
+    """The baselines' runs, at the learning rate 0."""
     tuned: Tuned | None
+    """What tuning decided; None without a tuning stage."""
 
 
 def tuned_by(
@@ -60,24 +65,24 @@ def outcome(run: Run, metric: Metric) -> Outcome:
     The curve is the error's where the metric counts wrong examples or is a regression's. Others see more than
     the most probable class: theirs is the loss's.
     """
-    found = score(run, "validation")
+    scored = score(run, "validation")
     errors = metric.task == "regression" or (metric.counts and metric.pooling == "mean")
     curve = tuple(map(float, run.history.get("validation_error" if errors else "validation_loss", ())))
-    return Outcome(metrics.measure(run, "validation", metric), found.loss, found.guessed, curve)
+    return Outcome(metrics.measure(run, "validation", metric), scored.loss, scored.guessed, curve)
 
 
 def by_arm(plan: Sequence[Planned], runs: Sequence[Run], tuned: Tuned | None) -> dict[str, ArmRuns]:
     """Every arm's runs by learning rate (0 for a baseline), and what its candidates did in tuning."""
-    found: dict[str, dict[float, list[Run]]] = {}
-    for one, run in zip(plan, runs, strict=True):
-        found.setdefault(one.arm, {}).setdefault(_rate(one.candidate), []).append(run)
+    grouped: dict[str, dict[float, list[Run]]] = {}
+    for planned, run in zip(plan, runs, strict=True):
+        grouped.setdefault(planned.arm, {}).setdefault(_rate(planned.candidate), []).append(run)
     return {
         name: ArmRuns(
             name,
             {rate: tuple(runs) for rate, runs in rates.items()},
             _settings(tuned.choices[name]) if tuned else (),
         )
-        for name, rates in found.items()
+        for name, rates in grouped.items()
     }
 
 

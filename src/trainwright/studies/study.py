@@ -43,7 +43,7 @@ from trainwright.studies.progress import StudyProgress
 from trainwright.studies.stages import StudyRuns, Tuned, by_arm, cautions, tuned_by
 from trainwright.studies.trials import Trial
 from trainwright.studies.tuning import Tuning, allowance, choose
-from trainwright.training.building import Plan, Training, dry_run
+from trainwright.training.building import ProgramFacts, Training, dry_run
 
 Watch = Callable[[StudyProgress], None]
 Folder = str | os.PathLike[str]
@@ -157,14 +157,14 @@ class Study:
         """Raises `SettingError` for an arm with nothing to act on, and for a metric that does not suit the
         data, before anything is trained. Of an arm's candidates the first is tried."""
         defaults.metric(self.dataset(), self.metric)
-        assert self._plans
+        assert self._programs
 
     @cached_property
-    def _plans(self) -> list[Plan]:
+    def _programs(self) -> list[ProgramFacts]:
         """What is known of each arm's program beforehand: every arm has something to act on."""
         data = self.dataset(self.verdict_seeds[0])
         recipes = [arm.candidates[0] for arm in self._arms]
-        return [dry_run(Training(one, data, 0)) for one in recipes if isinstance(one, Recipe)]
+        return [dry_run(Training(recipe, data, 0)) for recipe in recipes if isinstance(recipe, Recipe)]
 
     def tune(
         self,
@@ -251,8 +251,8 @@ class Study:
         runs = yield from trained(store, plan)
         compared = len(self._verdict(candidates))
         arms = by_arm(plan[:compared], runs[:compared], tuned)
-        found = {one.digest: run for one, run in zip(plan, runs, strict=True)}
-        ensembles = averaged(self.ensembles, candidates, self.dataset, self.verdict_seeds, found)
+        by_digest = {training.digest: run for training, run in zip(plan, runs, strict=True)}
+        ensembles = averaged(self.ensembles, candidates, self.dataset, self.verdict_seeds, by_digest)
         return StudyRuns(
             [*(arms[name] for name in self.arms), *ensembles], [arms[name] for name in self.baselines], tuned
         )
@@ -285,8 +285,8 @@ class Study:
         """The trainings that are compared, and after these what else the ensembles need."""
         compared = self._verdict(candidates)
         needed = planned_members(self.ensembles, candidates, self.dataset, self.verdict_seeds)
-        known = {one.digest for one in compared}
-        return compared + [one for one in needed if one.digest not in known]
+        known = {training.digest for training in compared}
+        return compared + [training for training in needed if training.digest not in known]
 
     def _verdict(self, candidates: Mapping[str, Candidate]) -> list[Planned]:
         """The trainings that are compared: each arm's candidate on every seed, the same for all arms."""

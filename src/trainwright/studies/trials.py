@@ -23,15 +23,20 @@ class Trial(NamedTuple):
     """A training that a procedure needs: of a candidate, on the tuning's split and seed of this number."""
 
     candidate: Candidate
+    """What is trained, at the learning rate that is tried."""
     number: int
+    """Which split and seed it has; trials of the same number are paired."""
 
 
 class Outcome(NamedTuple):
     """How a trial did on validation."""
 
     error: float
+    """By the metric that decides, in its unit; less is better."""
     loss: float
+    """As `runs.score.Score.loss`; it decides between equal errors."""
     diverged: bool = False
+    """Whether the training diverged and kept no weights from before."""
     curve: tuple[float, ...] = ()
     """The validation error at each evaluation."""
 
@@ -82,7 +87,9 @@ def differences(
     candidate: Candidate, other: Candidate, trials: int, outcomes: Outcomes
 ) -> NDArray[np.float64]:
     """A candidate's errors minus another's, trial by trial, (trials,)."""
-    mine, theirs = ([_error(outcomes[Trial(one, n)]) for n in range(trials)] for one in (candidate, other))
+    mine, theirs = (
+        [_error(outcomes[Trial(setting, n)]) for n in range(trials)] for setting in (candidate, other)
+    )
     with np.errstate(invalid="ignore"):  # two that diverge are told apart by nothing
         return np.subtract(mine, theirs, dtype=np.float64)
 

@@ -64,10 +64,15 @@ class Validated(NamedTuple):
     """A candidate at a learning rate that was tried, and its means on validation."""
 
     candidate: Candidate
+    """What was tried, at its learning rate and length."""
     error: float
+    """The mean over its trainings, by the metric that decides."""
     loss: float
+    """The mean validation loss over its trainings."""
     trainings: int
+    """How many seeds it was tried with."""
     diverged: int
+    """How many of these trainings diverged and kept no weights."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Choice:
     """The candidate that speaks for an arm, at its learning rate and length, and all that were tried."""
 
     candidate: Candidate
+    """What the verdict is about."""
     tried: tuple[Validated, ...]
     """In the order in which they were dropped, the chosen one first."""
     at_edge: bool
@@ -99,7 +105,9 @@ class Point(NamedTuple):
     """A candidate at a rung of the ladder; a baseline has no learning rate."""
 
     origin: Candidate
+    """The candidate at its own learning rate."""
     rung: int
+    """The learning rate's place on the ladder; 0 for a baseline."""
     candidate: Candidate
     """The candidate at that learning rate."""
 
@@ -109,7 +117,10 @@ def choose(
 ) -> Procedure[tuple[Length, dict[str, Choice]]]:
     """Decide the length of all trainings, then tune every arm. `splits`: how many the tuning alternates."""
     length = yield from settle_length(reference, tuning)
-    arms = [Arm(arm.name, tuple(lengthened(one, length.factor) for one in arm.candidates)) for arm in arms]
+    arms = [
+        Arm(arm.name, tuple(lengthened(candidate, length.factor) for candidate in arm.candidates))
+        for arm in arms
+    ]
     most = allowance(arms, tuning)
     choices = yield from side_by_side(
         {arm.name: tune(arm, tuning, length.start, most, splits) for arm in arms}
@@ -126,7 +137,7 @@ def settle_length(reference: Arm, tuning: Tuning) -> Procedure[Length]:
     """Double the length while the reference still improves in the last quarter."""
     factor, start = 1, _own_rate(reference)
     while True:
-        arm = Arm(reference.name, tuple(lengthened(one, factor) for one in reference.candidates))
+        arm = Arm(reference.name, tuple(lengthened(candidate, factor) for candidate in reference.candidates))
         choice = yield from tune(arm, tuning, start, 2 * _grid_size(arm, tuning))
         if isinstance(choice.candidate, Recipe):
             start = choice.candidate.learning_rate
@@ -140,7 +151,9 @@ def tune(
 ) -> Procedure[Choice]:
     """Choose an arm's candidate and learning rate, with at most so many trainings; see the module."""
     ladder = RateLadder(tuning.rates)
-    settings = [point for one in arm.candidates for point in _points(one, ladder, ladder.begin(start))]
+    settings = [
+        point for candidate in arm.candidates for point in _points(candidate, ladder, ladder.begin(start))
+    ]
     tried = list(settings)
     most = splits if splits and isinstance(arm.candidates[0], Baseline) else allowance  # see Baseline
     trainings = min(tuning.first, most)
@@ -240,13 +253,13 @@ def _safe(best: Point, tried: Sequence[Point], outcomes: Outcomes) -> Point:
     return next(point for point in tried if point.candidate == chosen)
 
 
-def _validated(point: Point, found: Sequence[Outcome]) -> Validated:
+def _validated(point: Point, outcomes: Sequence[Outcome]) -> Validated:
     return Validated(
         point.candidate,
-        fmean(one.error for one in found),
-        fmean(one.loss for one in found),
-        len(found),
-        sum(one.diverged for one in found),
+        fmean(outcome.error for outcome in outcomes),
+        fmean(outcome.loss for outcome in outcomes),
+        len(outcomes),
+        sum(outcome.diverged for outcome in outcomes),
     )
 
 

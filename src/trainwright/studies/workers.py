@@ -1,7 +1,7 @@
 """Worker processes: one training per core, which is the fastest way found on CPU.
 
 Each worker has NPROC=1 (and OMP_NUM_THREADS=1, for the baselines), set before JAX is imported, so a run's
-result does not depend on the machine's cores. A worker that dies costs the task it was at: that one is given
+result does not depend on the machine's cores. A worker that dies costs the job it was at: that one is given
 out again, once. When the parent ends, however it ends, its workers find their line cut and end too.
 
 Messages are bytes of cloudpickle over a socket of their own, between a process and the one it started.
@@ -24,30 +24,35 @@ import cloudpickle
 from trainwright.base.errors import TrainwrightError
 
 Report = Callable[[Any], None]
-Job = Callable[[Report], None]
 
 
 class WorkerDied(TrainwrightError):
-    """A task's worker ended twice without a word, as happens when memory runs out."""
+    """A job's worker ended twice without a word, as happens when memory runs out."""
 
     exit_code = 1
 
 
-class Task(NamedTuple):
-    """A job for a worker, and the program that it needs compiled: any value that can be a key."""
+class Job(NamedTuple):
+    """What a worker is given to do."""
 
     program: Hashable
-    job: Job
+    """Which program it needs compiled, as a key: workers prefer those that they have."""
+    run: Callable[[Report], None]
+    """What the worker calls, with a function to report by."""
 
 
 @dataclass
 class Worker:
-    """A process, the line to it, the task that it is at, and the programs that it has compiled."""
+    """A process, the line to it, the job that it is at, and the programs that it has compiled."""
 
     process: subprocess.Popen[bytes]
+    """A Python process that computes on one core."""
     line: Connection
-    task: int | None = None
+    """The socket by which jobs are sent and reports received."""
+    job: int | None = None
+    """The index of the job that it is at; None while it has none."""
     programs: set[Hashable] = field(default_factory=set)
+    """Those of all jobs that it has been given."""
 
 
 class Pool:
@@ -72,32 +77,31 @@ class Pool:
             worker.process.wait()
         self._workers = []
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Any]:
-        """Run tasks in the workers, and yield what they report as it comes.
+    def run(self, jobs: Sequence[Job]) -> Iterator[Any]:
+        """Run jobs in the workers, and yield what they report as it comes.
 
-        A task's job is called in a worker with a function to report by. A worker is given tasks whose program
-        it has compiled, where there are any. A `TrainwrightError` in a job is raised here; so is any other
-        exception, with the worker's trace. Raises `WorkerDied` if a task kills its worker twice. The pool
-        runs nothing more after an error.
+        A worker is given jobs whose program it has compiled, where there are any. A `TrainwrightError` in a
+        job is raised here; so is any other exception, with the worker's trace. Raises `WorkerDied` if a job
+        kills its worker twice. The pool runs nothing more after an error.
         """
-        waiting = list(range(len(tasks)))
-        deaths = [0] * len(tasks)
-        while len(self._workers) < min(self._most, len(tasks)):
+        waiting = list(range(len(jobs)))
+        deaths = [0] * len(jobs)
+        while len(self._workers) < min(self._most, len(jobs)):
             self._workers.append(_start())
         for worker in self._workers:
-            self._give(worker, tasks, waiting)
-        while busy := [worker for worker in self._workers if worker.task is not None]:
+            self._give(worker, jobs, waiting)
+        while busy := [worker for worker in self._workers if worker.job is not None]:
             for line in wait([worker.line for worker in busy]):
                 worker = next(worker for worker in busy if worker.line is line)
                 try:
                     kind, content = cloudpickle.loads(worker.line.recv_bytes())
                 except (EOFError, ConnectionError):
-                    task, code = worker.task, worker.process.wait()
-                    assert task is not None
-                    deaths[task] += 1
-                    if deaths[task] > 1:
+                    job, code = worker.job, worker.process.wait()
+                    assert job is not None
+                    deaths[job] += 1
+                    if deaths[job] > 1:
                         raise WorkerDied(_obituary(code)) from None
-                    waiting.insert(0, task)
+                    waiting.insert(0, job)
                     worker.line.close()
                     self._workers[self._workers.index(worker)] = worker = _start()
                     kind, content = "done", None
@@ -106,21 +110,21 @@ class Pool:
                 elif kind == "error":
                     raise content
                 else:
-                    self._give(worker, tasks, waiting)
+                    self._give(worker, jobs, waiting)
 
-    def _give(self, worker: Worker, tasks: Sequence[Task], waiting: list[int]) -> None:
-        """The next task: of a program that the worker has compiled, else one that no worker has, else any."""
+    def _give(self, worker: Worker, jobs: Sequence[Job], waiting: list[int]) -> None:
+        """The next job: of a program that the worker has compiled, else one that no worker has, else any."""
         others = {program for other in self._workers if other is not worker for program in other.programs}
 
-        def cost(task: int) -> int:
-            program = tasks[task].program
+        def cost(job: int) -> int:
+            program = jobs[job].program
             return 0 if program in worker.programs else 1 if program not in others else 2
 
-        worker.task = min(waiting, key=cost, default=None)
-        if worker.task is not None:
-            waiting.remove(worker.task)
-            worker.programs.add(tasks[worker.task].program)
-            worker.line.send_bytes(cloudpickle.dumps(tasks[worker.task].job))
+        worker.job = min(waiting, key=cost, default=None)
+        if worker.job is not None:
+            waiting.remove(worker.job)
+            worker.programs.add(jobs[worker.job].program)
+            worker.line.send_bytes(cloudpickle.dumps(jobs[worker.job].run))
 
 
 def _start() -> Worker:
@@ -140,7 +144,7 @@ def _obituary(code: int) -> str:
 
 
 def work(line: Connection) -> None:
-    """A worker's life: take a task, run it, report, until the line is cut."""
+    """A worker's life: take a job, run it, report, until the line is cut."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
 
     def send(kind: str, content: Any = None) -> None:
@@ -150,8 +154,8 @@ def work(line: Connection) -> None:
         while True:
             sent = line.recv_bytes()
             try:
-                task = cloudpickle.loads(sent)  # may import what is not here
-                task(lambda content: send("report", content))
+                run = cloudpickle.loads(sent)  # may import what is not here
+                run(lambda content: send("report", content))
             except ConnectionError:
                 raise
             except Exception as error:

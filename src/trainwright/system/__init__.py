@@ -6,6 +6,6 @@ to be tried, `plan` counts what it takes, and `steps` keeps what one of its step
 are in `trainwright.systems`, one file for each published table.
 """
 
-from trainwright.system.contract import Budget, Extent, Rerun, System, Table, merged, system
+from trainwright.system.contract import Extent, Rerun, System, SystemBudget, Table, merged, system
 
-__all__ = ["Budget", "Extent", "Rerun", "System", "Table", "merged", "system"]
+__all__ = ["Extent", "Rerun", "System", "SystemBudget", "Table", "merged", "system"]

@@ -30,11 +30,11 @@ from trainwright.data import Dataset, load
 from trainwright.data.named import INDEXED, NAMED
 from trainwright.recipe import Recipe
 
-Budget = Literal["quick", "standard", "paper"]
+SystemBudget = Literal["quick", "standard", "paper"]
 """quick: minutes, to see a system run. standard: what comes close to the published error soonest. paper: the
 published protocol."""
 
-Learner = Callable[[Budget], Recipe | Baseline | tuple[Recipe, ...]]
+Learner = Callable[[SystemBudget], Recipe | Baseline | tuple[Recipe, ...]]
 """What a budget trains: a recipe, a baseline, or an ensemble's members, whose predictions are averaged."""
 
 
@@ -83,7 +83,7 @@ class System:
     """What is published of the data's size, where budget paper is too long to be tried: see
     `trainwright.system.plan`."""
 
-    def recipe(self, budget: Budget = "standard") -> Recipe:
+    def recipe(self, budget: SystemBudget = "standard") -> Recipe:
         """The recipe, to start from; an ensemble's first member. Raises `SettingError` where the system is no
         network."""
         learner = self.members(budget)[0]
@@ -91,7 +91,7 @@ class System:
             raise SettingError(f"system {self.name!r} is no network but a baseline: use {learner} as one")
         return learner
 
-    def members(self, budget: Budget) -> tuple[Recipe | Baseline, ...]:
+    def members(self, budget: SystemBudget) -> tuple[Recipe | Baseline, ...]:
         """All that is trained under a budget; more than one of an ensemble."""
         learner = self.learner(budget)
         return learner if isinstance(learner, tuple) else (learner,)
@@ -102,7 +102,9 @@ class Rerun:
     """A system under a budget, to be trained again."""
 
     system: System
-    budget: Budget
+    """The published row."""
+    budget: SystemBudget
+    """How far it goes towards the published protocol."""
     hold_out: bool = False
     """Whether the validation examples stay apart, for choices and curves, and give the error."""
     source: str | None = None
@@ -178,10 +180,13 @@ class Table:
     """The rows of a published table, in its order."""
 
     name: str
+    """As on the command line: `--table dropout`."""
     title: str
+    """Its heading."""
     about: str
     """Where it stands, and the protocol, in a paragraph."""
     systems: tuple[System, ...]
+    """Its rows, in the published order."""
 
 
 def system(*, published: float | None, source: str, **settings: Any) -> Callable[[Learner], System]:

@@ -129,8 +129,8 @@ def of(system: System) -> Plan | None:
     return Plan(
         sizes[0],
         sum(updates),
-        2.0 * PASSES * sum(one.training * n for one, n in zip(sizes, images, strict=True)),
-        2.0 * sum(one.predicting * n for one, n in zip(sizes, judged, strict=True)),
+        2.0 * PASSES * sum(network.training * n for network, n in zip(sizes, images, strict=True)),
+        2.0 * sum(network.predicting * n for network, n in zip(sizes, judged, strict=True)),
     )
 
 
@@ -141,7 +141,7 @@ def plans(table: Table) -> dict[str, Plan]:
 
 
 @dataclass(frozen=True)
-class Planned:
+class TablePlan:
     """The plans of a table, to be shown."""
 
     plans: Mapping[str, Plan]
@@ -152,7 +152,7 @@ class Planned:
     """The measured steps, by system."""
 
     @classmethod
-    def of(cls, table: Table, results: Path, teraflops: float = TERAFLOPS) -> Planned:
+    def of(cls, table: Table, results: Path, teraflops: float = TERAFLOPS) -> TablePlan:
         """The plans of a table, beside the steps that were measured.
 
         Raises `SettingError` for a rate that is not above zero.

@@ -21,15 +21,16 @@ from trainwright.base.errors import StoreError
 from trainwright.comparison.measured import Measured
 from trainwright.comparison.metrics import METRICS, Metric, guess, measure, targets
 from trainwright.runs.run import Run
-from trainwright.system.contract import Budget, Rerun
+from trainwright.system.contract import Rerun, SystemBudget
 from trainwright.training.progress import Progress
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SeedOutcome:
     """One training that has ended."""
 
     seed: int
+    """Counted from 0; of an ensemble, all members together have one."""
     error: float
     """In %: on the test examples, or on the validation examples if these were held out."""
     status: str
@@ -41,21 +42,26 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Record:
+class SystemRecord:
     """A system's trainings under one budget."""
 
     system: str
+    """The system's name on the command line."""
     title: str
+    """What was trained, as the published table calls it."""
     published: float | None
     """Test error in %; None where there is no number."""
     source: str
-    budget: Budget
+    """Where the published number stands."""
+    budget: SystemBudget
+    """quick, standard or paper."""
     held_out: bool
     """Whether the errors are those on the validation examples, which were not trained on."""
     recipe: dict[str, Any]
     """What was trained, as `to_json` says."""
     deviations: tuple[str, ...]
-    outcomes: tuple[Outcome, ...]
+    """What is not known, or not done, as in the source."""
+    outcomes: tuple[SeedOutcome, ...]
     """The trainings that have ended; none while the first one is under way."""
     mean: float | None
     """The mean error in %."""
@@ -73,9 +79,11 @@ class Record:
     curve_of: str
     """Whether these were trained on."""
     command: str
+    """The command line that trained it."""
     date: str
     """The day on which it was written, UTC."""
     environment: dict[str, Any]
+    """Versions, device and cores of the latest training."""
     metric: str = "error"
     """What the errors measure: a name in `trainwright.comparison.metrics.METRICS`."""
     data: str = "mnist"
@@ -120,21 +128,21 @@ class Record:
         return path
 
 
-def place(folder: Path, name: str, budget: Budget, held_out: bool = False) -> Path:
+def place(folder: Path, name: str, budget: SystemBudget, held_out: bool = False) -> Path:
     """Where a system's record is kept."""
     return folder / budget / f"{name}{'.held-out' if held_out else ''}.json"
 
 
-def read(folder: Path, name: str, budget: Budget, *, held_out: bool = False) -> Record | None:
+def read(folder: Path, name: str, budget: SystemBudget, *, held_out: bool = False) -> SystemRecord | None:
     """A system's record, if there is one. Raises `StoreError` for a file that is none."""
     path = place(folder, name, budget, held_out)
     try:
         kept = strict_json.loads(path.read_bytes())
-        outcomes = tuple(Outcome(**outcome) for outcome in kept.pop("outcomes"))
+        outcomes = tuple(SeedOutcome(**outcome) for outcome in kept.pop("outcomes"))
         for name in ("interval", "deviations", "examples"):
             kept[name] = kept.get(name) and tuple(kept[name])
         kept["deviations"] = kept["deviations"] or ()
-        return Record(**kept, outcomes=outcomes)
+        return SystemRecord(**kept, outcomes=outcomes)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as problem:
@@ -143,20 +151,20 @@ def read(folder: Path, name: str, budget: Budget, *, held_out: bool = False) -> 
         ) from None
 
 
-def largest(folder: Path, name: str, *, held_out: bool = False) -> Record | None:
+def largest(folder: Path, name: str, *, held_out: bool = False) -> SystemRecord | None:
     """The finished record of the largest budget; without one, the record of the largest that has begun."""
-    kept = [read(folder, name, budget, held_out=held_out) for budget in reversed(get_args(Budget))]
+    kept = [read(folder, name, budget, held_out=held_out) for budget in reversed(get_args(SystemBudget))]
     records = [record for record in kept if record is not None]
     return next((record for record in records if record.finished), next(iter(records), None))
 
 
-def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> Record:
+def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> SystemRecord:
     """The record of trainings that have ended, seed by seed."""
     split = _judged(rerun)
     metric = METRICS[rerun.system.metric]
     errors = [round(100 * measure(run, split, metric), 4) for run in runs]
     outcomes = tuple(
-        Outcome(run.seed, error, run.status, run.steps, round(run.seconds_from_scratch, 1))
+        SeedOutcome(run.seed, error, run.status, run.steps, round(run.seconds_from_scratch, 1))
         for run, error in zip(runs, errors, strict=True)
     )
     spread = Measured.of(errors, "%", signed=False)
@@ -175,7 +183,7 @@ def of_runs(rerun: Rerun, runs: Sequence[Run], command: str) -> Record:
     )
 
 
-def of_progress(rerun: Rerun, progress: Progress, command: str) -> Record:
+def of_progress(rerun: Rerun, progress: Progress, command: str) -> SystemRecord:
     """The record of a first training that is under way."""
     return _record(
         rerun,
@@ -201,9 +209,9 @@ def _judged(rerun: Rerun) -> Literal["validation", "test"]:
     return "validation" if rerun.hold_out else "test"
 
 
-def _record(rerun: Rerun, **rest: Any) -> Record:
+def _record(rerun: Rerun, **rest: Any) -> SystemRecord:
     system = rerun.system
-    return Record(
+    return SystemRecord(
         system=system.name,
         title=system.title,
         published=system.published,

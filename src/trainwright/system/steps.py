@@ -26,9 +26,11 @@ class MeasuredStep:
     seconds: float | None
     """Compiling left out; of an ensemble, of its first member. None where its arrays found no room."""
     command: str
+    """The command line that measured it."""
     date: str
     """The day on which it was measured, UTC."""
     environment: dict[str, Any]
+    """Versions, device and cores that it was measured with."""
 
     @property
     def where(self) -> str:

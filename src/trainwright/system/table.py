@@ -15,9 +15,9 @@ from trainwright.report.markdown import prose, row_of
 from trainwright.report.quantities import MISSING, duration, number
 from trainwright.report.sentences import counted
 from trainwright.system import plan, record
-from trainwright.system.contract import Budget, System, Table
-from trainwright.system.plan import Planned
-from trainwright.system.record import Record
+from trainwright.system.contract import System, SystemBudget, Table
+from trainwright.system.plan import TablePlan
+from trainwright.system.record import SystemRecord
 
 HEADS = (
     "system", "published %", "measured % [95 %]", "n", "updates", "time per training", "budget", "measure",
@@ -25,45 +25,45 @@ HEADS = (
 )  # fmt: skip
 
 
-def rows(table: Table, results: Path, budget: Budget | None = None) -> list[tuple[str, ...]]:
+def rows(table: Table, results: Path, budget: SystemBudget | None = None) -> list[tuple[str, ...]]:
     """The cells under `HEADS`. Without a budget each row shows its largest one that has a finished record."""
     return [_row(row, _kept(row, results, budget)) for row in table.systems]
 
 
 def as_json(
-    table: Table, results: Path, budget: Budget | None = None, planned: Planned | None = None
+    table: Table, results: Path, budget: SystemBudget | None = None, planned: TablePlan | None = None
 ) -> list[dict[str, Any]]:
     """The same as plain values: the published error, the record and the plan; None where there is none."""
-    planned = planned or Planned.of(table, results)
+    planned = planned or TablePlan.of(table, results)
     kept = [_kept(row, results, budget) for row in table.systems]
     return [
         {
             "system": row.name,
             "published": row.published,
             "metric": row.metric,
-            "record": found and asdict(found),
+            "record": stored and asdict(stored),
             "plan": planned.as_json(row.name),
         }
-        for row, found in zip(table.systems, kept, strict=True)
+        for row, stored in zip(table.systems, kept, strict=True)
     ]
 
 
-def published(system: System | Record) -> str:
+def published(system: System | SystemRecord) -> str:
     """The published error; a dash where there is none."""
     return MISSING if system.published is None else number(system.published, 2)
 
 
-def metric(system: System | Record) -> str:
+def metric(system: System | SystemRecord) -> str:
     """What the errors are of, in a word or two: `top-5 error`."""
     return METRICS[system.metric].label.replace("test ", "")
 
 
-def data(kept: Record) -> str:
+def data(kept: SystemRecord) -> str:
     """What a record was trained on and judged by: `cifar10 (50,000 + 10,000)`."""
     return kept.data if kept.examples is None else "{} ({:,} + {:,})".format(kept.data, *kept.examples)
 
 
-def measured(kept: Record) -> str:
+def measured(kept: SystemRecord) -> str:
     """A record's error and its interval over seeds, or how far the training is.
 
     `1.07 [1.01, 1.13]`; `1.07` of one seed; `not finished: 46,900 of 140,700 updates`.
@@ -76,7 +76,7 @@ def measured(kept: Record) -> str:
 
 
 def markdown(
-    table: Table, results: Path, budget: Budget | None = None, planned: Planned | None = None
+    table: Table, results: Path, budget: SystemBudget | None = None, planned: TablePlan | None = None
 ) -> str:
     """The table as Markdown, and row by row what deviates from the source and what was run."""
     lines = [
@@ -85,7 +85,7 @@ def markdown(
     ]
     lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in rows(table, results, budget)]
     parts = [f"# {prose(table.title)}", prose(table.about), "\n".join(lines)]
-    planned = planned or Planned.of(table, results)
+    planned = planned or TablePlan.of(table, results)
     if planned.plans:
         lines = [row_of(list(plan.HEADS)), row_of([":---", *["---:"] * (len(plan.HEADS) - 1)])]
         lines += [row_of([f"`{name}`", *map(prose, cells)]) for name, *cells in planned.rows]
@@ -100,13 +100,13 @@ def markdown(
     return "\n\n".join(parts) + "\n"
 
 
-def _kept(row: System, results: Path, budget: Budget | None) -> Record | None:
+def _kept(row: System, results: Path, budget: SystemBudget | None) -> SystemRecord | None:
     if budget is None:
         return record.largest(results, row.name)
     return record.read(results, row.name, budget)
 
 
-def _row(row: System, kept: Record | None) -> tuple[str, ...]:
+def _row(row: System, kept: SystemRecord | None) -> tuple[str, ...]:
     head = (row.name, published(row))
     if kept is None:
         return (*head, "not run", *[MISSING] * 4, metric(row), MISSING)
@@ -122,7 +122,7 @@ def _row(row: System, kept: Record | None) -> tuple[str, ...]:
     )
 
 
-def _details(system: System, kept: Record | None) -> list[str]:
+def _details(system: System, kept: SystemRecord | None) -> list[str]:
     parts = [
         f"## `{system.name}`",
         f"{prose(system.title)}. {_source(system)}",
@@ -150,7 +150,7 @@ def _source(system: System) -> str:
     return f"Published: {published(system)} % ({prose(system.source)})."
 
 
-def _how(kept: Record) -> str:
+def _how(kept: SystemRecord) -> str:
     """Command, date and environment."""
     on = kept.environment
     versions = ", ".join(f"{name} {on[name]}" for name in ("python", "jax", "flax", "numpy"))

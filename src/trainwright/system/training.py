@@ -23,7 +23,7 @@ from trainwright.runs.store import DamagedRun, Store, digest
 from trainwright.system import record, shared
 from trainwright.system.contract import Rerun
 from trainwright.system.memory import within_memory
-from trainwright.system.record import Record
+from trainwright.system.record import SystemRecord
 from trainwright.training.building import Training
 from trainwright.training.checkpoints import StoredCheckpoints
 from trainwright.training.fit import WatchPretraining, fit
@@ -43,7 +43,7 @@ def train(
     command: str = "",
     watch: Watch = lambda progress: None,
     watch_pretraining: WatchPretraining | None = None,
-) -> Record:
+) -> SystemRecord:
     """Train with the seeds 0 to `seeds` - 1, what the store has not, and return the record.
 
     The record is written into `results` after every training, and every minute while the first one is under
@@ -85,7 +85,7 @@ def missing(rerun: Rerun, store: Store, seeds: int = 1) -> list[int]:
     ]
 
 
-def _same(kept: Record, rerun: Rerun) -> bool:
+def _same(kept: SystemRecord, rerun: Rerun) -> bool:
     """Whether a record is of this recipe and data: folders of other images may well have the same name."""
     known = kept.fingerprint or rerun.data.fingerprint  # old records have none
     there = (kept.recipe, kept.data, known)

@@ -21,7 +21,7 @@ from trainwright.strategies import (
     RateSchedule,
     VirtualAdversarialTraining,
 )
-from trainwright.system import Budget, Table, system
+from trainwright.system import SystemBudget, Table, system
 from trainwright.systems.dropout_table.feedforward import DECAY, EPOCH
 from trainwright.systems.dropout_table.protocol import P_HIDDEN, P_INPUT
 
@@ -33,7 +33,7 @@ PASS = 600
 
 
 @system(published=0.78, source="Goodfellow, Shlens & Szegedy 2015 (arXiv 1412.6572), section 6")
-def adversarial_maxout(budget: Budget) -> Recipe:
+def adversarial_maxout(budget: SystemBudget) -> Recipe:
     """Adversarial training, maxout, 2 layers of 1,600 units with 5 pieces each, dropout and max-norm.
 
     - The paper gives epsilon = 0.25, alpha = 0.5 and 1,600 units in a layer in place of 240. The rest here is
@@ -64,7 +64,7 @@ def adversarial_maxout(budget: Budget) -> Recipe:
     published=0.64,
     source="Miyato et al. 2018 (arXiv 1704.03976), table 2; Miyato et al. 2016 (arXiv 1507.00677)",
 )
-def virtual_adversarial(budget: Budget) -> Recipe:
+def virtual_adversarial(budget: SystemBudget) -> Recipe:
     """Virtual adversarial training, 1200-600-300-150 rectified linear units with batch normalisation.
 
     The settings are those of the authors' program (github.com/takerumiyato/vat): epsilon 2.1, one power
@@ -91,7 +91,7 @@ def virtual_adversarial(budget: Budget) -> Recipe:
 
 
 @system(published=0.57, source="Rasmus et al. 2015 (arXiv 1507.02672), table 1")
-def ladder(budget: Budget) -> Recipe:
+def ladder(budget: SystemBudget) -> Recipe:
     """Ladder network, 1000-500-250-250-250 rectified linear units.
 
     The settings are those of the authors' program (github.com/CuriousAI/ladder): noise 0.3 everywhere, costs

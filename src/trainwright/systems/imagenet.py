@@ -28,7 +28,7 @@ from trainwright.strategies import (
     Vignetting,
 )
 from trainwright.strategy import Strategy
-from trainwright.system import Budget, Extent, Table, system
+from trainwright.system import Extent, SystemBudget, Table, system
 from trainwright.systems.inception import (
     BATCH,
     BATCH_NORM,
@@ -51,7 +51,7 @@ GOOGLENET = "Szegedy et al. 2014 (arXiv 1409.4842), table 3"
 DEEP_IMAGE = f"Wu et al. 2015 (arXiv 1501.02876), as in {BATCH_NORM}, figure 4"
 
 
-def googlenet_recipe(budget: Budget, *predicting: Strategy, width: int = 100) -> Recipe:
+def googlenet_recipe(budget: SystemBudget, *predicting: Strategy, width: int = 100) -> Recipe:
     """GoogLeNet, with strategies that decide how it predicts; `width` in per cent of the budget's."""
     paper, updates = budget == "paper", 2_400_000
     return Recipe(
@@ -75,7 +75,7 @@ def googlenet_recipe(budget: Budget, *predicting: Strategy, width: int = 100) ->
 
 
 @system(published=10.07, source=f"{GOOGLENET}: one network, one crop", **TOP5)
-def googlenet(budget: Budget) -> Recipe:
+def googlenet(budget: SystemBudget) -> Recipe:
     """GoogLeNet, one crop.
 
     - First learning rate (0.01), batch size (32), length (2.4 million updates), L2 and Glorot's first weights
@@ -91,7 +91,7 @@ def googlenet(budget: Budget) -> Recipe:
 
 
 @system(published=9.15, source=f"{GOOGLENET}: one network, 10 crops", **TOP5)
-def googlenet_10_crops(budget: Budget) -> Recipe:
+def googlenet_10_crops(budget: SystemBudget) -> Recipe:
     """GoogLeNet, mean of 10 crops.
 
     - The network of googlenet, and its training. Crops are cut from the stored image, see the strategy
@@ -101,7 +101,7 @@ def googlenet_10_crops(budget: Budget) -> Recipe:
 
 
 @system(published=7.89, source=f"{GOOGLENET}: one network, 144 crops", **TOP5)
-def googlenet_144_crops(budget: Budget) -> Recipe:
+def googlenet_144_crops(budget: SystemBudget) -> Recipe:
     """GoogLeNet, mean of 144 crops.
 
     - The network of googlenet, and its training. The stored square stands for the three squares of an image,
@@ -111,7 +111,7 @@ def googlenet_144_crops(budget: Budget) -> Recipe:
 
 
 @system(published=6.67, source=f"{GOOGLENET}: seven networks, 144 crops", **TOP5)
-def googlenet_ensemble(budget: Budget) -> tuple[Recipe, ...]:
+def googlenet_ensemble(budget: SystemBudget) -> tuple[Recipe, ...]:
     """GoogLeNet, mean of seven networks and 144 crops.
 
     - As googlenet-144-crops; six networks are alike and one is wider, as in the paper, which does not say by
@@ -123,7 +123,7 @@ def googlenet_ensemble(budget: Budget) -> tuple[Recipe, ...]:
     return (*[googlenet_recipe(budget, crops)] * 6, googlenet_recipe(budget, crops, width=110))
 
 
-def deep_image_recipe(budget: Budget) -> Recipe:
+def deep_image_recipe(budget: SystemBudget) -> Recipe:
     """Deep Image's network, with its augmentations."""
     return Recipe(
         DeepImage(width={"quick": 6, "standard": 12, "paper": 100}[budget]),
@@ -147,7 +147,7 @@ def deep_image_recipe(budget: Budget) -> Recipe:
 
 
 @system(published=7.96, source=f"{DEEP_IMAGE}: low resolution", **TOP5)
-def deep_image_low(budget: Budget) -> Recipe:
+def deep_image_low(budget: SystemBudget) -> Recipe:
     """Deep Image, images of 256 pixels.
 
     - The training's settings are not given. Batch 256, 74 passes, momentum 0.9, L2 of 0.0005 and a rate that
@@ -165,7 +165,7 @@ def deep_image_low(budget: Budget) -> Recipe:
 
 
 @system(published=7.42, source=f"{DEEP_IMAGE}: high resolution (top-1: 24.88 %)", **(TOP5 | LARGE))
-def deep_image_high(budget: Budget) -> Recipe:
+def deep_image_high(budget: SystemBudget) -> Recipe:
     """Deep Image, images of 512 pixels.
 
     - As deep-image-low, with images of 448 pixels, twice those, and so a first fully connected layer of four
@@ -176,7 +176,7 @@ def deep_image_high(budget: Budget) -> Recipe:
 
 
 @system(published=5.98, source=f"{DEEP_IMAGE}: ensemble", **TOP5)
-def deep_image_ensemble(budget: Budget) -> tuple[Recipe, ...]:
+def deep_image_ensemble(budget: SystemBudget) -> tuple[Recipe, ...]:
     """Deep Image, mean of several networks.
 
     - As deep-image-low. The source averages networks for 256 and 512 pixels and does not say how many; here
@@ -186,7 +186,7 @@ def deep_image_ensemble(budget: Budget) -> tuple[Recipe, ...]:
 
 
 @system(published=7.82, source=f"{BATCH_NORM}, figure 4: single crop (top-1: 25.2 %)", **TOP5)
-def bn_inception(budget: Budget) -> Recipe:
+def bn_inception(budget: SystemBudget) -> Recipe:
     """BN-Inception, one crop.
 
     - The network of bn-x30, and the same training: its deviations hold here.
@@ -195,7 +195,7 @@ def bn_inception(budget: Budget) -> Recipe:
 
 
 @system(published=5.82, source=f"{BATCH_NORM}, figure 4: 144 crops (top-1: 21.99 %)", **TOP5)
-def bn_inception_144_crops(budget: Budget) -> Recipe:
+def bn_inception_144_crops(budget: SystemBudget) -> Recipe:
     """BN-Inception, mean of 144 crops.
 
     - The network of bn-inception, and its training; 48 crops are computed, see the strategy `crops`.
@@ -204,7 +204,7 @@ def bn_inception_144_crops(budget: Budget) -> Recipe:
 
 
 @system(published=4.9, source=f"{BATCH_NORM}, figure 4: six networks, 144 crops (top-1: 20.1 %)", **TOP5)
-def bn_inception_ensemble(budget: Budget) -> tuple[Recipe, ...]:
+def bn_inception_ensemble(budget: SystemBudget) -> tuple[Recipe, ...]:
     """BN-Inception, mean of six networks and 144 crops.
 
     - Which member differs in what is not published. Here dropout before the output is 0, 5 and 10 %, each

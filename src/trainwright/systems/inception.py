@@ -27,7 +27,7 @@ from trainwright.strategies import (
     RateSchedule,
 )
 from trainwright.strategy import Strategy
-from trainwright.system import Budget, Extent, Table, system
+from trainwright.system import Extent, SystemBudget, Table, system
 
 IMAGES, TESTS, CLASSES = 1_281_167, 50_000, 1_000
 """ILSVRC 2012: training images, validation images (judged here), classes."""
@@ -72,7 +72,7 @@ RATE = 0.0015
 
 
 def inception_recipe(
-    budget: Budget,
+    budget: SystemBudget,
     *strategies: Strategy,
     updates: int,
     faster: int = 1,
@@ -117,7 +117,7 @@ def before_batch_norm() -> LocalResponseNormalization:
     source=f"{BATCH_NORM}, figure 3: 72.2 % right at most, after 31.0 million updates",
     **SETTINGS,
 )
-def inception(budget: Budget) -> Recipe:
+def inception(budget: SystemBudget) -> Recipe:
     """Inception without batch norm.
 
     - Momentum's decay (0.9), the weight of L2 (0.0002) and Glorot's first weights are GoogLeNet's in its
@@ -137,7 +137,7 @@ def inception(budget: Budget) -> Recipe:
     source=f"{BATCH_NORM}, figure 3: 72.7 % right at most; 72.2 % after 13.3 million updates",
     **SETTINGS,
 )
-def bn_baseline(budget: Budget) -> Recipe:
+def bn_baseline(budget: SystemBudget) -> Recipe:
     """Inception with batch norm and nothing else changed.
 
     - As inception. The length is not published: twice the updates to 72.2 %.
@@ -150,7 +150,7 @@ def bn_baseline(budget: Budget) -> Recipe:
     source=f"{BATCH_NORM}, figure 3: 73.0 % right at most; 72.2 % after 2.1 million updates",
     **SETTINGS,
 )
-def bn_x5(budget: Budget) -> Recipe:
+def bn_x5(budget: SystemBudget) -> Recipe:
     """Inception with batch norm and what goes with it, at five times the rate.
 
     - As bn-baseline, without dropout and local response normalisation; L2 a fifth, the rate falls six times
@@ -164,7 +164,7 @@ def bn_x5(budget: Budget) -> Recipe:
     source=f"{BATCH_NORM}, figure 3: 74.8 % right at most, after 6 million; 72.2 % after 2.7 million updates",
     **SETTINGS,
 )
-def bn_x30(budget: Budget) -> Recipe:
+def bn_x30(budget: SystemBudget) -> Recipe:
     """Inception with batch norm and what goes with it, at thirty times the rate.
 
     - As bn-x5; the length is the published 6 million updates.
@@ -173,7 +173,7 @@ def bn_x30(budget: Budget) -> Recipe:
 
 
 @system(published=30.2, source=f"{BATCH_NORM}, figure 3: 69.8 % right at most, never 72.2 %", **SETTINGS)
-def bn_x5_sigmoid(budget: Budget) -> Recipe:
+def bn_x5_sigmoid(budget: SystemBudget) -> Recipe:
     """Inception of logistic units with batch norm, at five times the rate.
 
     - As bn-x5; the length is that of bn-x30, as this one's is not published.
@@ -184,7 +184,7 @@ def bn_x5_sigmoid(budget: Budget) -> Recipe:
 
 
 def bn_x30_recipe(
-    budget: Budget,
+    budget: SystemBudget,
     *predicting: Strategy,
     dropout: float = 0.0,
     rule: Literal["glorot_uniform", "he_normal"] = "glorot_uniform",

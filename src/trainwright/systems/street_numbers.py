@@ -16,7 +16,7 @@ from trainwright.networks.street_numbers import StreetNumbers
 from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Adam, BatchNorm, Crop, Dropout, Momentum, RateSchedule
 from trainwright.strategy import Strategy
-from trainwright.system import Budget, Extent, System, Table, system
+from trainwright.system import Extent, System, SystemBudget, Table, system
 
 PAPER = "Goodfellow et al. 2014 (arXiv 1312.6082)"
 SETTINGS: dict[str, Any] = {
@@ -29,7 +29,7 @@ WINDOW = (54 / 64) ** 2
 """The share of the image's area that the paper's windows have: 54 of 64 pixels each way."""
 
 
-def at_depth(depth: int, budget: Budget) -> Recipe:
+def at_depth(depth: int, budget: SystemBudget) -> Recipe:
     """The network with so many hidden layers."""
     window = Crop(least_area=WINDOW, aspect=1.0)
     if budget == "paper":
@@ -52,7 +52,7 @@ def at_depth(depth: int, budget: Budget) -> Recipe:
 
 
 @system(published=3.97, source=f"{PAPER}, section 5.1: 96.03 % of whole numbers right", **SETTINGS)
-def street_numbers(budget: Budget) -> Recipe:
+def street_numbers(budget: SystemBudget) -> Recipe:
     """House numbers, 11 layers.
 
     - The rule of the updates is not published. Momentum 0.9, batch 512, 54,000 updates, L2 of 0.0005 and a

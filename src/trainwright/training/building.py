@@ -42,7 +42,7 @@ class Training:
     seed: int
 
 
-class Plan(NamedTuple):
+class ProgramFacts(NamedTuple):
     """What is known of a training before its program is compiled."""
 
     graphdef: nnx.GraphDef[Any]
@@ -109,13 +109,13 @@ def pretrainings(training: Training) -> tuple[Pretraining, ...]:
     return tuple(one for strategy in chosen for one in strategy.pretraining(model))
 
 
-def plan(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> Plan:
+def program_facts(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> ProgramFacts:
     """How a network that was built is best trained, by its size and the memory of its activations."""
     parameters = count(state.params)
     activations = _activation_bytes(training.data.shape, graphdef, state.params, state.rest)
     batch = training.recipe.batch(training.data.splits.examples)
     width = cohort_width(parameters, activations * batch)
-    return Plan(graphdef, parameters, width, max(1, CHUNK_BYTES // (activations * width)))
+    return ProgramFacts(graphdef, parameters, width, max(1, CHUNK_BYTES // (activations * width)))
 
 
 def chunk_of(shape: tuple[int, ...], graphdef: nnx.GraphDef[Any], state: Any) -> int:
@@ -123,7 +123,7 @@ def chunk_of(shape: tuple[int, ...], graphdef: nnx.GraphDef[Any], state: Any) ->
     return max(1, CHUNK_BYTES // _activation_bytes(shape, graphdef, state))
 
 
-def dry_run(training: Training) -> Plan:
+def dry_run(training: Training) -> ProgramFacts:
     """Build the network and show each strategy the shapes that it will see.
 
     Raises what the strategies have to say against this network and data, before anything is compiled.
@@ -144,7 +144,7 @@ def dry_run(training: Training) -> Plan:
         jax.eval_shape(strategy.penalty, state.params)
         jax.eval_shape(strategy.project, state.params)
         strategy.many_views(shape)
-    return plan(training, graphdef, state)
+    return program_facts(training, graphdef, state)
 
 
 def cohort_width(parameters: int, activation_bytes: int) -> int:

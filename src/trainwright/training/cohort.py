@@ -25,7 +25,7 @@ from trainwright.runs.run import Pretrained
 from trainwright.strategy import users
 from trainwright.task import Scores, task_of
 from trainwright.training.batches import order
-from trainwright.training.building import Training, build, named_arrays, plan, to_device, to_host
+from trainwright.training.building import Training, build, named_arrays, program_facts, to_device, to_host
 from trainwright.training.progress import Progress, keeps_best
 from trainwright.training.resident import Fold, fold_of, pad
 from trainwright.training.source import source_of
@@ -39,10 +39,10 @@ class Cohort:
 
     def __init__(self, first: Training, width: int | None = None):
         graphdef, state = build(first)
-        planned = plan(first, graphdef, state)
-        self.width = width or planned.width
+        facts = program_facts(first, graphdef, state)
+        self.width = width or facts.width
         task = first.recipe.network.task(task_of(first.data))
-        self.program = Program(graphdef, task, self.width > 1, planned.chunk)
+        self.program = Program(graphdef, task, self.width > 1, facts.chunk)
         self.structure: Any = jax.tree.structure(first.recipe)
         self.inputs = first.data.inputs
         self.source = source_of(first.data)

@@ -14,12 +14,12 @@ from trainwright.strategies import (
     Momentum,
     RateSchedule,
 )
-from trainwright.system import Budget, system
+from trainwright.system import SystemBudget, system
 from trainwright.systems.dropout_table.protocol import P_HIDDEN, P_INPUT, PAPER, C, dropout_net
 
 
 @system(published=1.60, source=f"{PAPER}; Simard et al. 2003")
-def standard_800(budget: Budget) -> Recipe:
+def standard_800(budget: SystemBudget) -> Recipe:
     """Standard network, 800 logistic units in one hidden layer.
 
     - Neither source says how it was trained. Here, in all budgets but quick: 100 passes over the data in
@@ -43,7 +43,7 @@ def standard_800(budget: Budget) -> Recipe:
 
 
 @system(published=1.40, source=f"{PAPER}; LeCun et al. 1998")
-def svm(budget: Budget) -> Svm:
+def svm(budget: SystemBudget) -> Svm:
     """SVM with a Gaussian kernel.
 
     - Neither C nor gamma is published: C = 10 and gamma = 0.025 for pixels in [0, 1], by convention.
@@ -53,7 +53,7 @@ def svm(budget: Budget) -> Svm:
 
 
 @system(published=1.35, source=PAPER)
-def dropout_3x1024_logistic(budget: Budget) -> Recipe:
+def dropout_3x1024_logistic(budget: SystemBudget) -> Recipe:
     """Dropout, 3 × 1,024 logistic units.
 
     - First weights are orthogonal with gain 4, the inverse of the logistic function's steepest slope; the
@@ -75,7 +75,7 @@ def dropout_3x1024_logistic(budget: Budget) -> Recipe:
 
 
 @system(published=1.25, source=PAPER)
-def dropout_3x1024(budget: Budget) -> Recipe:
+def dropout_3x1024(budget: SystemBudget) -> Recipe:
     """Dropout, 3 × 1,024 rectified linear units.
 
     - The paper's table 9 has 1.25 for dropout with an L2 penalty on another network, so this row may have had
@@ -90,7 +90,7 @@ def dropout_3x1024(budget: Budget) -> Recipe:
 
 
 @system(published=1.06, source=PAPER)
-def dropout_3x1024_max_norm(budget: Budget) -> Recipe:
+def dropout_3x1024_max_norm(budget: SystemBudget) -> Recipe:
     """Dropout and max-norm, 3 × 1,024 rectified linear units.
 
     - First weights are He's (variance 2 / fan-in); the paper does not say.
@@ -103,7 +103,7 @@ def dropout_3x1024_max_norm(budget: Budget) -> Recipe:
 
 
 @system(published=1.04, source=PAPER)
-def dropout_3x2048_max_norm(budget: Budget) -> Recipe:
+def dropout_3x2048_max_norm(budget: SystemBudget) -> Recipe:
     """Dropout and max-norm, 3 × 2,048 rectified linear units.
 
     - As dropout-3x1024-max-norm, with 200 passes in budget standard.
@@ -112,7 +112,7 @@ def dropout_3x2048_max_norm(budget: Budget) -> Recipe:
 
 
 @system(published=1.01, source=PAPER)
-def dropout_2x4096_max_norm(budget: Budget) -> Recipe:
+def dropout_2x4096_max_norm(budget: SystemBudget) -> Recipe:
     """Dropout and max-norm, 2 × 4,096 rectified linear units.
 
     - As dropout-3x1024-max-norm, with 150 passes in budget standard.
@@ -121,7 +121,7 @@ def dropout_2x4096_max_norm(budget: Budget) -> Recipe:
 
 
 @system(published=0.95, source=PAPER)
-def dropout_2x8192_max_norm(budget: Budget) -> Recipe:
+def dropout_2x8192_max_norm(budget: SystemBudget) -> Recipe:
     """Dropout and max-norm, 2 × 8,192 rectified linear units.
 
     - As dropout-3x1024-max-norm, with 100 passes in budget standard.
@@ -137,7 +137,7 @@ DECAY = 1.000004
 
 
 @system(published=0.94, source=f"{PAPER}; Goodfellow et al. 2013 (arXiv 1302.4389), section 5.1", staged=True)
-def maxout_2x240(budget: Budget) -> Recipe:
+def maxout_2x240(budget: SystemBudget) -> Recipe:
     """Maxout, 2 layers of 240 units with 5 pieces each, dropout and max-norm.
 
     The settings are those of the authors' configuration (github.com/lisa-lab/pylearn2,

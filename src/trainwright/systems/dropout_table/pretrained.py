@@ -13,13 +13,13 @@ from trainwright.strategies import (
     RateSchedule,
 )
 from trainwright.strategy import Strategy
-from trainwright.system import Budget, system
+from trainwright.system import SystemBudget, system
 from trainwright.systems.dropout_table.protocol import P_HIDDEN, P_INPUT, PAPER
 
 HINTON = f"{PAPER}; Hinton & Salakhutdinov 2006"
 SALAKHUTDINOV = f"{PAPER}; Salakhutdinov & Hinton 2009"
 
-Lengths = dict[Budget, int]
+Lengths = dict[SystemBudget, int]
 
 
 def finetuned(pretraining: Strategy, hidden: tuple[int, ...], epochs: int, *strategies: Strategy) -> Recipe:
@@ -40,12 +40,12 @@ def finetuned(pretraining: Strategy, hidden: tuple[int, ...], epochs: int, *stra
     )
 
 
-def deep_belief(budget: Budget) -> Dbn:
+def deep_belief(budget: SystemBudget) -> Dbn:
     """The published pretraining, 50 passes for each machine (quick: 2)."""
     return Dbn(epochs=2 if budget == "quick" else 50)
 
 
-def deep_boltzmann(budget: Budget) -> Dbm:
+def deep_boltzmann(budget: SystemBudget) -> Dbm:
     """The published pretraining; the programs have 100 and 200 passes for the machines, and 300 for both
     together (quick: 2 each)."""
     short = budget == "quick"
@@ -53,7 +53,7 @@ def deep_boltzmann(budget: Budget) -> Dbm:
 
 
 @system(published=1.18, source=HINTON)
-def dbn(budget: Budget) -> Recipe:
+def dbn(budget: SystemBudget) -> Recipe:
     """Deep belief network, 500-500-2000, finetuned.
 
     - Pretraining is the published program's. Finetuning there is 200 passes of conjugate gradients, the first
@@ -64,7 +64,7 @@ def dbn(budget: Budget) -> Recipe:
 
 
 @system(published=0.96, source=SALAKHUTDINOV)
-def dbm(budget: Budget) -> Recipe:
+def dbm(budget: SystemBudget) -> Recipe:
     """Deep Boltzmann machine, 500-1000, finetuned.
 
     - The paper's table says 500-500-2000; the published program, and the earlier version of the paper, have
@@ -78,7 +78,7 @@ def dbm(budget: Budget) -> Recipe:
 
 
 @system(published=0.92, source=PAPER)
-def dbn_dropout(budget: Budget) -> Recipe:
+def dbn_dropout(budget: SystemBudget) -> Recipe:
     """Deep belief network, 500-500-2000, finetuned with dropout.
 
     - The pretraining is that of dbn, and is shared with it. Length (300 passes; paper: 1000, as in Hinton et
@@ -91,7 +91,7 @@ def dbn_dropout(budget: Budget) -> Recipe:
 
 
 @system(published=0.79, source=PAPER)
-def dbm_dropout(budget: Budget) -> Recipe:
+def dbm_dropout(budget: SystemBudget) -> Recipe:
     """Deep Boltzmann machine, 500-1000, finetuned with dropout.
 
     - The pretraining is that of dbm, with its deviations, and is shared with it. Length and rate of the

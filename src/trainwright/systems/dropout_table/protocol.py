@@ -6,7 +6,7 @@ from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies import Dropout, MaxNorm, Momentum, RateSchedule
 from trainwright.strategy import Strategy
-from trainwright.system import Budget
+from trainwright.system import SystemBudget
 
 PAPER = "Srivastava et al. 2014, table 2"
 
@@ -31,10 +31,10 @@ RAMP = 100_000
 
 
 def dropout_net(
-    budget: Budget,
+    budget: SystemBudget,
     network: Mlp,
     *strategies: Strategy,
-    epochs: dict[Budget, int],
+    epochs: dict[SystemBudget, int],
     paper_rate: float = RATE,
 ) -> Recipe:
     """A network with dropout and further strategies, of which max-norm is given as the paper gives it.
