@@ -77,6 +77,7 @@ class Site:
     """The shape of the layer's weights: (fan_in, units), or (height, width, channels in, channels out) of a
     convolution; () at the input, which has none. Along all axes but the last run what comes into a unit."""
     builder: Builder
+    """Who builds the network: it gives the layer its affine map, random numbers and examples."""
     before: Mapping[str, Any]
     """What the network consists of up to this layer, by name: the parts of a `trainwright.chain.Chain`."""
     marginals: NDArray[np.float64] | None = None

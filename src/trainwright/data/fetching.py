@@ -40,8 +40,11 @@ class FileSet:
     """The files of a data set, each with the SHA-256 of its content, and where to get them."""
 
     name: str
+    """The data set's name, and that of its folder in the cache."""
     files: dict[str, str]
+    """Each file's name, and the SHA-256 of its content, unzipped, in hexadecimal digits."""
     sources: tuple[tuple[str, Retrieve], ...]
+    """Where to get them, in the order in which they are tried: what to call the source, and how to fetch."""
 
 
 class Unavailable(Exception):

@@ -44,7 +44,9 @@ class State(NamedTuple):
     """What learning steps change."""
 
     machine: Machine
+    """The parameters, float32."""
     velocity: Machine
+    """What momentum keeps of past steps, for each parameter."""
     activity: Layers
     """Each hidden layer's running mean of probabilities, (units,)."""
     chains: Layers

@@ -38,8 +38,11 @@ class Training:
     """One recipe on one data set with one seed."""
 
     recipe: Recipe
+    """What is trained, and how."""
     data: Dataset
+    """What it is trained on, with its splits."""
     seed: int
+    """Decides the initial weights, the batches and all else that is drawn."""
 
 
 class Plan(NamedTuple):

@@ -41,6 +41,7 @@ class PretrainingProgress(NamedTuple):
     epoch: int
     """Epochs done."""
     epochs: int
+    """Epochs in all."""
     reconstruction_error: float
     """The squared error summed over units, mean over the epoch's examples."""
     free_energy_gap: float

@@ -31,7 +31,9 @@ class Program(NamedTuple):
     """What of a training is code and not numbers, besides the recipe's own structure."""
 
     graphdef: nnx.GraphDef[nnx.Module]
+    """The network's structure."""
     task: Task
+    """What it is trained for: the loss and what is scored."""
     cohort: bool
     """Whether states, recipes and folds have a leading axis of slots."""
     chunk: int

@@ -32,6 +32,7 @@ class Example:
     """One image of a source, before any is opened."""
 
     file: ImageFile
+    """Where the image is."""
     labels: dict[str, Any]
     """What may be predicted, by name."""
     part: Part = "train"
@@ -48,7 +49,9 @@ class ImageIndex:
     """
 
     name: str
+    """What the data set is called."""
     files: tuple[ImageFile, ...] = field(repr=False)
+    """Where each image is."""
     labels: pd.DataFrame = field(repr=False)
     """A row for each image, named by its file, and a column for each thing that may be predicted."""
     shape: Shape

@@ -34,10 +34,15 @@ class Digit(NamedTuple):
     """A digit and its box in pixels."""
 
     label: int
+    """The digit, 0 to 9."""
     left: float
+    """Pixels from the photograph's left edge to the box."""
     top: float
+    """Pixels from the photograph's upper edge to the box."""
     width: float
+    """Of the box, in pixels."""
     height: float
+    """Of the box, in pixels."""
 
 
 def read_digits(folder: Path) -> Raw:

@@ -28,6 +28,7 @@ class Place:
     """An image and what its place says about it."""
 
     file: ImageFile
+    """Where the image is."""
     folders: tuple[str, ...]
     """The folders that it lies in, from what was given on."""
     label: str | None = None
@@ -44,8 +45,11 @@ class Tree:
     """What lies in a folder, at any depth; hidden files and folders are passed over."""
 
     path: Path
+    """The folder, or the single shard."""
     images: list[Place] = field(default_factory=list)
+    """The images in it, at any depth, in the order of their names."""
     folders: list[tuple[str, ...]] = field(default_factory=list)
+    """The folders in it, each by the names that lead there."""
     others: list[str] = field(default_factory=list)
     """Names of files that are neither images nor shards."""
 
