@@ -28,13 +28,15 @@ class HyperParameter(nnx.Variable[jax.Array]):
 
 
 class Layer(nnx.Module):
-    """A layer that a strategy inserts.
-
-    `key` is the step's random key, None when predicting; `training` says whether the weights are being
-    fitted. Monte-Carlo averaging predicts with a key but without training.
-    """
+    """A layer that a strategy inserts."""
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
+        """Traced; and on the host where `Site.examples` asks what a layer receives. It maps float32
+        (examples, ...) to the same shape and dtype; only a `trainwright.chain.Extension` adds values.
+
+        `key` is the step's random key, None when predicting and on the host; `training` says whether the
+        weights are being fitted. Monte-Carlo averaging predicts with a key but without training.
+        """
         raise NotImplementedError
 
     def prediction_scale(self) -> float:
