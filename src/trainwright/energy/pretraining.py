@@ -13,7 +13,7 @@ from pydantic import Field
 
 from trainwright.base.config import Config, config
 from trainwright.energy import dbm, learning, machine, rbm
-from trainwright.energy.learning import Numbers, State
+from trainwright.energy.learning import State, StepNumbers
 from trainwright.energy.machine import Machine
 from trainwright.energy.rbm import Doubling
 from trainwright.pretraining import Arrays, Pretraining
@@ -164,9 +164,9 @@ class JointTraining(Pretraining):
         return named(state.machine, self.part)
 
 
-def numbers_of(training: ContrastiveDivergence | JointTraining, rate: Any, momentum: Any) -> Numbers:
+def numbers_of(training: ContrastiveDivergence | JointTraining, rate: Any, momentum: Any) -> StepNumbers:
     """What a step of gradient learning takes, at this rate and momentum."""
-    return Numbers(
+    return StepNumbers(
         rate,
         momentum,
         training.weight_cost,

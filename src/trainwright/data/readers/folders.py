@@ -13,7 +13,7 @@ from trainwright.data.readers import memory
 from trainwright.data.readers.decoding import SUFFIXES, WHOLE, ImageFile, Pixels, is_image, read_header
 from trainwright.data.readers.index import Example, ImageIndex, choose_shape, make_index
 from trainwright.data.readers.lists import listed_images, read_list
-from trainwright.data.readers.tree import PARTS, Tree
+from trainwright.data.readers.tree import SPLITS, Tree
 from trainwright.data.streamed import Streamed
 from trainwright.data.threads import in_threads
 from trainwright.data.values import readable, some
@@ -24,7 +24,7 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
 
     An image's class is what the file beside it says (in shards), else the folder that it lies in: the
     outermost one, or the one within `train`, `validation` (`val`) or `test`. A single folder around all
-    others is passed through. A shard may say its part in its name (`photos-train-0001.tar`). `size`: see
+    others is passed through. A shard may say its split in its name (`photos-train-0001.tar`). `size`: see
     `make_index`.
 
     Raises `DataError`, with the path and what to do, for a class folder without images, images without a
@@ -39,7 +39,7 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
         Example(
             place.file,
             {"class": place.label or place.folders[depth]},
-            PARTS[place.folders[0].lower()] if depth else "train",
+            SPLITS[place.folders[0].lower()] if depth else "train",
         )
         for place in tree.images
     ]
@@ -117,15 +117,15 @@ def _refuse_none(tree: Tree) -> None:
 def _depth_of_classes(tree: Tree) -> int:
     """0 if the outermost folders are classes, 1 if they are train, validation and test."""
     tops = {place.top for place in tree.images}
-    parts = {PARTS[top.lower()] for top in tops if top.lower() in PARTS}
-    strays = [place.file.place for place in tree.images if place.top.lower() not in PARTS]
-    if parts and not strays:
-        if "train" not in parts:
+    splits = {SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
+    strays = [place.file.place for place in tree.images if place.top.lower() not in SPLITS]
+    if splits and not strays:
+        if "train" not in splits:
             raise DataError(
                 f"{tree.path / 'train'}: no images to train on; put a folder for each class there"
             )
         return 1
-    if len(parts) > 1:
+    if len(splits) > 1:
         raise DataError(
             f"{strays[0]}: not in train, validation or test{_more(strays)}; move it into one of these, "
             "or away"
@@ -147,7 +147,7 @@ def _refuse_unlabelled(tree: Tree, depth: int) -> None:
 def _refuse_empty(tree: Tree, depth: int) -> None:
     classes = {place.folders[: depth + 1] for place in tree.images}
     for folders in tree.folders:
-        is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in PARTS)
+        is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in SPLITS)
         if is_class and folders not in classes:
             raise DataError(
                 f"{tree.path.joinpath(*folders)}: a class folder without images; add some or remove it"
