@@ -109,7 +109,7 @@ def pretrainings(training: Training) -> tuple[Pretraining, ...]:
             f"{training.data.name}: {chosen[0].name} needs inputs in [0, 1], and these go from {low:.4g} to "
             f"{high:.4g}: give images in grey, or fractions as an array (examples, height, width)"
         )
-    return tuple(one for strategy in chosen for one in strategy.pretraining(model))
+    return tuple(pretraining for strategy in chosen for pretraining in strategy.pretraining(model))
 
 
 def plan(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> Plan:

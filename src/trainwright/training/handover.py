@@ -57,7 +57,7 @@ def hand_over(cohort: Cohort, progress: Progress) -> Run:
         },
         predictions=predictions,
         weights=named_arrays(state),
-        pretraining=[one.facts() for one in progress.pretrained],
+        pretraining=[pretrained.facts() for pretrained in progress.pretrained],
     )
 
 
