@@ -55,7 +55,11 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
 
 
 def read_images(
-    folder: str | os.PathLike[str], shape: tuple[int, ...] | None = None, *, squeezed: bool = False
+    folder: str | os.PathLike[str],
+    shape: tuple[int, ...] | None = None,
+    *,
+    squeezed: bool = False,
+    listed: pd.DataFrame | None = None,
 ) -> tuple[list[str], Pixels | Streamed]:
     """Names and pixels, (examples, *shape) as bytes, of the images in a folder, shard or list.
 
@@ -65,6 +69,7 @@ def read_images(
     single image. `shape`: what the model was trained on, (height, width, channels) or, for greyscale,
     (height, width); None chooses one as for training, see `make_index`. `squeezed`: all of an image is
     brought to this shape, whatever its proportions, in place of the largest part at its centre that has them.
+    `listed`: what `read_list` gave, so that a list need not be read again.
 
     Raises `DataError` if there is no image, if the shape is no image's, and if any can't be decoded: the
     first is named, all are counted.
@@ -74,7 +79,7 @@ def read_images(
         raise DataError(f"{path}: no such folder or file; correct the path")
     if shape is not None and not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
         raise DataError(f"{path}: the model takes inputs of shape {shape}, which images don't have")
-    files = _files(path)
+    files = _files(path, listed)
     height, width, channels = (
         (*shape, 1)[:3] if shape else choose_shape(in_threads(read_header, files), None)[0]
     )
@@ -92,11 +97,11 @@ def read_images(
     return names, pixels.reshape(len(files), *shape) if shape else pixels
 
 
-def _files(path: Path) -> list[ImageFile]:
+def _files(path: Path, listed: pd.DataFrame | None) -> list[ImageFile]:
     """A single image, those of a list in its order, or those of a folder or shard."""
     if path.is_file() and is_image(path.name):
         return [ImageFile(readable(path.name), path)]
-    table = read_list(path)
+    table = read_list(path) if listed is None else listed
     if table is not None:
         try:
             return listed_images(table, path.parent)
