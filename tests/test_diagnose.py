@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -15,9 +17,11 @@ from flax import nnx
 from trainwright import strategies
 from trainwright.base.config import config
 from trainwright.base.errors import SettingError
+from trainwright.chain import Chain, Joint
 from trainwright.data import Dataset, load
 from trainwright.data.dataset import Splits
 from trainwright.diagnosis.instruments import guess, measure_layers
+from trainwright.diagnosis.layers import received
 from trainwright.diagnosis.symptoms import Diagnosis, diagnose
 from trainwright.flow import begin
 from trainwright.network import Network, NetworkBuilder
@@ -211,3 +215,11 @@ def test_public_functions_stay_functions_when_their_modules_are_loaded() -> None
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.count("<function") == 3
+
+
+def test_an_activation_receives_what_its_own_layer_puts_out_wherever_that_stands() -> None:
+    beside = {"a": jnp.square, "b": Joint(jnp.negative, ()), "a/activation": Joint(jax.nn.relu, ("a",))}
+    chain, x = Chain(beside), jnp.array([[1.0, -2.0]])
+    outputs = chain.outputs(x)
+    np.testing.assert_array_equal(received(chain, outputs, "a"), [[1.0, 4.0]])
+    np.testing.assert_array_equal(outputs["a/activation"], [[1.0, 4.0]])

@@ -98,7 +98,7 @@ def test_persistent_contrastive_divergence_is_the_likelihoods_gradient() -> None
     small = made((6, 4))
     fantasies = (*Counted(small).drawn(MANY)[:1], jnp.zeros((MANY, 4)))
     fantasies = machine.put(fantasies, 1, machine.conditional(small, fantasies, 1))
-    numbers = learning.Numbers(learning_rate=1.0)
+    numbers = learning.StepNumbers(learning_rate=1.0)
     state, _ = persistent_step(
         learning.begin(small, numbers, fantasies), jnp.asarray(DATA, jnp.float32), KEY, numbers, sweeps=1
     )
@@ -114,7 +114,7 @@ def test_persistent_contrastive_divergence_is_the_likelihoods_gradient() -> None
 
 def test_the_update_is_the_published_one() -> None:
     """Two steps against a plain transcription: momentum, weight cost, sparsity, by contrastive divergence."""
-    numbers = learning.Numbers(0.1, 0.5, 0.01, 0.2, 0.3, 0.9)
+    numbers = learning.StepNumbers(0.1, 0.5, 0.01, 0.2, 0.3, 0.9)
     state = learning.begin(made((6, 4)), numbers)
     (w,), (b, c) = doubles(state.machine.weights), doubles(state.machine.biases)
     dw, db, dc, q = np.zeros_like(w), np.zeros_like(b), np.zeros_like(c), np.full(4, 0.2)
@@ -141,7 +141,7 @@ def test_the_update_is_the_published_one() -> None:
 
 def test_a_dbms_update_is_the_published_one() -> None:
     """Sparsity targets of two layers reach both ends of the weights between them."""
-    numbers = learning.Numbers(0.1, 0.5, 0.01, (0.2, 0.1), 0.3, 0.9)
+    numbers = learning.StepNumbers(0.1, 0.5, 0.01, (0.2, 0.1), 0.3, 0.9)
     small = made((5, 4, 3))
     x = jnp.asarray(DATA[:, :5], jnp.float32)
     before = learning.begin(small, numbers, chains(small, 7, KEY))
@@ -167,7 +167,7 @@ def test_a_dbms_update_is_the_published_one() -> None:
 
 
 def test_stochastic_samples_the_inputs_anew_at_every_step() -> None:
-    numbers = learning.Numbers(1.0)
+    numbers = learning.StepNumbers(1.0)
     grey = jnp.full((MANY, 6), 0.3)
     state = learning.begin(made((6, 4)), numbers)
     results = [contrastive_step(state, grey, key, numbers, stochastic=True) for key in (KEY, KEY)]
@@ -195,7 +195,7 @@ def test_rates_decay_and_momentum_ramps_as_published() -> None:
 def test_learning_raises_the_likelihood_of_what_it_saw() -> None:
     """Three hundred steps of each rule on four patterns: log p by counting rises by more than a nat."""
     x = jnp.asarray(DATA, jnp.float32)
-    numbers = learning.Numbers(0.2, 0.5)
+    numbers = learning.StepNumbers(0.2, 0.5)
     start = machine.initial((6, 4), 0.01, np.random.default_rng(0))
 
     def likelihood(small: Machine) -> float:
@@ -227,15 +227,15 @@ def test_numbers_are_data_and_a_cohort_trains_as_its_members_do() -> None:
     traces = 0
 
     def step(
-        state: learning.State, key: jax.Array, numbers: learning.Numbers, sweeps: jax.Array
+        state: learning.State, key: jax.Array, numbers: learning.StepNumbers, sweeps: jax.Array
     ) -> learning.State:
         nonlocal traces
         traces += 1
         return contrastive_step(state, x, key, numbers, sweeps, stochastic=True)[0]
 
     compiled = jax.jit(step)
-    members = [learning.Numbers(jnp.float32(rate), momentum=jnp.float32(rate)) for rate in (0.1, 0.2)]
-    begun = learning.begin(made((6, 4)), learning.Numbers(0.1))
+    members = [learning.StepNumbers(jnp.float32(rate), momentum=jnp.float32(rate)) for rate in (0.1, 0.2)]
+    begun = learning.begin(made((6, 4)), learning.StepNumbers(0.1))
     alone = [compiled(begun, KEY, numbers, jnp.int32(k)) for k, numbers in enumerate(members, start=1)]
     assert traces == 1
     stacked = jax.tree.map(

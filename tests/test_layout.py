@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,15 @@ def test_no_modules_import_each_other() -> None:
         tuple(TopologicalSorter(needs).static_order())
     except CycleError as circle:
         pytest.fail(" -> ".join(circle.args[1]))
+
+
+def test_no_module_hides_behind_a_function_of_its_name() -> None:
+    for info in pkgutil.walk_packages(trainwright.__path__, "trainwright."):
+        folder, _, name = info.name.rpartition(".")
+        if name != "__main__":  # which would run
+            imported = import_module(info.name)
+            assert getattr(sys.modules[folder], name) is imported, f"what {folder} exports hides {info.name}"
+            assert name not in getattr(sys.modules[folder], "__all__", ()), f"{info.name} hides an export"
 
 
 def test_every_module_can_be_read_in_one_sitting() -> None:

@@ -20,7 +20,7 @@ from trainwright.base.environment import environment
 from trainwright.base.errors import SettingError
 from trainwright.base.keys import generator
 from trainwright.data.dataset import Dataset
-from trainwright.data.facts import facts
+from trainwright.data.summary import facts
 from trainwright.data.targets import TaskName
 from trainwright.runs.run import Run
 

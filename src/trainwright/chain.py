@@ -16,6 +16,7 @@ class Joint(NamedTuple):
     """A part that takes what these other parts put out, in place of what the part before it does."""
 
     part: Part
+    """The layer or function itself."""
     sources: tuple[str, ...]
     """The parts' names; none takes the network's inputs."""
 
@@ -96,7 +97,9 @@ class Extension(Layer):
     """
 
     width: int
+    """How many values an example has without it."""
     added: int
+    """How many it adds."""
 
     def values(self, x: jax.Array) -> jax.Array:
         """What is added to the inputs (examples, width): (examples, added)."""

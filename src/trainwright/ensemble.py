@@ -25,6 +25,7 @@ class Ensemble:
     """Models whose probabilities, or values, are averaged."""
 
     members: tuple[Model, ...]
+    """The models, of one data set; each counts alike."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ class Flow:
     """What comes out of a network under construction, at one place."""
 
     builder: NetworkBuilder
+    """What collects the strategies' parts."""
     shape: tuple[int, ...]
     """The shape of one example, here."""
     parts: Mapping[str, Joint]

@@ -29,7 +29,7 @@ from trainwright.exhibit.panels import PALETTE
 from trainwright.report import html
 from trainwright.report.canvas import unique_ids
 from trainwright.report.catalogue import paragraphs
-from trainwright.report.markdown import prose, row_of
+from trainwright.report.markdown_text import prose, row_of
 from trainwright.report.quantities import typeset
 from trainwright.studies.defaults import Budget
 

@@ -56,10 +56,15 @@ class Model:
     """A network with its weights, and how raw data becomes its inputs."""
 
     recipe: Recipe
+    """The recipe that it was trained by; it holds the network."""
     preparation: Preparation
+    """How raw data becomes inputs, and outputs predictions."""
     shape: tuple[int, ...]
+    """The shape of one example's inputs."""
     classes: tuple[str, ...]
+    """The classes' names in the order of their numbers; empty where there are none."""
     weights: dict[str, NDArray[Any]]
+    """Weights and statistics by name, such as `hidden1/kernel`, as a run has them."""
     origin: dict[str, Any]
     """The data's facts, the seed, the status and the environment of the run that it comes from."""
 

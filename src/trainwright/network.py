@@ -46,14 +46,18 @@ class Network(Config):
     """An architecture as a frozen value."""
 
     def build(self, shape: tuple[int, ...], outputs: int, builder: NetworkBuilder) -> nnx.Module:
-        """The network for inputs of this shape, called with (x, *, key, training) -> (examples, outputs).
+        """Host; a system's plan calls it under `nnx.eval_shape`. The network for inputs of this shape, that
+        of one example.
+
+        The network itself is traced. It is called as a `Layer` is, with x, float32 (examples, *shape), and
+        puts out float32 (examples, outputs); in training, those of auxiliary heads stand behind.
 
         Raises `SettingError` for inputs that it is not made for.
         """
         raise NotImplementedError
 
     def task(self, task: Task) -> Task:
-        """The task as this network is trained for it: with auxiliary heads, if it has any."""
+        """Host. The task as this network is trained for it: with auxiliary heads, if it has any."""
         return task
 
 

@@ -28,13 +28,15 @@ class HyperParameter(nnx.Variable[jax.Array]):
 
 
 class Layer(nnx.Module):
-    """A layer that a strategy inserts.
-
-    `key` is the step's random key, None when predicting; `training` says whether the weights are being
-    fitted. Monte-Carlo averaging predicts with a key but without training.
-    """
+    """A layer that a strategy inserts."""
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None, training: bool) -> jax.Array:
+        """Traced; and on the host where `Site.examples` asks what a layer receives. It maps float32
+        (examples, ...) to the same shape and dtype; only a `trainwright.chain.Extension` adds values.
+
+        `key` is the step's random key, None when predicting and on the host; `training` says whether the
+        weights are being fitted. Monte-Carlo averaging predicts with a key but without training.
+        """
         raise NotImplementedError
 
     def prediction_scale(self) -> float:
@@ -77,6 +79,7 @@ class Site:
     """The shape of the layer's weights: (fan_in, units), or (height, width, channels in, channels out) of a
     convolution; () at the input, which has none. Along all axes but the last run what comes into a unit."""
     builder: Builder
+    """Who builds the network: it gives the layer its affine map, random numbers and examples."""
     before: Mapping[str, Any]
     """What the network consists of up to this layer, by name: the parts of a `trainwright.chain.Chain`."""
     marginals: NDArray[np.float64] | None = None

@@ -20,10 +20,12 @@ from trainwright.data.targets import TaskName
 
 
 class Scores(NamedTuple):
-    """The mean loss and the error of predictions, each a float32 scalar."""
+    """How good predictions are, over the examples; each a float32 scalar."""
 
     loss: jax.Array
+    """The task's own, whatever the recipe's cost: in nats, or half the squared error."""
     error: jax.Array
+    """The fraction of wrong answers; of a quantity, the root mean squared error in standard units."""
 
 
 class Task(Protocol):

@@ -129,7 +129,7 @@ def _show(joint: JointComparison, markdown: bool, as_json: bool, quiet: bool) ->
     from trainwright import report
     from trainwright.cli.terminal import console
     from trainwright.report import joint as words
-    from trainwright.report.markdown import prose, table_of
+    from trainwright.report.markdown_text import prose, table_of
     from trainwright.report.terminal import Shown
     from trainwright.report.verdicts import headline
 

@@ -45,9 +45,11 @@ def run(
     loaded = load(model)
     reading, path = loaded.preparation.inputs, Path(source).expanduser()
     pixels = reading if isinstance(reading, Pixels) else None
+    images = holds_images(path)
+    listed = read_list(path) if pixels and not images else None
     names, raw = (
-        read_images(path, loaded.shape, squeezed=pixels is not None and pixels.cut_out)
-        if holds_images(path) or (pixels and read_list(path) is not None)
+        read_images(path, loaded.shape, squeezed=pixels is not None and pixels.cut_out, listed=listed)
+        if images or listed is not None
         else ([], read_inputs(source))
     )
     try:

@@ -7,13 +7,13 @@ fold's training rows. What was done is the data set's `Preparation`, which a mod
 """
 
 from trainwright.data.dataset import Dataset
-from trainwright.data.facts import facts
 from trainwright.data.loading import DataSpec, load, read_inputs
 from trainwright.data.named import NAMED
 from trainwright.data.preparation import Preparation
 from trainwright.data.readers.folders import read_images
 from trainwright.data.splits import Splits
 from trainwright.data.standardization import Standardization
+from trainwright.data.summary import facts
 from trainwright.data.targets import TaskName
 
 __all__ = [

@@ -21,17 +21,19 @@ Unseen = Literal["error", "zeros"]
 
 @dataclass(frozen=True)
 class Number:
-    """A number, less `mean` and divided by `deviation`.
-
-    A deviation of 0 says that all training rows had one value: then the input is 0 always. `indicator`: a
-    second input is 1 where the value was missing.
-    """
+    """A number, less `mean` and divided by `deviation`."""
 
     name: str
+    """The column's name in the table."""
     mean: float
+    """What is subtracted, in the column's own unit: in a model, the training rows' mean."""
     deviation: float
+    """What then divides, in the same unit: in a model, the training rows' standard deviation. 0 says that all
+    of them have one value: then the input is 0 always."""
     indicator: bool
+    """Whether a second input says where the value was missing, by 1."""
     kind: Literal["number"] = "number"
+    """Which kind of column this is, in a stored model."""
 
     @property
     def width(self) -> int:
@@ -74,15 +76,16 @@ class Number:
 
 @dataclass(frozen=True)
 class Category:
-    """One of a few texts, one-hot: one input per level, in alphabetical order.
-
-    A missing value has zeros everywhere; `indicator`: a last input is 1 where the value was missing.
-    """
+    """One of a few texts, one-hot: one input per level. A missing value is zeros everywhere."""
 
     name: str
+    """The column's name in the table."""
     levels: tuple[str, ...]
+    """The texts that occur in the data, in alphabetical order: one input each."""
     indicator: bool
+    """Whether a last input says where the value was missing, by 1."""
     kind: Literal["category"] = "category"
+    """Which kind of column this is, in a stored model."""
 
     @property
     def width(self) -> int:
@@ -122,9 +125,13 @@ class LeftOut:
     """A column that can't be used, why, and what would make it usable."""
 
     name: str
+    """The column's name in the table."""
     reason: str
+    """Why it can't be used, in a few words."""
     remedy: str
+    """What would make it usable, as an instruction to the user."""
     kind: Literal["left out"] = "left out"
+    """Which kind of column this is, in a stored model."""
 
     def treatment(self) -> str:
         return f"{self.reason}; {self.remedy}"
@@ -138,7 +145,9 @@ class Columns:
     """A table's columns in their order."""
 
     columns: tuple[Column, ...]
+    """Each of them, also those that are left out."""
     kind: Literal["columns"] = "columns"
+    """Which kind of inputs these are, in a stored model."""
 
     @property
     def left_out(self) -> list[LeftOut]:

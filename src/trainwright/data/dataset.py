@@ -31,7 +31,9 @@ class Dataset:
     """Examples ready for a network, with what they are for and how they are split."""
 
     name: str
+    """What it is called in messages and reports."""
     task: TaskName
+    """What the targets are for: it decides the loss, the metrics and the baselines."""
     inputs: NDArray[Any] | Streamed
     """float32 (examples, features) or (examples, height, width[, channels]). Prepared from all rows, in units
     that do not depend on the split; a missing number is NaN. Images of bytes stay bytes (uint8), in

@@ -40,8 +40,11 @@ class FileSet:
     """The files of a data set, each with the SHA-256 of its content, and where to get them."""
 
     name: str
+    """The data set's name, and that of its folder in the cache."""
     files: dict[str, str]
+    """Each file's name, and the SHA-256 of its content, unzipped, in hexadecimal digits."""
     sources: tuple[tuple[str, Retrieve], ...]
+    """Where to get them, in the order in which they are tried: what to call the source, and how to fetch."""
 
 
 class Unavailable(Exception):
@@ -108,11 +111,12 @@ def _complete(folder: Path, files: dict[str, str]) -> bool:
     )
 
 
-def _check(found: Path, checked: Path, files: dict[str, str]) -> None:
-    """Write each file, unpacked, to `checked`; raises `Unavailable` if one is absent or a different one."""
+def _check(downloads: Path, checked: Path, files: dict[str, str]) -> None:
+    """Write each of the downloaded files, unpacked, to `checked`; raises `Unavailable` if one is absent or a
+    different one."""
     for name, sha in files.items():
         candidates = sorted(
-            p for p in found.rglob(name + "*") if p.name in (name, name + ".gz") and p.is_file()
+            p for p in downloads.rglob(name + "*") if p.name in (name, name + ".gz") and p.is_file()
         )
         contents = (read_bytes(path) for path in candidates)
         right = next((content for content in contents if _sha256(content) == sha), None)

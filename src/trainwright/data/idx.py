@@ -101,14 +101,14 @@ def is_idx_folder(folder: Path) -> bool:
 
 def _in_folder(folder: Path) -> list[Path]:
     files = sorted(f for f in folder.iterdir() if f.is_file())
-    found = [next((f for f in files if f.name.startswith(starts)), None) for starts in PARTS]
+    chosen = [next((f for f in files if f.name.startswith(starts)), None) for starts in PARTS]
     # The whole test set may be missing, but not half of it.
-    parts = list(zip(PARTS, found, strict=True))[: 4 if any(found[2:]) else 2]
+    parts = list(zip(PARTS, chosen, strict=True))[: 4 if any(chosen[2:]) else 2]
     missing = " and ".join(starts[0] + "…" for starts, file in parts if file is None)
     if missing:
         names = ", ".join(f.name for f in files[:10]) or "nothing"
         raise DataError(f"no IDX files named {missing}; found: {names}")
-    return [f for f in found if f is not None]
+    return [f for f in chosen if f is not None]
 
 
 def _labels_of(images: Path) -> Path:

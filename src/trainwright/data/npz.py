@@ -57,21 +57,21 @@ def _archive(path: Path) -> Iterator[Any]:
         raise DataError(f"not a readable NPZ file ({reason}); save it again with np.savez") from error
 
 
-def _names(found: list[str]) -> list[str]:
-    train = [_one_of(found, names, "_train") for names in (INPUTS, TARGETS)]
-    test = [_one_of(found, names, "_test") for names in (INPUTS, TARGETS)]
-    plain = [_one_of(found, names, "") for names in (INPUTS, TARGETS)]
+def _names(stored: list[str]) -> list[str]:
+    train = [_one_of(stored, names, "_train") for names in (INPUTS, TARGETS)]
+    test = [_one_of(stored, names, "_test") for names in (INPUTS, TARGETS)]
+    plain = [_one_of(stored, names, "") for names in (INPUTS, TARGETS)]
     for wanted in (train + test, plain):
         if all(wanted):
             return [name for name in wanted if name]
     raise DataError(
-        f"found the arrays {', '.join(found) or '(none)'}; "
+        f"found the arrays {', '.join(stored) or '(none)'}; "
         "name them x and y, or x_train, y_train, x_test, y_test"
     )
 
 
-def _one_of(found: list[str], names: tuple[str, ...], ending: str) -> str | None:
-    return next((name + ending for name in names if name + ending in found), None)
+def _one_of(stored: list[str], names: tuple[str, ...], ending: str) -> str | None:
+    return next((name + ending for name in names if name + ending in stored), None)
 
 
 def _read(archive: Any, name: str) -> NDArray[Any]:

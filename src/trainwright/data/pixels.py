@@ -21,22 +21,27 @@ SAMPLE = 500  # images that tell the channels' means and deviations
 
 @dataclass(frozen=True)
 class Pixels:
-    """(value - shift) × scale, for every pixel alike. `low` and `high`: the raw values' range.
-
-    With `shifts` and `scales`, one for each channel, (value - shifts) × scales instead. `cut_out`: whether
-    the images were parts of their files, squeezed into the shape; new ones are then read whole, squeezed
-    too.
-    """
+    """(value - shift) × scale, for every pixel alike; or (value - shifts) × scales, by channel."""
 
     shape: tuple[int, ...]
+    """The shape of one image: (height, width), or (height, width, channels)."""
     shift: float
+    """What is subtracted from a raw value; 0 where the unit is known beforehand."""
     scale: float
+    """What then multiplies it, such as 1/255."""
     low: float
+    """The lowest raw value in the data."""
     high: float
+    """The highest raw value in the data; of streamed images, the highest possible."""
     kind: Literal["pixels"] = "pixels"
+    """Which kind of inputs these are, in a stored model."""
     shifts: tuple[float, ...] = ()
+    """What is subtracted instead, by channel; empty where all pixels are treated alike."""
     scales: tuple[float, ...] = ()
+    """What then multiplies instead, by channel."""
     cut_out: bool = False
+    """Whether the images were parts of their files, squeezed into the shape; new ones are then read whole,
+    squeezed too."""
 
     @property
     def coloured(self) -> bool:

@@ -34,7 +34,9 @@ class Preparation:
     """
 
     inputs: Annotated[Columns | Pixels, Field(discriminator="kind")]
+    """How a table's columns, or an image's pixels, become inputs."""
     target: Annotated[Classes | Quantity | Numbers, Field(discriminator="kind")]
+    """How the target becomes numbers, and predictions the target's own terms."""
 
     def measure(self, inputs: Any, targets: NDArray[Any], rows: NDArray[np.int64]) -> Standardization:
         """What the training rows say of inputs (examples, *shape) and targets (examples,) that this

@@ -24,30 +24,31 @@ FEWEST = 10  # examples; with fewer, splits say nothing
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Inputs and targets as given, example by example.
-
-    `inputs`: a table, or an array (examples, *shape) of pixels, which may be streamed. The table's and the
-    targets' index says where an example came from, in its source's terms ("line 7").
-    `own_test`: so many examples at the end are the source's own test set; `own_validation`: so many before
-    these are its own validation set.
-    `groups`: (examples,), each example's group number, where examples belong together.
-    `highest`: the pixels' highest possible value, where it is known.
-    `task`: what the targets are for, where the source says so.
-    `notes`: what was decided in reading and is worth saying.
-    `cut_out`: whether each image is a part of its file, squeezed into one shape.
-    """
+    """Inputs and targets as given, example by example."""
 
     name: str
+    """What the data set is called."""
     inputs: Inputs
+    """A table, or an array (examples, *shape) of pixels, which may be streamed. A table's index says where an
+    example came from, in its source's terms ("line 7")."""
     targets: pd.Series[Any]
+    """What is to be predicted, (examples,); its index is as that of the inputs."""
     own_test: int = 0
+    """So many examples at the end are the source's own test set."""
     own_validation: int = 0
+    """So many before these are its own validation set."""
     highest: float | None = None
+    """The pixels' highest possible value; None where it is not known."""
     groups: NDArray[np.int64] | None = None
+    """Each example's group number, (examples,), where examples belong together."""
     source: str = ""
+    """The file, folder or package that it was read from."""
     notes: tuple[str, ...] = ()
+    """What was decided in reading and is worth saying."""
     task: TaskName | None = None
+    """What the targets are for; None where the source does not say."""
     cut_out: bool = False
+    """Whether each image is a part of its file, squeezed into one shape."""
 
     def __post_init__(self) -> None:
         own = len(self.targets) - self.own_test - self.own_validation

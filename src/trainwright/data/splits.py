@@ -21,8 +21,11 @@ class Splits:
     """Index arrays into the data, in ascending order and without overlap."""
 
     train: Indices
+    """Rows to train on, int64."""
     validation: Indices
+    """Rows to choose by: when to stop, which settings; int64."""
     test: Indices
+    """Rows that the final error is measured on, int64."""
     nominal: int = 0
     """The number of training examples that counts as one pass over the data: the same in all folds of a data
     set, so that all train for the same number of steps; by default, how many there are."""

@@ -29,6 +29,7 @@ class Standardization(NamedTuple):
     target_shift: NDArray[np.float32] | None = None
     """The same for a quantity to predict, (); None: targets stay as they are."""
     target_scale: NDArray[np.float32] | None = None
+    """What then multiplies it, (): 1 over the standard deviation."""
     unit: NDArray[np.float32] | None = None
     """What alone multiplies inputs that are bytes in grey, (), such as 1/255; the same in all folds."""
 

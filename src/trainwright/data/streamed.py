@@ -42,6 +42,7 @@ class Streamed:
     """
 
     files: Files
+    """The images where they are, decoded one by one."""
     dtype = np.dtype(np.uint8)
     ndim = 4
 

@@ -25,8 +25,11 @@ class Classes:
     """The classes' names in the order of their numbers."""
 
     name: str
+    """The target's name, such as its column's."""
     names: tuple[str, ...]
+    """The classes, in the order of their numbers from 0."""
     kind: Literal["classes"] = "classes"
+    """Which kind of target this is, in a stored model."""
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.int32]:
         """Each example's class number, (examples,). Raises DataError for a class that is not known."""
@@ -45,9 +48,13 @@ class Quantity:
     """A quantity, less `mean` and divided by `deviation`, both in its own unit."""
 
     name: str
+    """The target's name, such as its column's."""
     mean: float
+    """What is subtracted, in the quantity's own unit: in a model, the training rows' mean."""
     deviation: float
+    """What then divides, in the same unit: in a model, the training rows' standard deviation."""
     kind: Literal["quantity"] = "quantity"
+    """Which kind of target this is, in a stored model."""
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.float32]:
         """Standardised: (value - mean) / deviation, (examples,)."""
@@ -71,7 +78,9 @@ class Numbers:
     """Whole numbers that are read digit by digit, as house numbers are; see `trainwright.data.sequences`."""
 
     name: str
+    """The target's name, such as its column's."""
     kind: Literal["sequence"] = "sequence"
+    """Which kind of target this is, in a stored model."""
 
     def encode(self, values: pd.Series[Any]) -> NDArray[np.int32]:
         """Each number's length and digits, (examples, 6). Raises DataError for what does not consist of

@@ -39,7 +39,7 @@ FAR = 30.0  # from zero: where a bounded activation is flat
 class LayerStats:
     """What the instruments show of one network at one moment.
 
-    `layers` has a row for each layer with weights, by name, in their order, with these columns.
+    The columns of `layers`:
     gradient, bias_gradient: Euclidean norms of the gradient of weights and biases.
     update: how far the next step, made from rest, moves the weights: its norm over the weights' own.
     p15, p50, p85: percentiles of what the activations (at the output: the loss) receive, over examples and
@@ -60,6 +60,7 @@ class LayerStats:
     """The log-loss of the best answer that looks at no input: the entropy of the targets (nats), or half
     their variance."""
     layers: pd.DataFrame
+    """A row for each layer with weights, by name, from the input on; its columns are above."""
     gradients: dict[str, NDArray[np.float32]]
     """The gradient of each layer's weights, shaped as these."""
 
@@ -100,21 +101,30 @@ class Units(NamedTuple):
     """What a layer's activation receives and gives, its slopes there, near zero, and far out."""
 
     received: jax.Array
+    """What the activation receives, float32 (examples, ..., units)."""
     given: jax.Array
+    """What it puts out, of the same shape."""
     slopes: jax.Array
+    """Its slopes there, of the same shape."""
     near: jax.Array
+    """Its slopes at 1,601 places from -8 to 8, (1601,)."""
     far: jax.Array
+    """Its slopes at -30 and 30, (2,)."""
 
 
 class Seen(NamedTuple):
     """What the compiled part hands over; each mapping by the layer's name."""
 
     loss: jax.Array
+    """The recipe's mean training loss, a float32 scalar."""
     log_loss: jax.Array
+    """As `LayerStats.log_loss`, a float32 scalar."""
     gradient: dict[str, dict[str, jax.Array]]
+    """For each layer the gradient of its "kernel" and its "bias", shaped as these."""
     moved: dict[str, jax.Array]
     """The step's norm over the weights' own."""
     units: dict[str, Units]
+    """For each layer with an activation, what this receives and gives."""
     outputs: dict[str, jax.Array]
     """What layers without an activation put out."""
 

@@ -79,8 +79,9 @@ def layers_of(chain: Chain) -> list[str]:
 
 
 def received(chain: Chain, outputs: Mapping[str, jax.Array], layer: str) -> jax.Array:
-    """What a layer's activation receives: the output of the part before it."""
-    return outputs[chain.order[chain.order.index(f"{layer}/activation") - 1]]
+    """What a layer's activation receives: the output of the part that it takes."""
+    (source,) = chain.sources[chain.order.index(f"{layer}/activation")]
+    return outputs[source]
 
 
 @partial(jax.jit, static_argnums=0)

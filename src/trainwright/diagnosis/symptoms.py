@@ -34,6 +34,7 @@ class Symptom:
     """Something that the measurements show and that is worth treating."""
 
     name: str
+    """What it is called, such as "dead units"."""
     says: str
     """What was measured, where and when, as a sentence with its numbers."""
     treatment: str
@@ -45,8 +46,11 @@ class Diagnosis:
     """A run's readings, before the first step and with the weights that were kept, and what they show."""
 
     start: LayerStats
+    """The readings before the first step."""
     end: LayerStats
+    """The readings with the weights that were kept."""
     symptoms: tuple[Symptom, ...]
+    """What they show, in the order of looking; empty where all is well."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values: the symptoms, and each moment's readings; None for what is not a number."""

@@ -19,6 +19,7 @@ class Trace(NamedTuple):
     """The inputs of a layer's activations along a training."""
 
     steps: NDArray[np.int64]
+    """After how many steps each measurement was made, (steps,)."""
     percentiles: NDArray[np.float64]
     """(steps, percentiles, units): over examples, from the lowest percentile to the highest."""
 

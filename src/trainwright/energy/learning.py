@@ -20,23 +20,23 @@ from trainwright.energy.dbm import mean_field
 from trainwright.energy.machine import Layers, Machine, conditional, gibbs, sample
 from trainwright.energy.rbm import ALONE, Doubling, mean_hiddens, reconstruct
 
-Number = jax.Array | float
+Scalar = jax.Array | float
 
 
-class Numbers(NamedTuple):
+class StepNumbers(NamedTuple):
     """The numbers of a step."""
 
-    learning_rate: Number
+    learning_rate: Scalar
     """ε, of weights and biases alike."""
-    momentum: Number = 0.0
+    momentum: Scalar = 0.0
     """How much of the velocity is kept at a step; see `ramp`."""
-    weight_cost: Number = 0.0
+    weight_cost: Scalar = 0.0
     """λ of the penalty λ/2 Σ W²; biases carry none."""
-    sparsity_target: tuple[Number, ...] | Number = 0.1
+    sparsity_target: tuple[Scalar, ...] | Scalar = 0.1
     """The mean activity wanted, for each hidden layer or for all."""
-    sparsity_cost: Number = 0.0
+    sparsity_cost: Scalar = 0.0
     """The strength of the pull towards the target; 0 switches it off."""
-    sparsity_damping: Number = 0.9
+    sparsity_damping: Scalar = 0.9
     """How much of the running mean of a unit's activity is kept at a step."""
 
 
@@ -44,14 +44,16 @@ class State(NamedTuple):
     """What learning steps change."""
 
     machine: Machine
+    """The parameters, float32."""
     velocity: Machine
+    """What momentum keeps of past steps, for each parameter."""
     activity: Layers
     """Each hidden layer's running mean of probabilities, (units,)."""
     chains: Layers
     """The persistent Markov chains, as `gibbs` has them; empty under contrastive divergence."""
 
 
-def begin(machine: Machine, numbers: Numbers, chains: Layers = ()) -> State:
+def begin(machine: Machine, numbers: StepNumbers, chains: Layers = ()) -> State:
     """The state before the first step: no velocity, and running means at their targets."""
     targets = _of_layers(numbers.sparsity_target, machine)
     activity = tuple(
@@ -64,7 +66,7 @@ def contrastive_step(
     state: State,
     x: jax.Array,
     key: jax.Array,
-    numbers: Numbers,
+    numbers: StepNumbers,
     sweeps: jax.Array | int = 1,
     doubling: Doubling = ALONE,
     stochastic: bool = False,
@@ -86,10 +88,10 @@ def persistent_step(
     state: State,
     x: jax.Array,
     key: jax.Array,
-    numbers: Numbers,
+    numbers: StepNumbers,
     sweeps: jax.Array | int = 5,
     updates: jax.Array | int = 30,
-    tolerance: Number = 1e-7,
+    tolerance: Scalar = 1e-7,
     stochastic: bool = False,
 ) -> tuple[State, jax.Array]:
     """One step of a machine of any depth: the data's side by mean field, the model's by persistent chains.
@@ -122,7 +124,7 @@ def gradient(positive: Layers, negative: Layers) -> Machine:
 
 
 def ramp(
-    step: jax.Array, start: jax.Array | int, end: jax.Array | int, initial: Number, final: Number
+    step: jax.Array, start: jax.Array | int, end: jax.Array | int, initial: Scalar, final: Scalar
 ) -> jax.Array:
     """A number that goes linearly from `initial` at step `start` to `final` at step `end`; constant outside.
 
@@ -136,7 +138,7 @@ def ramp(
     return jnp.where(step >= end, final, initial + (final - initial) * done)
 
 
-def decay(step: jax.Array, initial: Number, fall: Number, floor: Number) -> jax.Array:
+def decay(step: jax.Array, initial: Scalar, fall: Scalar, floor: Scalar) -> jax.Array:
     """A rate that is divided by 1 + `fall` before each step, down to a floor.
 
     >>> print(jnp.log2(decay(jnp.arange(3), 2.0, 1.0, 0.25)).round(3))
@@ -145,7 +147,7 @@ def decay(step: jax.Array, initial: Number, fall: Number, floor: Number) -> jax.
     return jnp.maximum(initial * jnp.exp(-(step + 1) * jnp.log1p(fall)), floor)
 
 
-def _learn(state: State, positive: Layers, negative: Layers, numbers: Numbers) -> State:
+def _learn(state: State, positive: Layers, negative: Layers, numbers: StepNumbers) -> State:
     machine, rate, decayed = state.machine, numbers.learning_rate, numbers.weight_cost
     slope = gradient(positive, negative)
     means = tuple(layer.mean(axis=0) for layer in positive)
@@ -169,7 +171,7 @@ def _learn(state: State, positive: Layers, negative: Layers, numbers: Numbers) -
     return State(machine, velocity, activity, state.chains)
 
 
-def _excess(machine: Machine, activity: Layers, numbers: Numbers) -> Layers:
+def _excess(machine: Machine, activity: Layers, numbers: StepNumbers) -> Layers:
     """By how much each layer's activity is above its target, times the cost; visible units have no target."""
     targets = _of_layers(numbers.sparsity_target, machine)
     of_hiddens = (
@@ -178,7 +180,7 @@ def _excess(machine: Machine, activity: Layers, numbers: Numbers) -> Layers:
     return (jnp.zeros_like(machine.biases[0]), *of_hiddens)
 
 
-def _of_layers(setting: tuple[Number, ...] | Number, machine: Machine) -> tuple[Number, ...]:
+def _of_layers(setting: tuple[Scalar, ...] | Scalar, machine: Machine) -> tuple[Scalar, ...]:
     return setting if isinstance(setting, tuple) else (setting,) * len(machine.weights)
 
 

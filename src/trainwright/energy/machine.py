@@ -32,15 +32,15 @@ class Machine(NamedTuple):
     """Of each layer, (units,), visible units first."""
 
 
-def initial(sizes: Sequence[int], deviation: float, rng: np.random.Generator) -> Machine:
-    """A machine with layers of these sizes, weights drawn from N(0, deviation²) and biases of zero.
+def initial(sizes: Sequence[int], std: float, rng: np.random.Generator) -> Machine:
+    """A machine with layers of these sizes, weights drawn from N(0, std²) and biases of zero.
 
     >>> machine = initial((784, 500), 0.1, np.random.default_rng(0))
     >>> machine.weights[0].shape, [bias.shape for bias in machine.biases]
     ((784, 500), [(784,), (500,)])
     """
     shapes = pairwise(sizes)
-    weights = (rng.normal(0, deviation, shape).astype(np.float32) for shape in shapes)
+    weights = (rng.normal(0, std, shape).astype(np.float32) for shape in shapes)
     return Machine(tuple(map(jnp.asarray, weights)), tuple(jnp.zeros(size, jnp.float32) for size in sizes))
 
 

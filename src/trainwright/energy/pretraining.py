@@ -13,7 +13,7 @@ from pydantic import Field
 
 from trainwright.base.config import Config, config
 from trainwright.energy import dbm, learning, machine, rbm
-from trainwright.energy.learning import Numbers, State
+from trainwright.energy.learning import State, StepNumbers
 from trainwright.energy.machine import Machine
 from trainwright.energy.rbm import Doubling
 from trainwright.pretraining import Arrays, Pretraining
@@ -115,18 +115,31 @@ class JointTraining(Pretraining):
     layers: int
     """How many machines the stack has."""
     learning_rate: float
+    """ε at the first step, of weights and biases alike."""
     rate_fall: float
+    """ε is divided by 1 plus this at every step."""
     rate_floor: float
+    """What ε never falls below."""
     initial_momentum: float
+    """How much of the velocity a step keeps in the first epochs."""
     final_momentum: float
+    """How much of the velocity a step keeps after them."""
     momentum_epochs: int
+    """How many epochs the initial momentum lasts."""
     weight_cost: float
+    """λ of the penalty λ/2 Σ W²."""
     sparsity_target: float
+    """How often a hidden unit should be on."""
     sparsity_cost: float
+    """How strongly hidden units are pulled to the target; 0 switches it off."""
     chains: int
+    """How many persistent Markov chains there are."""
     sweeps: int
+    """Sweeps of Gibbs sampling that the chains make at each step."""
     updates: int
+    """Mean-field updates at each step, at most."""
     inputs: Literal["real", "binary"]
+    """real: inputs stay the probabilities that they are. binary: each step draws them anew, 0 or 1."""
 
     def begin(self, arrays: Arrays, rng: np.random.Generator) -> State:
         composed = dbm.compose(stack_of(arrays, self.layers))
@@ -151,9 +164,9 @@ class JointTraining(Pretraining):
         return named(state.machine, self.part)
 
 
-def numbers_of(training: ContrastiveDivergence | JointTraining, rate: Any, momentum: Any) -> Numbers:
+def numbers_of(training: ContrastiveDivergence | JointTraining, rate: Any, momentum: Any) -> StepNumbers:
     """What a step of gradient learning takes, at this rate and momentum."""
-    return Numbers(
+    return StepNumbers(
         rate,
         momentum,
         training.weight_cost,

@@ -38,9 +38,13 @@ class LocalResponseNormalization:
     """`local_response_normalization` with fixed constants, as a part of a network."""
 
     size: int = 5
+    """How many neighbouring channels compete, the own one included."""
     alpha: float = 1e-4
+    """What multiplies the sum of their squares."""
     beta: float = 0.75
+    """The power that divides."""
     k: float = 2.0
+    """What is added to the sum, so that it is never 0."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return local_response_normalization(x, self.size, self.alpha, self.beta, self.k)
@@ -55,6 +59,7 @@ class SubtractiveNormalization:
     """
 
     size: int = 3
+    """The side of the square neighbourhood, in pixels."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
         neighbourhood = AveragePool(Window(self.size, padding="same"))

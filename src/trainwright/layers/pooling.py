@@ -23,6 +23,7 @@ class MaxPool:
     """
 
     window: Window
+    """What moves over the image."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
         # First down, then across: maxima of whole arrays, whose gradient is ten to twenty times as fast on a
@@ -42,6 +43,7 @@ class AveragePool:
     """
 
     window: Window
+    """What moves over the image."""
     count_padding: bool = False
     """Whether padding counts as zeros (what lies beyond it, with `ceil`, never counts)."""
 

@@ -37,6 +37,7 @@ class Rounded:
     """
 
     dtype: str
+    """The shorter type's name, such as "bfloat16"."""
 
     def __call__(self, product: Bilinear, x: jax.Array, kernel: jax.Array) -> jax.Array:
         return product(x.astype(self.dtype), kernel.astype(self.dtype)).astype(x.dtype)
@@ -47,6 +48,7 @@ class DotGeneral:
     """A product in the place of `jax.lax.dot_general`, for Flax's layers."""
 
     product: Product
+    """How inputs are multiplied by weights."""
 
     def __call__(self, x: jax.Array, kernel: jax.Array, *dimensions: Any, **options: Any) -> jax.Array:
         def dot(x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -33,11 +33,17 @@ class Inception(NamedTuple):
     """The channels of a module's convolutions: each number a column of the paper's table 1."""
 
     one: int
+    """Of the 1×1 that stands alone."""
     three_reduce: int
+    """Of the 1×1 before the 3×3."""
     three: int
+    """Of the 3×3."""
     five_reduce: int
+    """Of the 1×1 before the 5×5."""
     five: int
+    """Of the 5×5."""
     projection: int
+    """Of the 1×1 after the pooling."""
 
 
 MODULES = {

@@ -33,16 +33,23 @@ from trainwright.networks.googlenet import HALVING, Rate, dropped
 
 
 class Inception(NamedTuple):
-    """The channels of a module's convolutions, a column of figure 5 each; no 1×1 and no projection where the
-    module halves the image."""
+    """The channels of a module's convolutions, a column of figure 5 each; 0 where there is no such, as in the
+    modules that halve the image."""
 
     one: int
+    """Of the 1×1 that stands alone."""
     three_reduce: int
+    """Of the 1×1 before the single 3×3."""
     three: int
+    """Of the single 3×3."""
     double_reduce: int
+    """Of the 1×1 before the two 3×3."""
     double: int
+    """Of each of the two 3×3."""
     projection: int
+    """Of the 1×1 after the pooling."""
     pool: Literal["average", "max"] = "average"
+    """What the pooling takes of each window: its mean, or its largest value."""
 
 
 MODULES = {

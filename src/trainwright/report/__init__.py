@@ -7,7 +7,7 @@ Nothing is computed here but the spelling of numbers: every number comes from
 
 from trainwright.report.figures import costs, curves, effects
 from trainwright.report.html import page, write
-from trainwright.report.markdown import markdown
+from trainwright.report.markdown_text import markdown
 from trainwright.report.terminal import cost_table, effects_table, findings, recommended, table
 
 __all__ = [

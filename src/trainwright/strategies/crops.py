@@ -81,9 +81,9 @@ def windows(height: float, width: float, number: Literal[10, 144]) -> NDArray[np
         by_square = []
         for start in (0.0, 0.5, 1.0) if number == 144 else (0.5,):
             corner = start * free
-            found = [(*(corner + np.array(place) * (square - side)), side, side) for place in PLACES]
+            boxes = [(*(corner + np.array(place) * (square - side)), side, side) for place in PLACES]
             if number == 144:
-                found.append((*corner, square, square))
-            by_square.append([(*window, mirrored) for window in found for mirrored in (0, 1)])
+                boxes.append((*corner, square, square))
+            by_square.append([(*window, mirrored) for window in boxes for mirrored in (0, 1)])
         by_size.append(by_square)
     return np.array(by_size, np.float32)

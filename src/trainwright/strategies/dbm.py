@@ -87,8 +87,8 @@ class Dbm(Rbm):
         *lower, top = self.machines(model)
         stack = [*lower, dataclasses.replace(top, sweep_epochs=self.sweep_epochs)]
         doubled = (
-            dataclasses.replace(one, up=float(doubling.up), down=float(doubling.down), up_below=2.0)
-            for one, doubling in zip(stack, dbm.doublings(len(stack)), strict=True)
+            dataclasses.replace(pretraining, up=float(doubling.up), down=float(doubling.down), up_below=2.0)
+            for pretraining, doubling in zip(stack, dbm.doublings(len(stack)), strict=True)
         )
         joint = JointTraining(
             part="dbm",

@@ -68,7 +68,9 @@ class Momentum(Strategy):
 
 
 class Velocity(NamedTuple):
-    """The optimiser's state: steps made, and v for each parameter."""
+    """The optimiser's state."""
 
     step: jax.Array
+    """Steps made, an int32 scalar."""
     v: Any
+    """The velocity of each parameter, shaped as these."""

@@ -20,7 +20,7 @@ from trainwright.base.config import config
 from trainwright.site import HyperParameter, Layer, Site
 from trainwright.strategy import Strategy
 
-Deviation = Annotated[float, Field(ge=0)]
+Std = Annotated[float, Field(ge=0)]
 
 
 @config
@@ -31,9 +31,9 @@ class Noise(Strategy):
     Noise(input_std=0.3, hidden_std=0.0)
     """
 
-    input_std: Deviation = 0.1
+    input_std: Std = 0.1
     """Standard deviation of what is added to each input, in the inputs' units; 0 leaves the inputs alone."""
-    hidden_std: Deviation = 0.0
+    hidden_std: Std = 0.0
     """The same for each hidden unit, after its activation; 0 leaves hidden units alone."""
 
     example: ClassVar = {"input_std": 0.3, "hidden_std": 0.1}

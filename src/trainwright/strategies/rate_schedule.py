@@ -22,7 +22,7 @@ from pydantic import Field
 from trainwright.base.config import config
 from trainwright.strategy import Strategy
 
-Part = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 @config
@@ -38,7 +38,7 @@ class RateSchedule(Strategy):
     1 / (1 + t (1/final - 1)), a straight line, or half a cosine wave."""
     final: Annotated[float, Field(gt=0, le=1)] = 0.01
     """The factor when training has reached the recipe's length."""
-    warmup: Part = 0.0
+    warmup: Fraction = 0.0
     """The fraction of the recipe's length over which the factor first rises linearly to 1."""
     start: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The factor from which the warm-up rises; with 1 the rate stays as it is until the fall begins."""

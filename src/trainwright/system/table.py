@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainwright.comparison.metrics import METRICS
-from trainwright.report.markdown import prose, row_of
+from trainwright.report.markdown_text import prose, row_of
 from trainwright.report.quantities import MISSING, duration, number
 from trainwright.report.sentences import counted
 from trainwright.system import plan, record

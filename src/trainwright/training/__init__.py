@@ -1,1 +1,2 @@
-"""Training: the only loop. `fit` reads as its flow, the other files are its parts."""
+"""Training: the loop that trains networks. `fit` reads as its flow, the other files are its parts;
+`pretraining` is the loop before it."""

@@ -38,8 +38,11 @@ class Training:
     """One recipe on one data set with one seed."""
 
     recipe: Recipe
+    """What is trained, and how."""
     data: Dataset
+    """What it is trained on, with its splits."""
     seed: int
+    """Decides the initial weights, the batches and all else that is drawn."""
 
 
 class ProgramFacts(NamedTuple):
@@ -106,7 +109,7 @@ def pretrainings(training: Training) -> tuple[Pretraining, ...]:
             f"{training.data.name}: {chosen[0].name} needs inputs in [0, 1], and these go from {low:.4g} to "
             f"{high:.4g}: give images in grey, or fractions as an array (examples, height, width)"
         )
-    return tuple(one for strategy in chosen for one in strategy.pretraining(model))
+    return tuple(pretraining for strategy in chosen for pretraining in strategy.pretraining(model))
 
 
 def program_facts(training: Training, graphdef: nnx.GraphDef[Any], state: State) -> ProgramFacts:

@@ -1,4 +1,5 @@
-"""The training loop, the only one.
+"""The training loop: every training proper goes through it. What a strategy trains on inputs alone beforehand
+has a loop of its own (`pretraining.py`).
 
 A training is a list of phases (`phases.py`), each trained in intervals of n steps between two evaluations
 (Algorithm 7.1's n). An interval is one compiled program (`step.py`) that scans over its steps with the data

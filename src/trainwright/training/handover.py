@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from trainwright.base.environment import environment
-from trainwright.data.facts import facts
+from trainwright.data.summary import facts
 from trainwright.runs.run import Run
 from trainwright.training.building import count, named_arrays
 from trainwright.training.cohort import Cohort, without_key
@@ -57,7 +57,7 @@ def hand_over(cohort: Cohort, progress: Progress) -> Run:
         },
         predictions=predictions,
         weights=named_arrays(state),
-        pretraining=[one.facts() for one in progress.pretrained],
+        pretraining=[pretrained.facts() for pretrained in progress.pretrained],
     )
 
 

@@ -1,8 +1,10 @@
 """Pretraining: what a recipe's strategy trains on inputs alone, before the training proper.
 
-An epoch is one compiled program that scans over its steps with the data on the device, as an interval of the
-training proper is. One network is pretrained at a time, whatever the cohort's width. What a pretraining
-leaves is kept by a name made of all that decides it, so that trainings which begin alike share it.
+It has a loop of its own, for here are no phases and no cohorts, and a step is the pretraining's own. An epoch
+is one compiled program that scans over its steps with the data on the device, as an interval of the training
+proper is. A checkpoint may follow it, from which an interrupted pretraining resumes. One network is
+pretrained at a time, whatever the cohort's width. What a pretraining leaves is kept by a name made of all
+that decides it, so that trainings which begin alike share it.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class PretrainingProgress(NamedTuple):
     epoch: int
     """Epochs done."""
     epochs: int
+    """Epochs in all."""
     reconstruction_error: float
     """The squared error summed over units, mean over the epoch's examples."""
     free_energy_gap: float
@@ -67,11 +70,11 @@ def pretrain(
     (['rbm1/bias0', 'rbm1/bias1', 'rbm1/weights1'], ['step', 'reconstruction_error', 'free_energy_gap'])
     """
     done: list[Pretrained] = []
-    all_of_them = pretrainings(training)
-    for number, one in enumerate(all_of_them, start=1):
-        before = [earlier.to_json() for earlier in all_of_them[:number]]
-        name = pretraining_digest(before, training.data.fingerprint, training.seed)
-        make = partial(_train, one, name, arrays_of(done), training, checkpoints, watch)
+    planned = pretrainings(training)
+    for number, pretraining in enumerate(planned, start=1):
+        so_far = [earlier.to_json() for earlier in planned[:number]]
+        name = pretraining_digest(so_far, training.data.fingerprint, training.seed)
+        make = partial(_train, pretraining, name, arrays_of(done), training, checkpoints, watch)
         done.append(checkpoints.pretrained(name, make) if checkpoints else make())
     return tuple(done)
 
@@ -84,6 +87,7 @@ def _train(
     checkpoints: Checkpoints | None,
     watch: Watch | None,
 ) -> Pretrained:
+    """The loop: train an epoch, record, checkpoint. `name` is that of the checkpoint and of the result."""
     data, seed, purpose = training.data, training.seed, f"pretraining {pretraining.part}"
     examples = data.splits.examples
     batch = min(pretraining.batch_size, examples)

@@ -18,13 +18,16 @@ class Resident(NamedTuple):
     """A data set's arrays on the device, the same for all of its folds."""
 
     inputs: jax.Array
+    """(examples, *shape), float32; uint8 of images that are kept as bytes."""
     targets: jax.Array
+    """(examples,) or, of sequences, (examples, 6); int32, or float32 for a quantity."""
 
 
 class Fold(NamedTuple):
     """What a training knows of its fold: data for the compiled program, of one structure in all folds."""
 
     standardization: Standardization
+    """The fold's shifts and scales."""
     validation: NDArray[np.int32]
     """Rows of the validation split, padded to the data set's largest."""
     weights: NDArray[np.float32]

@@ -31,7 +31,9 @@ class Program(NamedTuple):
     """What of a training is code and not numbers, besides the recipe's own structure."""
 
     graphdef: nnx.GraphDef[nnx.Module]
+    """The network's structure."""
     task: Task
+    """What it is trained for: the loss and what is scored."""
     cohort: bool
     """Whether states, recipes and folds have a leading axis of slots."""
     chunk: int
@@ -135,8 +137,8 @@ def gradient(
         outputs = model(x, key=key, training=True)
         cost = _loss(program, recipe, outputs, y).mean()
         added = sum(s.penalty(params) for s in users(recipe.strategies, "penalty"))
-        loss, models = partial(_loss, program, recipe), (params, jax.lax.stop_gradient(params))
-        batch = Batch(x, y, outputs, key, program.task, loss, *(partial(network, one) for one in models))
+        models = (partial(network, weights) for weights in (params, jax.lax.stop_gradient(params)))
+        batch = Batch(x, y, outputs, key, program.task, partial(_loss, program, recipe), *models)
         for strategy in users(recipe.strategies, "objective"):
             added += strategy.objective(batch, keys.fold(key, "objective", strategy.name))
         return cost + added, (cost, _split(model)[2])

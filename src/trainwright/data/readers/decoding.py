@@ -82,7 +82,9 @@ class Header(NamedTuple):
     width: int
     """Pixels, once upright."""
     height: int
+    """Pixels, once upright."""
     grey: bool
+    """Whether it has one channel."""
 
 
 def is_image(name: str) -> bool:

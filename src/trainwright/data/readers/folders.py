@@ -13,7 +13,7 @@ from trainwright.data.readers import memory
 from trainwright.data.readers.decoding import SUFFIXES, WHOLE, ImageFile, Pixels, is_image, read_header
 from trainwright.data.readers.index import Example, ImageIndex, choose_shape, make_index
 from trainwright.data.readers.lists import listed_images, read_list
-from trainwright.data.readers.tree import PARTS, Tree
+from trainwright.data.readers.tree import SPLITS, Tree
 from trainwright.data.streamed import Streamed
 from trainwright.data.threads import in_threads
 from trainwright.data.values import readable, some
@@ -24,7 +24,7 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
 
     An image's class is what the file beside it says (in shards), else the folder that it lies in: the
     outermost one, or the one within `train`, `validation` (`val`) or `test`. A single folder around all
-    others is passed through. A shard may say its part in its name (`photos-train-0001.tar`). `size`: see
+    others is passed through. A shard may say its split in its name (`photos-train-0001.tar`). `size`: see
     `make_index`.
 
     Raises `DataError`, with the path and what to do, for a class folder without images, images without a
@@ -39,7 +39,7 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
         Example(
             place.file,
             {"class": place.label or place.folders[depth]},
-            PARTS[place.folders[0].lower()] if depth else "train",
+            SPLITS[place.folders[0].lower()] if depth else "train",
         )
         for place in tree.images
     ]
@@ -55,7 +55,11 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
 
 
 def read_images(
-    folder: str | os.PathLike[str], shape: tuple[int, ...] | None = None, *, squeezed: bool = False
+    folder: str | os.PathLike[str],
+    shape: tuple[int, ...] | None = None,
+    *,
+    squeezed: bool = False,
+    listed: pd.DataFrame | None = None,
 ) -> tuple[list[str], Pixels | Streamed]:
     """Names and pixels, (examples, *shape) as bytes, of the images in a folder, shard or list.
 
@@ -65,6 +69,7 @@ def read_images(
     single image. `shape`: what the model was trained on, (height, width, channels) or, for greyscale,
     (height, width); None chooses one as for training, see `make_index`. `squeezed`: all of an image is
     brought to this shape, whatever its proportions, in place of the largest part at its centre that has them.
+    `listed`: what `read_list` gave, so that a list need not be read again.
 
     Raises `DataError` if there is no image, if the shape is no image's, and if any can't be decoded: the
     first is named, all are counted.
@@ -74,7 +79,7 @@ def read_images(
         raise DataError(f"{path}: no such folder or file; correct the path")
     if shape is not None and not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3))):
         raise DataError(f"{path}: the model takes inputs of shape {shape}, which images don't have")
-    files = _files(path)
+    files = _files(path, listed)
     height, width, channels = (
         (*shape, 1)[:3] if shape else choose_shape(in_threads(read_header, files), None)[0]
     )
@@ -92,11 +97,11 @@ def read_images(
     return names, pixels.reshape(len(files), *shape) if shape else pixels
 
 
-def _files(path: Path) -> list[ImageFile]:
+def _files(path: Path, listed: pd.DataFrame | None) -> list[ImageFile]:
     """A single image, those of a list in its order, or those of a folder or shard."""
     if path.is_file() and is_image(path.name):
         return [ImageFile(readable(path.name), path)]
-    table = read_list(path)
+    table = read_list(path) if listed is None else listed
     if table is not None:
         try:
             return listed_images(table, path.parent)
@@ -117,15 +122,15 @@ def _refuse_none(tree: Tree) -> None:
 def _depth_of_classes(tree: Tree) -> int:
     """0 if the outermost folders are classes, 1 if they are train, validation and test."""
     tops = {place.top for place in tree.images}
-    parts = {PARTS[top.lower()] for top in tops if top.lower() in PARTS}
-    strays = [place.file.place for place in tree.images if place.top.lower() not in PARTS]
-    if parts and not strays:
-        if "train" not in parts:
+    splits = {SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
+    strays = [place.file.place for place in tree.images if place.top.lower() not in SPLITS]
+    if splits and not strays:
+        if "train" not in splits:
             raise DataError(
                 f"{tree.path / 'train'}: no images to train on; put a folder for each class there"
             )
         return 1
-    if len(parts) > 1:
+    if len(splits) > 1:
         raise DataError(
             f"{strays[0]}: not in train, validation or test{_more(strays)}; move it into one of these, "
             "or away"
@@ -147,7 +152,7 @@ def _refuse_unlabelled(tree: Tree, depth: int) -> None:
 def _refuse_empty(tree: Tree, depth: int) -> None:
     classes = {place.folders[: depth + 1] for place in tree.images}
     for folders in tree.folders:
-        is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in PARTS)
+        is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in SPLITS)
         if is_class and folders not in classes:
             raise DataError(
                 f"{tree.path.joinpath(*folders)}: a class folder without images; add some or remove it"

@@ -22,7 +22,7 @@ from trainwright.data.streamed import Streamed
 from trainwright.data.threads import in_threads
 from trainwright.data.values import some
 
-Part = Literal["train", "validation", "test"]
+SplitName = Literal["train", "validation", "test"]
 
 USUAL = 224  # pixels; the side that networks for photographs were designed for
 
@@ -32,9 +32,10 @@ class Example:
     """One image of a source, before any is opened."""
 
     file: ImageFile
+    """Where the image is."""
     labels: dict[str, Any]
     """What may be predicted, by name."""
-    part: Part = "train"
+    split: SplitName = "train"
     """The split that the source has put it into."""
     box: Box | None = None
     """The part of the image to read; None for all of it."""
@@ -48,7 +49,9 @@ class ImageIndex:
     """
 
     name: str
+    """What the data set is called."""
     files: tuple[ImageFile, ...] = field(repr=False)
+    """Where each image is."""
     labels: pd.DataFrame = field(repr=False)
     """A row for each image, named by its file, and a column for each thing that may be predicted."""
     shape: Shape
@@ -169,12 +172,12 @@ def make_index(
 
     Raises `DataError` if a header can't be read.
     """
-    ordered = sorted(examples, key=lambda example: ("train", "validation", "test").index(example.part))
+    ordered = sorted(examples, key=lambda example: ("train", "validation", "test").index(example.split))
     files = tuple(example.file for example in ordered)
     treatment: list[str] = []
     if shape is None:
         shape, treatment = choose_shape(in_threads(read_header, files), size)
-    parts = Counter(example.part for example in ordered)
+    parts = Counter(example.split for example in ordered)
     labels = pd.DataFrame.from_records(
         [example.labels for example in ordered], index=pd.Index([file.name for file in files], name="image")
     )
@@ -236,7 +239,7 @@ def as_classes(column: pd.Series[Any]) -> pd.Series[Any]:
     return column.astype(pd.CategoricalDtype(names))
 
 
-def _splits(parts: Counter[Part]) -> Iterator[str]:
+def _splits(parts: Counter[SplitName]) -> Iterator[str]:
     if parts["validation"] and not parts["test"]:
         yield (
             f"the {parts['validation']:,} validation images are the test set, for there is no other; "

@@ -10,8 +10,8 @@ import pandas as pd
 
 from trainwright.base.errors import DataError
 from trainwright.data.readers.decoding import SUFFIXES, ImageFile, is_image
-from trainwright.data.readers.index import Example, ImageIndex, Part, make_index
-from trainwright.data.readers.tree import PARTS
+from trainwright.data.readers.index import Example, ImageIndex, SplitName, make_index
+from trainwright.data.readers.tree import SPLITS
 from trainwright.data.tables import read_csv
 from trainwright.data.values import found, place, some
 
@@ -19,7 +19,7 @@ LISTS = (".csv", ".tsv", ".txt")
 MOSTLY = 0.8  # a column with more names of images than this lists images; the rest of it are mistakes
 HEAD = 1 << 16  # bytes of a list that are looked at before it is read as one
 SPLIT = "split"
-TRAIN: Part = "train"
+TRAIN: SplitName = "train"
 
 
 def read_list(path: Path) -> pd.DataFrame | None:
@@ -88,12 +88,12 @@ def index_list(
     if again.any():
         row = int(again.to_numpy().argmax())
         raise DataError(f"{found(paths, row)} is listed a second time; remove one of the rows")
-    parts = _parts(table)
-    labels = table.drop(columns=[column, *([SPLIT] if parts else [])])
+    splits = _splits(table)
+    labels = table.drop(columns=[column, *([SPLIT] if splits else [])])
     rows: list[dict[str, Any]] = labels.to_dict("records")  # type: ignore[assignment]  # names are texts
     examples = [
-        Example(file, row, part)
-        for file, row, part in zip(files, rows, parts or [TRAIN] * len(rows), strict=True)
+        Example(file, row, split)
+        for file, row, split in zip(files, rows, splits or [TRAIN] * len(rows), strict=True)
     ]
     return make_index(name, examples, size=size, source=source)
 
@@ -112,8 +112,8 @@ def listed_images(table: pd.DataFrame, folder: Path) -> list[ImageFile]:
     return [ImageFile(path, folder / path) for path in paths]
 
 
-def _parts(table: pd.DataFrame) -> list[Part]:
-    """Each row's part, none if there is no column that says so."""
+def _splits(table: pd.DataFrame) -> list[SplitName]:
+    """Each row's split, none if there is no column that says so."""
     words = [str(value).lower() for value in table[SPLIT]] if SPLIT in table else []
-    parts = [PARTS[word] for word in words if word in PARTS]
-    return parts if len(parts) == len(words) and "train" in parts else []
+    splits = [SPLITS[word] for word in words if word in SPLITS]
+    return splits if len(splits) == len(words) and "train" in splits else []

@@ -21,10 +21,10 @@ import pandas as pd
 from trainwright.base.errors import DataError
 from trainwright.data.raw import Raw
 from trainwright.data.readers.decoding import Box, ImageFile
-from trainwright.data.readers.index import Example, ImageIndex, Part, make_index
+from trainwright.data.readers.index import Example, ImageIndex, SplitName, make_index
 from trainwright.data.sequences import from_texts
 
-PARTS: tuple[Part, ...] = ("train", "test")
+SPLITS: tuple[SplitName, ...] = ("train", "test")
 EXPANSION = 0.3  # of the box's width and height, half of it on each side
 
 BY_HAND = "get it from http://ufldl.stanford.edu/housenumbers/ and put it there"
@@ -34,10 +34,15 @@ class Digit(NamedTuple):
     """A digit and its box in pixels."""
 
     label: int
+    """The digit as the file has it: 1 to 9, and 10 for a 0."""
     left: float
+    """Pixels from the photograph's left edge to the box."""
     top: float
+    """Pixels from the photograph's upper edge to the box."""
     width: float
+    """Of the box, in pixels."""
     height: float
+    """Of the box, in pixels."""
 
 
 def read_digits(folder: Path) -> Raw:
@@ -45,7 +50,7 @@ def read_digits(folder: Path) -> Raw:
 
     The files call the digit 0 "10". Raises `DataError` for a file that is missing, damaged, or another.
     """
-    (x_train, y_train), (x_test, y_test) = (_read_mat(folder / f"{part}_32x32.mat") for part in PARTS)
+    (x_train, y_train), (x_test, y_test) = (_read_mat(folder / f"{split}_32x32.mat") for split in SPLITS)
     digits = pd.Series(np.concatenate([y_train, y_test]), name="digit").rename_axis("image")
     return Raw(
         "svhn",
@@ -72,11 +77,11 @@ def index_numbers(folder: Path, size: int) -> ImageIndex:
     if listed.is_file():
         numbers = _read_json(listed)
     else:
-        numbers = {part: dict(_read_digit_struct(folder / part / "digitStruct.mat")) for part in PARTS}
+        numbers = {split: dict(_read_digit_struct(folder / split / "digitStruct.mat")) for split in SPLITS}
     examples = [
-        Example(ImageFile(f"{part}/{file}", folder / part / file), labels(digits), part, expanded(digits))
-        for part in PARTS
-        for file, digits in numbers[part].items()
+        Example(ImageFile(f"{split}/{file}", folder / split / file), labels(digits), split, expanded(digits))
+        for split in SPLITS
+        for file, digits in numbers[split].items()
     ]
     index = make_index("svhn_numbers", examples, shape=(size, size, 3), source=str(folder))
     return replace(index, number="number")
@@ -125,19 +130,19 @@ def _read_mat(path: Path) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarr
     return np.ascontiguousarray(x.transpose(3, 0, 1, 2)), (y % 10).astype(np.uint8)
 
 
-def _read_json(path: Path) -> dict[Part, dict[str, list[Digit]]]:
+def _read_json(path: Path) -> dict[SplitName, dict[str, list[Digit]]]:
     where = str(path)
     try:
         content = json.loads(path.read_text("utf-8"))
-        numbers: dict[Part, dict[str, list[Digit]]] = {}
-        for part in PARTS:
-            where = f"{path}: {part}"
-            numbers[part] = {}
-            if not content[part]:
+        numbers: dict[SplitName, dict[str, list[Digit]]] = {}
+        for split in SPLITS:
+            where = f"{path}: {split}"
+            numbers[split] = {}
+            if not content[split]:
                 raise ValueError("no image")
-            for file, entry in content[part].items():
-                where = f"{path}: {part}, {file}"
-                numbers[part][file] = _checked([Digit(**box) for box in entry["boxes"]])
+            for file, entry in content[split].items():
+                where = f"{path}: {split}, {file}"
+                numbers[split][file] = _checked([Digit(**box) for box in entry["boxes"]])
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         reason = f"no {error}" if isinstance(error, LookupError) else error
         raise DataError(f"{where}: not boxes of digits ({reason}); correct it") from error

@@ -9,16 +9,16 @@ from pathlib import Path, PurePosixPath
 
 from trainwright.base.errors import DataError
 from trainwright.data.readers.decoding import ImageFile, is_image
-from trainwright.data.readers.index import Part
+from trainwright.data.readers.index import SplitName
 from trainwright.data.readers.shards import is_shard, read_shard
 from trainwright.data.values import readable
 
-PARTS: dict[str, Part] = {
+SPLITS: dict[str, SplitName] = {
     "train": "train", "training": "train",
     "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
-"""Folders, and words in shards' names, that say which part of the data set it is."""
+"""Folders, and words in shards' names, that say which split it is."""
 
 WNID = re.compile(r"n\d{8}")  # a WordNet noun: ImageNet comes as one tar file for each class, named so
 
@@ -28,6 +28,7 @@ class Place:
     """An image and what its place says about it."""
 
     file: ImageFile
+    """Where the image is."""
     folders: tuple[str, ...]
     """The folders that it lies in, from what was given on."""
     label: str | None = None
@@ -44,8 +45,11 @@ class Tree:
     """What lies in a folder, at any depth; hidden files and folders are passed over."""
 
     path: Path
+    """The folder, or the single shard."""
     images: list[Place] = field(default_factory=list)
+    """The images in it, at any depth, in the order of their names."""
     folders: list[tuple[str, ...]] = field(default_factory=list)
+    """The folders in it, each by the names that lead there."""
     others: list[str] = field(default_factory=list)
     """Names of files that are neither images nor shards."""
 
@@ -86,15 +90,15 @@ class Tree:
                 self.others.append(name)
 
     def _add_shard(self, path: Path, folders: tuple[str, ...]) -> None:
-        """A shard's images, as if it were a folder, or the part of the data that its name tells."""
+        """A shard's images, as if it were a folder, or in the split that its name tells."""
         words = re.split(r"[^a-z]+", path.stem.lower())
-        told = tuple(word for word in words if word in PARTS)[:1]
+        told = tuple(word for word in words if word in SPLITS)[:1]
         name = "/".join((*folders, readable(path.name)))
         for file, label in read_shard(path, name):
             within = PurePosixPath(file.name).relative_to(name).parent.parts
             if not within and label is None and WNID.fullmatch(path.stem):
                 within = (path.stem,)
-            outer = folders or (() if within and within[0].lower() in PARTS else told)
+            outer = folders or (() if within and within[0].lower() in SPLITS else told)
             self.images.append(Place(file, (*outer, *within), label))
 
     def unwrapped(self) -> Tree:
@@ -103,7 +107,7 @@ class Tree:
         if len(tops) != 1 or any(len(place.folders) < 2 for place in self.images):
             return self
         (top,) = tops
-        if top.lower() in PARTS:
+        if top.lower() in SPLITS:
             return self
         return Tree(
             self.path / top,
