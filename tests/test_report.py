@@ -124,7 +124,7 @@ def test_every_arm_has_its_sentence_everywhere(name: str) -> None:
         assert said in page
         assert said in terminal
         assert said in markdown
-    for caution in made.cautions:
+    for caution in report.cautions(made):
         assert caution in page
         assert caution in terminal
         assert caution in markdown

@@ -5,12 +5,14 @@ Nothing is computed here but the spelling of numbers: every number comes from
 `tables` the cells.
 """
 
+from trainwright.report.cautions import cautions
 from trainwright.report.figures import costs, curves, effects
 from trainwright.report.html import page, write
 from trainwright.report.markdown import markdown
 from trainwright.report.terminal import cost_table, effects_table, findings, recommended, table
 
 __all__ = [
+    "cautions",
     "cost_table",
     "costs",
     "curves",

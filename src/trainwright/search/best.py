@@ -18,6 +18,7 @@ from trainwright.base import files
 from trainwright.base.errors import SettingError
 from trainwright.base.keys import generator
 from trainwright.comparison.averaged import averaged
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.compare import check_levels
 from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
@@ -148,7 +149,7 @@ class Job:
         store: Store,
         standing: Standing,
         metric: Metric,
-        reason: str,
+        reason: Caution | None,
         budget: Budget,
         record: Record,
     ) -> Rounds[Found]:
