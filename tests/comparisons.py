@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.path import Interaction, Path, Step
 from trainwright.comparison.recommendation import Recommendation, Tried
 from trainwright.comparison.results import (
@@ -159,7 +160,7 @@ def study(
         task=task,
         metric="test error" if task == "classification" else "test RMSE",
         unit="fraction" if task == "classification" else "target",
-        metric_reason="",
+        metric_reason=None,
         level=0.95,
         delta=delta,
         reference=names[0],
@@ -177,7 +178,7 @@ def study(
             "cores": 2,
         },
         command='trainwright study digits --seeds 20 --arm "dropout(hidden_rate=0.5)" --arm batch_norm',
-        cautions=("adam: the chosen learning rate 0.03 is the smallest tried; widen the grid.",),
+        cautions=(Caution("edge of the grid", {"rates": {"adam": 0.03}}),),
     )
 
 
@@ -224,9 +225,9 @@ def diverged() -> Comparison:
         diverged=20,
         seed=4,
     )
-    return replace(
-        made, arms=(*made.arms[:4], wrecked), cautions=("momentum(0.99): 20 of 20 trainings diverged.",)
-    )
+    guesses = {"momentum(0.99)": {"guessed": 20, "seeds": 20, "worst": 0.9}}
+    caution = Caution("diverged", {"arms": guesses, "metric": made.metric})
+    return replace(made, arms=(*made.arms[:4], wrecked), cautions=(caution,))
 
 
 def hostile() -> Comparison:
@@ -284,5 +285,5 @@ def recommendation(*, gain: float = 0.008, name: str = "digits") -> Recommendati
         ensemble=error,
         fit="trainwright fit digits --with batch_norm --out model",
         python="from trainwright import Recipe\n\nrecipe = Recipe()",
-        cautions=("the budget ended the search",),
+        cautions=(Caution("search cut short"),),
     )

@@ -14,12 +14,14 @@ import pytest
 
 from trainwright.base.errors import SettingError, StoreError
 from trainwright.cli import main, progress
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.recommendation import Recommendation
 from trainwright.data import DataSpec, load
 from trainwright.ensemble import Ensemble
 from trainwright.ensemble import load as load_model
 from trainwright.model import Model
 from trainwright.recipe import Recipe
+from trainwright.report import cautions
 from trainwright.report.recommendation import headline
 from trainwright.search import confirmation
 from trainwright.search.best import best
@@ -124,7 +126,7 @@ def test_on_noise_nothing_is_shown_to_beat_guessing() -> None:
 def test_a_budget_too_small_to_screen_says_so_and_the_time_is_remembered(tmp_path: Path) -> None:
     spec = DataSpec(frame(), target="y")
     found = best(spec, minutes=0.02, network="mlp((4,))", folder=tmp_path, workers=1)
-    assert any("the budget ended" in caution for caution in found.recommendation.cautions)
+    assert any("the budget ended" in caution for caution in cautions(found.comparison, found.recommendation))
     assert found.comparison.baselines
     stored = json.loads((tmp_path / "search.json").read_text())
     assert stored["spent"] > 0
@@ -143,7 +145,7 @@ def test_a_folder_remembers_every_look_and_keeps_to_its_data(
     small = {"network": "mlp((4,))", "workers": 1, "folder": folder, "trainings": FEWEST}
     other = best(spec, metric="log_loss", **small)
     seen = other.comparison.arm(other.recommendation.best).recipe != searched[0].recommendation.winner.recipe
-    said = any(read_before in caution for caution in other.recommendation.cautions)
+    said = any(read_before in caution for caution in cautions(other.comparison, other.recommendation))
     assert said == seen, "another question about the same examples is another look"
     looks = json.loads((folder / "search.json").read_text())["looks"]
     assert sum(map(len, looks.values())) == 1 + seen
@@ -161,7 +163,7 @@ def test_a_baseline_that_the_time_is_too_short_for_is_left_out_and_named(
     assert min(found.recommendation.winner.seeds) == 10  # each search confirms with seeds of its own
     assert not found.comparison.baselines
     for name in ("guess", "linear", "boosting"):
-        assert any(f"{name} is not among the baselines" in one for one in found.recommendation.cautions)
+        assert Caution("baseline left out", {"baseline": name}) in found.recommendation.cautions
 
 
 def test_options_at_odds_are_refused_before_any_training() -> None:

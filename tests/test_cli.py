@@ -26,8 +26,10 @@ from rich.console import Console
 from trainwright import strategies
 from trainwright.base.errors import Interrupted, StoreError
 from trainwright.cli import main, progress
-from trainwright.cli.terminal import Numbers
+from trainwright.cli.terminal import Numbers, diagnosis_page
 from trainwright.data import load
+from trainwright.diagnosis.instruments import LayerStats
+from trainwright.diagnosis.symptoms import Diagnosis, Symptom
 from trainwright.model import Model
 from trainwright.recipe import Recipe
 from trainwright.studies import defaults
@@ -473,3 +475,13 @@ def test_the_help_s_example_of_a_base_needs_no_arms(tmp_path: Path, monkeypatch:
     assert not any("momentum" in arm for arm in defaults.arms(data, base))
     assert len(read_arms(base, defaults.arms(data, base))) == len(defaults.arms(data, base)) + 1
     assert any("momentum" in arm for arm in defaults.arms(data, Recipe()))
+
+
+def test_symptoms_have_their_numbers_as_reports_do() -> None:
+    heads = ["gradient", "update", "p15", "p50", "p85", "active", "dead", "saturated"]
+    reading = LayerStats(2.3, 2.3, 2.3, pd.DataFrame(columns=heads), {})
+    short = Symptom("short steps", "A step moves the weights by 1.0e-06 of their size.", "adam")
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(diagnosis_page(Diagnosis(reading, reading, (short,))))
+    assert "by 1.0×10⁻⁶ of their size" in shown.get()

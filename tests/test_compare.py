@@ -17,10 +17,12 @@ from statsmodels.stats.weightstats import DescrStatsW
 from trainwright.base.errors import SettingError, StoreError
 from trainwright.comparison import paired
 from trainwright.comparison.candidates import ChosenArm
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.compare import ArmRuns, Comparison, compare, curve
 from trainwright.comparison.examples import estimate as estimate_cells
 from trainwright.comparison.results import CandidateResult
 from trainwright.comparison.verdict import judge
+from trainwright.report import cautions, markdown
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
 
@@ -414,7 +416,12 @@ def test_delta_is_never_finer_than_one_example():
     assert compare([perfect, worse], reference="plain").delta == pytest.approx(0.01)
     wished = compare([perfect, worse], reference="plain", delta=0.001)
     assert wished.delta == pytest.approx(0.01)
-    assert any("finer than the 0.01 that one test example" in caution for caution in wished.cautions)
+    [said] = cautions(wished)
+    assert said == (
+        "the delta given, 0.1 percentage points, is finer than what one test example can change: "
+        "it is raised to 1 percentage point"
+    )
+    assert said in markdown(wished)
 
 
 def test_looks_are_paid_for():
@@ -512,7 +519,7 @@ def test_diverged_runs_are_counted_shown_and_weigh_in_the_choice():
     assert found.diverged == 1
     assert len(found.errors) == 8
     assert found.errors[0] == pytest.approx(0.66)  # 34 of 100 are of the commonest class
-    assert any("diverged" in one and "some (1 of 8" in one for one in comparison.cautions)
+    assert any("some (1 of 8, test error 66.00 %)" in one for one in cautions(comparison))
 
 
 def test_one_seed_has_an_interval_over_examples_only():
@@ -533,7 +540,7 @@ def test_regression():
     assert comparison.metric == "test RMSE"
     assert found.loss is None
     assert found.difference.verdict == "helps"
-    assert any("squared errors are skewed" in caution for caution in comparison.cautions)
+    assert any("squared errors are skewed" in caution for caution in cautions(comparison))
     first = arms[1].runs[0.1][0].predictions.arrays
     assert found.errors[0] == pytest.approx(np.std(first["test"] - first["test_targets"]), rel=0.1)
 
@@ -619,8 +626,8 @@ def test_cores_matter_only_without_nproc():
 
 def test_other_versions_are_a_caution():
     comparison = compare([PLAIN, with_environment(BETTER, jax="0.12.0")], reference="plain")
-    assert any("jax (0.10.2, 0.12.0)" in one for one in comparison.cautions)
-    assert not any("jax" in one for one in compare([PLAIN, BETTER], reference="plain").cautions)
+    assert any("jax (0.10.2, 0.12.0)" in one for one in cautions(comparison))
+    assert not any("jax" in one for one in cautions(compare([PLAIN, BETTER], reference="plain")))
 
 
 def test_other_data_and_seeds_are_refused():
@@ -656,9 +663,10 @@ def test_cautions():
     quiet = compare([PLAIN, BETTER], reference="plain")
     assert quiet.cautions == ()
     edge = compare([grid("plain", r1=10, r2=20)], reference="plain")
-    assert any("plain (0.1)" in one and "widen the grid" in one for one in edge.cautions)
+    assert any("plain (0.1)" in one and "widen the grid" in one for one in cautions(edge))
     few = compare([arm("plain", [1, 2, 3])], reference="plain")
-    assert any("fewer than 5 seeds (3)" in one for one in few.cautions)
+    assert few.cautions == (Caution("few seeds", {"seeds": 3, "enough": 5}),)
+    assert any("fewer than 5 seeds (3)" in one for one in cautions(few))
 
 
 # --- words and files

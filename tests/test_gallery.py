@@ -56,9 +56,7 @@ def test_gallery_shows_what_failed_and_goes_on(two: None, tmp_path: Path) -> Non
     page = (tmp_path / "index.html").read_text("utf-8")
     assert gallery.exit_code(made) == DataError.exit_code
     assert "no such data set; fetch it" in page
-    assert (
-        "of 3 statements of the lecture and its sources 1 were seen to hold (✓), 1 not to (✗), and 1" in page
-    )
+    assert "Of 3 statements of the lecture and its sources, 1 held (✓), 1 did not (✗), and 1" in page
     assert re.findall(r'class="sign ([\w-]+)">(.)<', page) == [
         ("no-difference", "✓"),
         ("hurts", "✗"),

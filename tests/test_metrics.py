@@ -82,14 +82,14 @@ def test_with_five_classes_there_is_no_top_five_error():
 
 
 def test_rare_classes_change_the_default_and_say_why():
-    assert choose(None, "classification", np.repeat([0, 1], [80, 20])) == (METRICS["error"], "")
+    assert choose(None, "classification", np.repeat([0, 1], [80, 20])) == (METRICS["error"], None)
     metric, reason = choose(None, "classification", np.repeat([0, 1], [95, 5]))
     assert metric.name == "balanced_error"
-    assert reason == "always guessing the commonest class would err in only 5.0 %"
+    assert reason.facts["guessing"] == pytest.approx(0.05)
     metric, reason = choose(None, "classification", np.repeat([0, 1], [97, 3]))
     assert metric.name == "log_loss"
-    assert reason == "always guessing the commonest class would err in only 3.0 %"
-    assert choose("error", "classification", np.repeat([0, 1], [95, 5])) == (METRICS["error"], "")
+    assert reason.facts["guessing"] == pytest.approx(0.03)
+    assert choose("error", "classification", np.repeat([0, 1], [95, 5])) == (METRICS["error"], None)
     assert choose(None, "regression", np.arange(3.0))[0].name == "rmse"
     with pytest.raises(SettingError, match="choose one of rmse, mae"):
         choose("error", "regression", np.arange(3.0))

@@ -26,7 +26,7 @@ import comparisons
 from trainwright import report
 from trainwright.base.errors import StoreError
 from trainwright.comparison.results import BaselineResult, Comparison, Interval
-from trainwright.report import figures, quantities, tables, verdicts
+from trainwright.report import figures, html, quantities, tables, verdicts
 from trainwright.report.sentences import sentence
 
 MADE = {
@@ -124,7 +124,7 @@ def test_every_arm_has_its_sentence_everywhere(name: str) -> None:
         assert said in page
         assert said in terminal
         assert said in markdown
-    for caution in made.cautions:
+    for caution in report.cautions(made):
         assert caution in page
         assert caution in terminal
         assert caution in markdown
@@ -505,6 +505,11 @@ def test_page_shows_recipes_data_environment_and_command() -> None:
     assert made.environment["versions"]["jax"] in text
     assert made.command in text
     assert "dropout(input_rate=0.2, hidden_rate=0.5), max_norm(limit=3.5)" in words(PARSED["nine_arms"].text)
+
+
+def test_the_page_counts_as_sentences_do() -> None:
+    assert (html.fact(1077), html.fact(360), html.fact(True)) == ("1,077", "360", "yes")
+    assert "1,077" in PARSED["nine_arms"].text
 
 
 def test_page_takes_any_json_facts() -> None:

@@ -94,7 +94,12 @@ def test_a_search_s_report_is_redrawn_from_its_folder(
     assert run("--markdown") == 0
     said = capsys.readouterr().out
     assert said.startswith("## Train with batch_norm")
-    for part in ("too optimistic", "Handed over", "the budget ended the search", f"```sh\n{found.fit}\n```"):
+    for part in (
+        "too optimistic",
+        "Handed over",
+        "the search ended with its budget",
+        f"```sh\n{found.fit}\n```",
+    ):
         assert part in said
     assert "| taken out | verdict |" in said
     assert len(re.findall(r"^\| :---", said, re.MULTILINE)) == said.count("### ")  # names stand on the left
@@ -111,7 +116,7 @@ def test_the_page_has_the_path_and_how_to_use_it() -> None:
     assert "What each part contributes" in shown
     assert len(re.findall('aria-label="From the best recipe to the plain one', shown)) == 2  # desk and phone
     assert "trainwright fit digits --with batch_norm" in shown
-    assert "the budget ended the search" in shown
+    assert "the search ended with its budget" in shown
     assert "What each part contributes" not in page(found.comparison, replace(found, path=None))
     assert "What was tried" not in page(found.comparison)
     assert 'id="candidates"' in page(found.comparison)

@@ -15,7 +15,7 @@ from trainwright.comparison.examples import estimate
 from trainwright.comparison.joint import compare_datasets
 from trainwright.comparison.results import Comparison
 from trainwright.comparison.scores import compare_scores
-from trainwright.report import markdown, page
+from trainwright.report import cautions, markdown, page
 from trainwright.report.sentences import sentence
 
 
@@ -40,7 +40,7 @@ def test_scores_alone_are_a_paired_t_test():
     assert (found.verdict, comparison.reference) == ("helps", "plain")
     assert found.p == pytest.approx(expected.pvalue)
     assert found.interval.low == pytest.approx(expected.confidence_interval().low)
-    assert "single examples" in comparison.cautions[0]
+    assert "single examples" in cautions(comparison)[0]
 
 
 def test_a_single_test_pays_for_later_looks_and_says_so():
@@ -83,8 +83,8 @@ def test_percentages_are_judged_as_fractions_are():
     assert percent.delta == pytest.approx(100 * found.delta)
     assert percent.arm("new").difference.verdict == found.arm("new").difference.verdict
     negated = compare_scores(table.assign(score=1000 * table["score"]), higher_is_better=True)
-    assert any("give --delta" in caution for caution in negated.cautions)
-    assert not any("give --delta" in caution for caution in percent.cautions)
+    assert any("give --delta" in caution for caution in cautions(negated))
+    assert not any("give --delta" in caution for caution in cautions(percent))
 
 
 def test_a_column_that_tells_no_rows_apart_is_as_if_it_were_not_there():
@@ -136,13 +136,13 @@ def test_scores_that_look_like_accuracies_are_asked_about():
     accuracies = table.assign(score=0.9 + table["score"] / 100)
     for whole in (1, 100):
         given = accuracies.assign(score=whole * accuracies["score"])
-        assert any("--higher-is-better" in one for one in compare_scores(given).cautions)
+        assert any("--higher-is-better" in one for one in cautions(compare_scores(given)))
         turned = compare_scores(given, higher_is_better=True)
-        assert not any("--higher-is-better" in one for one in turned.cautions)
+        assert not any("--higher-is-better" in one for one in cautions(turned))
         said = sentence(turned.arm("new"), turned)
         assert f"in {whole} − score" in said, "a difference of what is lacking says so"
     losses = table.assign(score=0.1 + table["score"] / 100)
-    assert not any("--higher-is-better" in one for one in compare_scores(losses).cautions)
+    assert not any("--higher-is-better" in one for one in cautions(compare_scores(losses)))
 
 
 def test_the_joint_verdict_has_the_direction_of_the_ranks():
@@ -168,7 +168,7 @@ def test_examples_are_chance_as_in_a_study():
     found = comparison.arm("better").difference
     assert found.p == pytest.approx(expected.p())
     assert (comparison.examples, comparison.repeated) == (30, True)
-    [few] = comparison.cautions
+    [few] = cautions(comparison)
     assert "fewer than 5 seeds (4)" in few
 
 
@@ -196,7 +196,7 @@ def test_folds_are_pieces_of_the_data():
     ]
     table = pd.DataFrame(rows, columns=["arm", "seed", "fold", "score"])
     expected = estimate(list(cells["better"] - cells["plain"]), [np.arange(5)] * 4)
-    assert any("folds are taken for independent" in caution for caution in compare_scores(table).cautions)
+    assert any("folds are taken for independent" in caution for caution in cautions(compare_scores(table)))
     assert compare_scores(table).arm("better").difference.p == pytest.approx(expected.p())
     once = table[table["seed"] == 0]
     expected = stats.ttest_rel(cells["better"][0], cells["plain"][0])

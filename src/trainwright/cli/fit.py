@@ -60,6 +60,7 @@ def run(
     from trainwright.cli.terminal import console, diagnosis_page, facts_table
     from trainwright.data import load
     from trainwright.model import Model
+    from trainwright.report.cautions import worded
     from trainwright.report.quantities import single
     from trainwright.runs.score import score
     from trainwright.runs.store import Store
@@ -75,7 +76,7 @@ def run(
     say_notes(data.notes, quiet or as_json)
     recipe = changed(start(system, lambda: defaults.recipe(data)), network, batch_size, epochs, rate)
     recipe = recipe.adding(*strategies.read(with_))
-    say_notes(defaults.advice(data, recipe), quiet or as_json)
+    say_notes(map(worded, defaults.advice(data, recipe)), quiet or as_json)
     keep_compiled()
     partial = out.with_name(f"{out.name}.partial")
     with files.explained(out.parent):

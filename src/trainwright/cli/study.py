@@ -177,6 +177,7 @@ def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Stu
     data is said."""
     from trainwright import strategies
     from trainwright.data import DataSpec
+    from trainwright.report.cautions import worded
     from trainwright.studies import defaults, record
     from trainwright.studies.arms import read_baselines
     from trainwright.studies.ensembles import read_ensembles
@@ -196,7 +197,7 @@ def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Stu
     if "base" in given:
         added = strategies.read(given["base"])
         recipe = recipe.adding(*added) if "system" in given else recipe.replace(strategies=added)
-    say_notes(defaults.advice(data, recipe), quiet)
+    say_notes(map(worded, defaults.advice(data, recipe)), quiet)
     tuning = defaults.tuning(data, budget)
     if "epochs" in given:
         tuning = replace(tuning, longest=1)  # the length is the user's

@@ -10,6 +10,7 @@ import numpy as np
 
 from trainwright.comparison import cells, metrics, pairing
 from trainwright.comparison.candidates import ArmRuns, ChosenArm, choose
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.cells import Cells, Layout
 from trainwright.comparison.curves import curve
 from trainwright.comparison.estimate import Estimate, quantile
@@ -244,35 +245,25 @@ def _cautions(
     finest: float,
     metric: Metric,
     layout: Layout,
-) -> Iterator[str]:
+) -> Iterator[Caution]:
     """What a reader should know before relying on the comparison."""
     seeds = len(choices[0].runs)
     yield from pairing.too_few(seeds)
     if metric.pooling == "root" and layout.design == "test set" and layout.examples < FEW_SQUARES:
-        yield (
-            f"fewer than {FEW_SQUARES} examples judge, and squared errors are skewed: the intervals of the"
-            " RMSE are rather too narrow"
-        )
+        yield Caution("few squares", {"enough": FEW_SQUARES})
     if wished is not None and wished < finest:
-        yield (
-            f"delta={wished:g} is finer than the {finest:.3g} that one test example can change, "
-            "which is taken instead"
-        )
-    edges = [f"{choice.name} ({choice.learning_rate:g})" for choice in choices if choice.at_edge]
-    if edges:
-        yield (
-            f"the smallest or largest learning rate tried was the best for {', '.join(edges)}: "
-            "widen the grid, a better one may lie beyond it"
-        )
-    guesses = [
-        f"{choice.name} ({sum(arm.guessed)} of {seeds}, as {metric.label} "
-        f"{max(error for error, guessed in zip(arm.errors, arm.guessed, strict=True) if guessed):.3g})"
+        yield Caution("fine delta", {"wished": wished, "finest": finest})
+    if edges := {choice.name: choice.learning_rate for choice in choices if choice.at_edge}:
+        yield Caution("edge of the grid", {"rates": edges})
+    guesses = {
+        choice.name: {
+            "guessed": sum(arm.guessed),
+            "seeds": seeds,
+            "worst": max(error for error, guessed in zip(arm.errors, arm.guessed, strict=True) if guessed),
+        }
         for choice, arm in zip(choices, scored, strict=True)
         if any(arm.guessed)
-    ]
+    }
     if guesses:
-        yield (
-            "diverged trainings count as the best constant guess, or as the worst that finished: "
-            f"{', '.join(guesses)}"
-        )
+        yield Caution("diverged", {"arms": guesses, "metric": metric.label})
     yield from pairing.mixtures([run.environment for choice in choices for run in choice.runs])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainwright.base.errors import SettingError
+from trainwright.comparison.caution import Caution
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
 
@@ -162,7 +163,7 @@ LOG_LOSS = {"classification": METRICS["log_loss"], "sequence": METRICS["number_l
 """The log-loss of each task that has one."""
 
 
-def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric, str]:
+def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric, Caution | None]:
     """The metric of this name, or the one that suits these targets; and why, where it is not the usual.
 
     The default is RMSE for regression, the error rate of whole numbers for sequences, and the error rate for
@@ -171,22 +172,22 @@ def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric,
     given to the other classes. Raises `SettingError` for a name that the task does not have.
 
     >>> metric, reason = choose(None, "classification", np.repeat([0, 1], [94, 6]))
-    >>> metric.name, reason
-    ('balanced_error', 'always guessing the commonest class would err in only 6.0 %')
+    >>> metric.name, reason.kind
+    ('balanced_error', 'rare classes')
     """
     names = [metric.name for metric in METRICS.values() if metric.task == task]
     if name is not None:
         if name not in names:
             raise SettingError(f"metric={name!r} does not suit {task}: choose one of {', '.join(names)}")
-        return METRICS[name], ""
+        return METRICS[name], None
     if task != "classification":
-        return METRICS["rmse" if task == "regression" else "number_error"], ""
+        return METRICS["rmse" if task == "regression" else "number_error"], None
     sizes = np.unique(targets, return_counts=True)[1]
-    guessing = 1 - sizes.max() / sizes.sum()
+    guessing = float(1 - sizes.max() / sizes.sum())
     if 0 < guessing < RARE:
-        reason = f"always guessing the commonest class would err in only {100 * guessing:.1f} %"
+        reason = Caution("rare classes", {"guessing": guessing})
         return METRICS["log_loss" if guessing < VERY_RARE else "balanced_error"], reason
-    return METRICS["error"], ""
+    return METRICS["error"], None
 
 
 def labelled(label: str) -> Metric:

@@ -9,6 +9,7 @@ import numpy as np
 
 from trainwright.base.errors import SettingError
 from trainwright.comparison.candidates import ArmRuns
+from trainwright.comparison.caution import Caution
 from trainwright.runs.run import Run
 
 FEW_SEEDS = 5  # with fewer it is hardly known how much trainings differ
@@ -83,17 +84,15 @@ def matched(baseline: ArmRuns, runs: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(found)
 
 
-def too_few(seeds: int) -> Iterator[str]:
+def too_few(seeds: int) -> Iterator[Caution]:
     """A caution where there are fewer than `FEW_SEEDS`."""
     if seeds < FEW_SEEDS:
-        yield (
-            f"fewer than {FEW_SEEDS} seeds ({seeds}): they hardly show how much trainings differ; add seeds"
-        )
+        yield Caution("few seeds", {"seeds": seeds, "enough": FEW_SEEDS})
 
 
-def mixtures(environments: Sequence[dict[str, Any]]) -> Iterator[str]:
+def mixtures(environments: Sequence[dict[str, Any]]) -> Iterator[Caution]:
     """Versions that differ between the runs; cores do not matter where NPROC is the same."""
     for key in sorted({key for one in environments for key in one} - {"NPROC", "cores", "device"}):
         versions = sorted({str(environment.get(key)) for environment in environments})
         if len(versions) > 1:
-            yield f"the runs differ in {key} ({', '.join(versions)}): repeat the older ones"
+            yield Caution("different versions", {"of": key, "versions": versions})

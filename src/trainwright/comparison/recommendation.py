@@ -7,6 +7,7 @@ from typing import Any
 
 from trainwright.base import strict_json
 from trainwright.base.errors import StoreError
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.path import Path
 from trainwright.comparison.results import ArmResult, Comparison, Interval
 
@@ -62,8 +63,8 @@ class Recommendation:
     """The command that trains one such network."""
     python: str = ""
     """The recipe in Python."""
-    cautions: tuple[str, ...] = ()
-    """What the budget did not allow, and what else a reader should know."""
+    cautions: tuple[Caution | str, ...] = ()
+    """What the budget did not allow, and what else to know; in words as those of a `Comparison`."""
 
     @property
     def optimism(self) -> float:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from trainwright.base import strict_json
 from trainwright.base.errors import SettingError, StoreError
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.measured import Measured, Measurements
 from trainwright.comparison.metrics import Unit
 from trainwright.comparison.verdict import Verdict
@@ -166,8 +167,8 @@ class Comparison:
     """Its label, such as "test error"."""
     unit: Unit
     """What a value of the metric is."""
-    metric_reason: str
-    """Why the metric is not the usual one; empty if it is, or was asked for."""
+    metric_reason: Caution | str | None
+    """Why the metric is not the usual one; None (or "") if it is, or was asked for."""
     level: float
     delta: float
     """Differences smaller than this do not matter to the user; same unit as the errors."""
@@ -184,7 +185,8 @@ class Comparison:
     """With how many seeds the arms were judged before, which this comparison pays for."""
     environment: dict[str, Any]
     command: str
-    cautions: tuple[str, ...]
+    cautions: tuple[Caution | str, ...]
+    """What to know before relying on it. `report.cautions` gives the sentences; older results hold these."""
     factorial: Factorial | None = None
     """Main effects and interactions, where the arms are combinations of strategies."""
     chosen_by: str = ""

@@ -7,7 +7,7 @@ without, the seeds (and folds) are all there is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from trainwright.base.errors import DataError, SettingError
 from trainwright.comparison import examples, paired
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.estimate import Estimate
 from trainwright.comparison.pairing import check_levels, too_few
 from trainwright.comparison.results import ArmResult, Comparison, Difference, Interval
@@ -98,7 +99,7 @@ def compare_scores(
         task="regression",
         metric=label,
         unit="score",
-        metric_reason="",
+        metric_reason=None,
         level=level,
         delta=margin,
         reference=reference,
@@ -114,34 +115,24 @@ def compare_scores(
         environment={},
         command=command,
         repeated=layout.repeated,
-        cautions=(
-            *too_few(layout.seeds),
-            *(() if layout.examples else (FOLDS_ALONE if layout.folded else SEEDS_ALONE,)),
-            *((NO_ERRORS,) if label == NEGATED and delta is None else ()),
-            *((LIKE_ACCURACIES,) if not higher_is_better and _like_accuracies(table["score"]) else ()),
-        ),
+        cautions=tuple(_cautions(layout, table["score"], label, delta)),
     )
 
 
-SEEDS_ALONE = (
-    "the scores say nothing of single examples: the verdicts hold for this very test set, and another one "
-    "may say otherwise; add a column 'example'"
-)
-FOLDS_ALONE = (
-    "the scores say nothing of single examples: folds are taken for independent, though they share most of "
-    "what they train on, so intervals may be too narrow; add a column 'example'"
-)
-NEGATED = "negated score"
-NO_ERRORS = (
-    "a tenth of the reference's mean score is taken for a difference that matters, as nothing says how far "
-    "the scores are from the best ones: give --delta"
-)
+AS_GIVEN, NEGATED = "score", "negated score"
 
 
-LIKE_ACCURACIES = (
-    "lower scores are taken for better ones, but these look like accuracies: give --higher-is-better (in "
-    "Python higher_is_better=True) if they are"
-)
+def _cautions(
+    layout: _Layout, scores: pd.Series[float], label: str, delta: float | None
+) -> Iterator[Caution]:
+    """What a reader should know before relying on the comparison."""
+    yield from too_few(layout.seeds)
+    if not layout.examples:
+        yield Caution("folds alone" if layout.folded else "no examples")
+    if label == NEGATED and delta is None:
+        yield Caution("negated scores")
+    if label == AS_GIVEN and _like_accuracies(scores):
+        yield Caution("like accuracies")
 
 
 def _like_accuracies(scores: pd.Series[float]) -> bool:
@@ -153,7 +144,7 @@ def _like_accuracies(scores: pd.Series[float]) -> bool:
 def _lower_is_better(scores: NDArray[np.float64], higher: bool) -> tuple[str, NDArray[np.float64]]:
     """The scores so that lower is better, and what they are called."""
     if not higher:
-        return "score", scores
+        return AS_GIVEN, scores
     inside = (item for item in TURNED.items() if scores.min() >= 0 and scores.max() <= item[1])
     label, whole = next(inside, (NEGATED, TURNED[NEGATED]))
     return label, whole - scores

@@ -23,6 +23,7 @@ from trainwright.comparison.measured import enumerated, named
 from trainwright.comparison.results import Comparison
 from trainwright.comparison.sweep import Sweep
 from trainwright.comparison.verdict import Verdict
+from trainwright.report import cautions as words
 from trainwright.report import quantities
 from trainwright.report.sentences import correction
 from trainwright.studies.defaults import Budget
@@ -156,7 +157,7 @@ def cautions(*comparisons: Comparison, redrawn: bool = False) -> tuple[str, ...]
     redrawn = redrawn or any(comparison.design == "folds" for comparison in comparisons)
     alone = all(len(comparison.arms[0].seeds) == 1 for comparison in comparisons)
     covered = ONE_SEED if alone else f"{intervals_cover(redrawn)} {EXAMPLES}"
-    warnings = dict.fromkeys(text for comparison in comparisons for text in comparison.cautions)
+    warnings = dict.fromkeys(text for comparison in comparisons for text in words(comparison))
     return (
         covered,
         *(text[:1].upper() + text[1:] + "." for text in warnings),

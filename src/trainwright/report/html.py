@@ -24,6 +24,7 @@ from trainwright.report import (
     tables,
     verdicts,
 )
+from trainwright.report.cautions import cautions
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence, tested
 
@@ -42,6 +43,7 @@ def page(comparison: Comparison, found: Recommendation | None = None) -> str:
         headline=unbroken(headline),
         summary=[unbroken(paragraph) for paragraph in summary],
         found=_found(found) if found else None,
+        cautions=[unbroken(caution) for caution in cautions(comparison, found)],
         factorial=contrasts.effects(comparison) if comparison.factorial else None,
         sentences=[
             (
@@ -75,7 +77,6 @@ def page(comparison: Comparison, found: Recommendation | None = None) -> str:
 def _found(found: Recommendation) -> dict[str, Any]:
     """What a search's page shows besides the comparison that confirms it."""
     return {
-        "cautions": found.cautions,
         "path": recommendation.path(found, found.path) if found.path else None,
         "remarks": [unbroken(remark) for remark in recommendation.remarks(found)],
         "rivals": recommendation.rivals(found),
@@ -160,5 +161,5 @@ def fact(value: Any) -> str:
     if value is None:
         return quantities.MISSING
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+        return f"{value:,}"
     return quantities.significant(value, 6) if isinstance(value, float) else str(value)

@@ -7,6 +7,7 @@ import re
 from trainwright.comparison.recommendation import Recommendation
 from trainwright.comparison.results import Comparison
 from trainwright.report import contrasts, recommendation, tables, verdicts
+from trainwright.report.cautions import cautions
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 
@@ -21,22 +22,24 @@ def markdown(comparison: Comparison, found: Recommendation | None = None) -> str
     parts = [f"## {prose(verdicts.headline(comparison))}"]
     parts += map(prose, verdicts.summary(comparison))
     parts.append("\n".join(f"- {prose(sentence(arm, comparison))}" for arm in verdicts.by_effect(comparison)))
-    if comparison.cautions:
-        parts.append("\n".join(f"> **Caveat:** {prose(caution)}  " for caution in comparison.cautions))
+    parts.append(_caveats(comparison))
     trained = (tables.settings, tables.costs) if comparison.trained else ()
     parts += [table_of(build(comparison)) for build in (tables.results, tables.evidence, *trained)]
     if comparison.factorial:
         parts.append(table_of(contrasts.effects(comparison)))
     if comparison.command:
         parts.append(_block(comparison.command, "sh"))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _caveats(comparison: Comparison, found: Recommendation | None = None) -> str:
+    return "\n".join(f"> **Caveat:** {prose(caution)}  " for caution in cautions(comparison, found))
 
 
 def _searched(found: Recommendation) -> str:
     """A search's answer, caveats, rivals, path and cost, and the recipe as a command and in Python."""
     parts = [f"## {prose(recommendation.headline(found))}", *map(prose, recommendation.summary(found))]
-    if cautions := (*found.cautions, *found.comparison.cautions):
-        parts.append("\n".join(f"> **Caveat:** {prose(caution)}  " for caution in cautions))
+    parts.append(_caveats(found.comparison, found))
     parts.append(table_of(recommendation.rivals(found)))
     if found.path:
         parts.append(table_of(recommendation.path(found, found.path)))

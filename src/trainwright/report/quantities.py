@@ -174,10 +174,19 @@ def difference(interval: Interval, unit: Unit) -> Pieces:
 
 
 def margin(comparison: Comparison) -> str:
-    """The smallest difference that matters: "0.31 percentage points"; the target's unit goes unsaid."""
-    shown = unit(comparison)
-    size = significant(comparison.delta * shown.factor, 2 if shown.percent else 3)
-    return f"{size} {shown.difference}" if shown.points else size
+    """The smallest difference that matters."""
+    return amount(comparison.delta, unit(comparison))
+
+
+def amount(value: float, unit: Unit) -> str:
+    """How large a difference is, in words; the target's unit goes unsaid.
+
+    >>> amount(0.0031, percent()), amount(0.01, percent()), amount(12345.6, plain(decimals=-1))
+    ('0.31 percentage points', '1 percentage point', '12,300')
+    """
+    size = significant(value * unit.factor, 2 if unit.percent else 3)
+    words = unit.difference if size != "1" else unit.difference.removesuffix("s")
+    return f"{size} {words}" if unit.points else size
 
 
 def share(part: float) -> str:

@@ -105,7 +105,7 @@ def _remark(arm: ArmResult, difference: Difference, comparison: Comparison) -> s
         reach = max(abs(difference.interval.low), abs(difference.interval.high))
         beyond = ", though the interval reaches beyond it" if reach > comparison.delta else ""
         margin = quantities.margin(comparison)
-        matters = f"{margin} that matter" if quantities.unit(comparison).points else f"{margin} that matters"
+        matters = f"{margin} that matter{'' if margin.endswith('s') else 's'}"
         return f"; statistically significant; the estimate is smaller than the {matters}{beyond}"
     if difference.verdict != "inconclusive":
         return ""

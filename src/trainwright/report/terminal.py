@@ -16,6 +16,7 @@ from rich.text import Text
 from trainwright.comparison.recommendation import Recommendation
 from trainwright.comparison.results import Comparison
 from trainwright.report import contrasts, recommendation, tables, verdicts
+from trainwright.report.cautions import cautions
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 
@@ -75,7 +76,7 @@ class Findings:
         for arm in verdicts.by_effect(self.comparison):
             sign = verdicts.SIGNS[verdicts.word(arm)]
             yield _item(spell(sign), spell(sentence(arm, self.comparison)), STYLES[verdicts.word(arm)])
-        for caution in self.comparison.cautions:
+        for caution in cautions(self.comparison):
             yield _item("!", spell(f"Caveat: {caution}"), "yellow")
 
 
@@ -90,7 +91,7 @@ class Recommended:
         yield Text(spell(recommendation.headline(found)), style="bold")
         for paragraph in recommendation.summary(found):
             yield Text(spell(paragraph))
-        for caution in (*found.cautions, *found.comparison.cautions):
+        for caution in cautions(found.comparison, found):
             yield _item("!", spell(f"Caveat: {caution}"), "yellow")
         yield Text()
         yield Shown(recommendation.rivals(found))

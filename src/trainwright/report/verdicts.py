@@ -9,6 +9,7 @@ from statistics import median
 from trainwright.comparison.results import ArmResult, BaselineResult, Comparison
 from trainwright.comparison.score_table import TURNED
 from trainwright.report import quantities
+from trainwright.report.cautions import worded
 from trainwright.report.sentences import chosen, correction, counted, gain
 
 # A verdict is never told by its colour alone.
@@ -78,7 +79,7 @@ def summary(comparison: Comparison) -> list[str]:
     if len(judged) > 1 and any(word(arm) != "inconclusive" for arm in judged):
         details.append(_tally(judged, comparison))
     if comparison.metric_reason:
-        details.append(f"The metric is the {comparison.metric}, because {comparison.metric_reason}.")
+        details.append(f"The metric is the {comparison.metric}, because {worded(comparison.metric_reason)}.")
     details += _uncertainty(judged, comparison)
     return [" ".join(sentences) for sentences in (sure, details) if sentences]
 

@@ -18,6 +18,7 @@ from trainwright.base import files
 from trainwright.base.errors import SettingError
 from trainwright.base.keys import generator
 from trainwright.comparison.averaged import averaged
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.compare import check_levels
 from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
@@ -155,7 +156,7 @@ class Search:
         store: Store,
         standing: Standing,
         metric: Metric,
-        reason: str,
+        reason: Caution | None,
         budget: SearchBudget,
         record: SearchRecord,
     ) -> Rounds[Found]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.compare import compare
 from trainwright.comparison.metrics import Metric
 from trainwright.comparison.pairing import FEW_SEEDS
@@ -99,25 +100,21 @@ def _tried(standing: Standing, space: Space) -> tuple[Tried, ...]:
 
 def _cautions(
     standing: Standing, found: Recommendation, left_out: tuple[str, ...], of_search: int
-) -> Iterator[str]:
+) -> Iterator[Caution]:
     """What the budget did not allow, and how the model is trained; the comparison has its own."""
     for name in left_out:
-        yield f"{name} is not among the baselines: it takes longer than the time that was left"
-    more = "give more --minutes or --trainings to go on"
+        yield Caution("baseline left out", {"baseline": name})
     if standing.screened and standing.single is None:
-        yield "no strategy was there to be tried: all that could act on the data are kept or left out"
+        yield Caution("nothing to try")
     elif standing.single is None:
-        yield f"the budget ended after {of_search} trainings, before any strategy had been tried: {more}"
+        yield Caution("nothing tried", {"trainings": of_search})
     elif not standing.screened:
-        yield (
-            f"the budget ended while strategies were being screened, after {of_search} trainings: this is "
-            f"the best of what was tried; {more}"
-        )
+        yield Caution("screening cut short", {"trainings": of_search})
     elif not standing.exhausted:
-        yield "the budget ended the search, not lack of ideas: a larger one goes on where it stopped"
+        yield Caution("search cut short")
     if FEW_SEEDS <= len(found.winner.seeds) <= SEEDS:
-        yield f"the budget allowed {SEEDS} seeds for the confirmation: more narrow the intervals"
+        yield Caution("small confirmation", {"seeds": SEEDS})
     if found.path and not found.path.complete:
-        yield "the budget ended the ablation path before it reached the plain recipe"
+        yield Caution("path cut short")
     if delivery.stops(Recipe.from_json(found.recipe)):
-        yield "the model stops by what it sees on validation: a fifth of the data is kept for that"
+        yield Caution("stops on validation")

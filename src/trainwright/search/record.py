@@ -8,6 +8,7 @@ from typing import Any
 
 from trainwright.base import files, strict_json
 from trainwright.base.errors import StoreError
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.recommendation import Recommendation
 
 NAME = "search.json"
@@ -70,16 +71,10 @@ class SearchRecord:
             text = strict_json.dumps(content).encode() + b"\n"
             files.replace_file(self.folder / NAME, text, self.folder)
 
-    def cautions(self, recommendation: Recommendation) -> list[str]:
+    def cautions(self, recommendation: Recommendation) -> list[Caution]:
         """That other recipes were read on the examples set aside before, if any were."""
         earlier = sum(recipe != recommendation.winner.recipe for recipe in self._mine)
-        if not earlier:
-            return []
-        times = "once" if earlier == 1 else f"{earlier} times"
-        return [
-            f"these unseen examples were read {times} before, for other recipes: the figures may be a little "
-            "too good"
-        ]
+        return [Caution("read before", {"times": earlier})] if earlier else []
 
     def looked(self, recommendation: Recommendation) -> None:
         """Note that the best recipe has been read on the examples set aside."""

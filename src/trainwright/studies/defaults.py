@@ -21,6 +21,7 @@ import numpy as np
 
 from trainwright import strategies
 from trainwright.comparison import metrics
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.metrics import Metric
 from trainwright.data.dataset import Dataset
 from trainwright.data.streamed import Streamed
@@ -76,24 +77,17 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
     return Recipe(Mlp((256,)), (Adam(),), learning_rate=0.01, batch_size=128, epochs=epochs)
 
 
-def advice(data: Dataset, recipe: Recipe) -> list[str]:
-    """What to try in place of a network or a batch size that is hardly right for the data; mostly nothing."""
+def advice(data: Dataset, recipe: Recipe) -> list[Caution]:
+    """That a network or a batch size is hardly right for the data; mostly nothing."""
     said, examples = [], data.splits.examples
     if len(data.shape) == 3 and isinstance(recipe.network, Mlp):
-        said.append(
-            f"the network, {recipe.network}, does not know which pixels are neighbours. For photographs "
-            'convolutions are usually better, and take longer: --network "convnet(((16, 3, 2), (32, 3, 2)), '
-            '(64,))"'
-        )
+        said.append(Caution("no neighbours", {"network": str(recipe.network)}))
     if recipe.batch_size >= examples:
-        said.append(
-            f"a batch of {recipe.batch_size:,} holds all {examples:,} training examples, so that an epoch is "
-            "a single step: smaller batches make more of them"
-        )
+        said.append(Caution("a single batch", {"batch_size": recipe.batch_size, "examples": examples}))
     return said
 
 
-def metric(data: Dataset, name: str | None) -> tuple[Metric, str]:
+def metric(data: Dataset, name: str | None) -> tuple[Metric, Caution | None]:
     """What validation chooses and a comparison judges by, the one named or else the one that suits the data;
     and why, where that is not the usual one.
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from trainwright.base.config import Config
 from trainwright.comparison import metrics
+from trainwright.comparison.caution import Caution
 from trainwright.comparison.compare import ArmRuns, CandidateResult
 from trainwright.comparison.metrics import Metric
 from trainwright.recipe import Recipe
@@ -86,19 +87,15 @@ def by_arm(plan: Sequence[Planned], runs: Sequence[Run], tuned: Tuned | None) ->
     }
 
 
-def cautions(tuned: Tuned, other: str) -> Iterator[str]:
+def cautions(tuned: Tuned, other: str) -> Iterator[Caution]:
     """What tuning found that a reader should know. `other`: the metric that it went by, if another one."""
     if other:
-        by = other.replace("test", "validation")
-        yield f"settings and rates were chosen by the {by}, not by this metric"
+        yield Caution("another metric", {"chosen_by": other})
     if not tuned.length.enough:
-        yield (
-            "the reference still improves in the last quarter of its training: strategies that only learn "
-            "faster may look better than they are; train longer (--epochs, or --budget full)"
-        )
+        yield Caution("short trainings")
     late = [name for name, choice in tuned.choices.items() if choice.improving]
     if late and tuned.length.enough:
-        yield f"{'; '.join(late)}: still improving in the last quarter of training; more epochs may help"
+        yield Caution("still improving", {"arms": late})
 
 
 def _settings(choice: Choice) -> tuple[CandidateResult, ...]:
