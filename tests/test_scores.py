@@ -198,9 +198,25 @@ def test_folds_are_pieces_of_the_data():
     expected = estimate(list(cells["better"] - cells["plain"]), [np.arange(5)] * 4)
     assert any("folds are taken for independent" in caution for caution in cautions(compare_scores(table)))
     assert compare_scores(table).arm("better").difference.p == pytest.approx(expected.p())
-    once = table[table["seed"] == 0]
-    expected = stats.ttest_rel(cells["better"][0], cells["plain"][0])
-    assert compare_scores(once).arm("better").difference.p == pytest.approx(expected.pvalue)
+    with pytest.raises(DataError, match="has one seed"):  # its folds share what they train on
+        compare_scores(table[table["seed"] == 0])
+
+
+def test_a_few_examples_that_agree_prove_nothing():
+    """Of 30 examples one is 3.3 points: no difference below that is claimed."""
+    right = np.random.default_rng(0).random((10, 30)) < 0.1
+    rows = [
+        (arm, seed, example, float(cell))
+        for arm in ("plain", "same")
+        for (seed, example), cell in np.ndenumerate(right)
+    ]
+    table = pd.DataFrame(rows, columns=["arm", "seed", "example", "score"])
+    same = compare_scores(table, delta=0.001)
+    assert same.delta == pytest.approx(1 / 30)
+    assert same.arm("same").difference.verdict == "inconclusive"
+    assert any("finer than what one test example can change" in caution for caution in cautions(same))
+    scored = compare_scores(table.assign(score=table["score"] * 0.9), delta=0.001)
+    assert scored.delta == 0.001, "these are no counts"
 
 
 def test_reports_leave_out_what_is_not_known():

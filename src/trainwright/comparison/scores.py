@@ -46,7 +46,8 @@ def compare_scores(
     compared with, by default the first. `higher_is_better`: the scores are turned into what is better when
     it is lower, as in all comparisons: 1 - score where all lie between 0 and 1, 100 - score where all lie
     between 0 and 100, else -score. The rest is as in `comparison.compare.compare`; where scores are negated,
-    a tenth of the reference's is hardly a `delta` that matters, and the comparison says so.
+    a tenth of the reference's is hardly a `delta` that matters, and the comparison says so. Where each score
+    is 0 or 1, an example judged right or wrong, no `delta` is finer than one example.
 
     Raises `DataError` for columns that are missing or unknown, scores that are no numbers or come twice,
     pairs that are missing, and a single seed; `SettingError` for several data sets and options out of range.
@@ -72,9 +73,10 @@ def compare_scores(
     layout = _Layout.of(table, reference)
     values = {arm: layout.values(table, arm) for arm in arms}
     others = [arm for arm in arms if arm != reference]
-    estimates = [layout.estimate(_minus(values[arm], values[reference])) for arm in others]
+    finest = layout.resolution(lower)
+    estimates = [layout.estimate(_minus(values[arm], values[reference]), finest) for arm in others]
     errors = {arm: tuple(float(cells.mean()) for cells in values[arm]) for arm in arms}
-    margin = abs(float(np.mean(errors[reference]))) / 10 if delta is None else delta
+    margin = max(abs(float(np.mean(errors[reference]))) / 10 if delta is None else delta, finest)
     past = tuple(look for look in looks if look < layout.seeds)
     folds = layout.count // layout.seeds  # trainings come in whole seeds
     judgements = judge(
@@ -104,7 +106,9 @@ def compare_scores(
         delta=margin,
         reference=reference,
         arms=tuple(
-            _result(arm, layout, errors[arm], layout.estimate(values[arm]), differences.get(arm), level)
+            _result(
+                arm, layout, errors[arm], layout.estimate(values[arm], finest), differences.get(arm), level
+            )
             for arm in arms
         ),
         baselines=(),
@@ -115,7 +119,7 @@ def compare_scores(
         environment={},
         command=command,
         repeated=layout.repeated,
-        cautions=tuple(_cautions(layout, table["score"], label, delta)),
+        cautions=tuple(_cautions(layout, table["score"], label, delta, finest)),
     )
 
 
@@ -123,10 +127,12 @@ AS_GIVEN, NEGATED = "score", "negated score"
 
 
 def _cautions(
-    layout: _Layout, scores: pd.Series[float], label: str, delta: float | None
+    layout: _Layout, scores: pd.Series[float], label: str, delta: float | None, finest: float
 ) -> Iterator[Caution]:
     """What a reader should know before relying on the comparison."""
     yield from too_few(layout.seeds)
+    if delta is not None and delta < finest:
+        yield Caution("fine delta", {"wished": delta, "finest": finest})
     if not layout.examples:
         yield Caution("folds alone" if layout.folded else "no examples")
     if label == NEGATED and delta is None:
@@ -172,11 +178,10 @@ class _Layout:
             layout = _Layout(keys, "fold", ["seed"])
         else:
             layout = _Layout(keys, "", ["seed", "fold"])
-        if layout.count < 2:
+        if layout.seeds < 2 and (layout.count < 2 or not layout.examples):
             raise DataError(
                 f"arm {reference!r} has one seed ({keys['seed'].iloc[0]}), which does not show how much "
-                "trainings "
-                "differ: give two seeds or more, better ten"
+                "trainings differ: give two seeds or more, better ten"
             )
         return layout
 
@@ -206,12 +211,17 @@ class _Layout:
         """Per training the arm's scores, in the order of the units."""
         return self._grouped(table[table["arm"] == arm], "score")
 
-    def estimate(self, values: Cells) -> Estimate:
+    def resolution(self, scores: NDArray[np.float64]) -> float:
+        """What one example that changes sides adds to a mean of 0s and 1s; 0 for any other scores."""
+        counts = self.examples and np.isin(scores, (0, 1)).all()
+        return 1 / self.examples if counts else 0.0
+
+    def estimate(self, values: Cells, resolution: float) -> Estimate:
         """The mean and its uncertainty."""
         if not self.unit:
             return paired.estimate(np.array([cells.mean() for cells in values]))
         codes = self.keys.assign(code=self.keys[self.unit].astype("category").cat.codes)
-        return examples.estimate(values, self._grouped(codes, "code"))
+        return examples.estimate(values, self._grouped(codes, "code"), resolution=resolution)
 
     def _grouped(self, rows: pd.DataFrame, column: str) -> list[NDArray[Any]]:
         ordered = rows.sort_values(self.unit or "fold", kind="stable")
