@@ -1,8 +1,8 @@
 """A comparison, drawn: on the terminal, as Markdown, as one HTML file, as figures.
 
 Nothing is computed here but the spelling of numbers: every number comes from
-`trainwright.comparison`, and all four ways write it alike. `quantities` and `verdicts` are the spelling,
-`tables` the cells.
+`trainwright.comparison`, and all four ways write it alike. `quantities`, `verdicts` and `cautions` are the
+spelling, `tables` the cells.
 """
 
 from trainwright.report.cautions import cautions
