@@ -116,6 +116,19 @@ def test_another_metric_says_by_which_one_candidates_were_chosen(
     assert "validation log-loss" not in page
 
 
+def test_a_delta_holds_for_metrics_of_its_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--target", "ill", "--arm", "l2", "--seeds", "5", "--no-baselines", *SHORT, *ONE_RATE)
+    assert run(monkeypatch, table(tmp_path), *words, "--delta", "0.2", "--out", tmp_path / "out", "-q") == 0
+    for metric, holds in (("balanced_error", True), ("log_loss", False)):
+        report = ["trainwright", "report", str(tmp_path / "out"), "--metric", metric, "--json"]
+        monkeypatch.setattr(sys, "argv", report)
+        with pytest.raises(SystemExit):
+            main()
+        assert (json.loads(capsys.readouterr().out)["delta"] == 0.2) == holds
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -71,9 +71,10 @@ def summary(comparison: Comparison) -> list[str]:
     if best.difference:
         sure.append(_sure(best, comparison))
     if sum(word(arm) == "helps" for arm in judged) > 1:
-        place = "error on validation data" if comparison.trained else f"{comparison.metric} here"
+        by_validation = comparison.metric.replace("test", "validation")
+        lowest = by_validation if comparison.trained else f"{comparison.metric} here"
         details.append(
-            f"Of the arms that help, {best.name} has the lowest {place}; they were not tested against each"
+            f"Of the arms that help, {best.name} has the lowest {lowest}; they were not tested against each"
             " other" + ("." if comparison.trained else ", and the lowest of several is a little too good.")
         )
     if len(judged) > 1 and any(word(arm) != "inconclusive" for arm in judged):

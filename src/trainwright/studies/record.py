@@ -19,6 +19,7 @@ from trainwright.base.errors import DataError, StoreError
 from trainwright.comparison.results import Comparison
 from trainwright.data.loading import DataSpec
 from trainwright.recipe import Recipe
+from trainwright.studies import defaults
 from trainwright.studies.arms import Candidate, as_arms
 from trainwright.studies.study import Study, Watch
 from trainwright.studies.tuning import Tuning
@@ -67,11 +68,16 @@ class StudyRecord:
         workers: int | None = None,
         watch: Watch | None = None,
     ) -> Comparison:
-        """`Study.compare` as the record has it, earlier looks paid for; by another metric, if given."""
+        """`Study.compare` as the record has it, earlier looks paid for; by another metric, if given.
+
+        The study's `delta` holds for another metric where that has the same unit.
+        """
+        asked, own = (defaults.metric(self.study.dataset(), name)[0] for name in (metric, self.study.metric))
+        same = metric is None or asked.unit == own.unit
         return self.study.compare(
             self.store,
             metric=metric,
-            delta=self.delta,
+            delta=self.delta if same else None,
             level=self.level,
             looks=self.looks,
             command=command,
