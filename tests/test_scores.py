@@ -337,3 +337,15 @@ def test_the_command(tmp_path: Path):
     done = command(file)
     assert done.returncode == 3
     assert "no score for arm 'other', seed 1" in done.stderr
+
+
+def test_a_second_look_into_the_same_folder_is_paid_for(tmp_path):
+    table = scores({"plain": 0, "better": -0.005}, seeds=10)
+    for seeds, looks in ((5, ()), (5, ()), (10, (5,))):
+        table[table["seed"] < seeds].to_csv(tmp_path / "scores.csv", index=False)
+        assert command(tmp_path / "scores.csv", "--out", tmp_path / "out", "--quiet").returncode == 0
+        kept = Comparison.from_json((tmp_path / "out" / "comparison.json").read_text())
+        assert kept.looks == looks
+    table.assign(arm=table["arm"] + "?").to_csv(tmp_path / "scores.csv", index=False)
+    command(tmp_path / "scores.csv", "--out", tmp_path / "out", "--quiet")
+    assert not Comparison.from_json((tmp_path / "out" / "comparison.json").read_text()).looks, "other arms"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from trainwright.comparison.joint import JointComparison
     from trainwright.comparison.results import Comparison
 
+RESULT = "comparison.json"
+
 
 def run(
     scores: Annotated[
@@ -47,7 +49,10 @@ def run(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare anyone's results: scores of several arms over the same seeds, from any framework."""
+    """Compare anyone's results: scores of several arms over the same seeds, from any framework.
+
+    Add seeds and compare again into the same --out: the verdicts then pay for the earlier look.
+    """
     from trainwright.cli.report import show
     from trainwright.comparison.joint import compare_datasets
     from trainwright.comparison.scores import compare_scores
@@ -68,12 +73,26 @@ def run(
         return
     comparison = compare_scores(
         table, reference=reference, higher_is_better=higher_is_better, delta=delta, level=level,
-        command=command(),
+        looks=_earlier(table, out), command=command(),
     )  # fmt: skip
     _write(comparison, out)
     show(comparison, markdown, as_json, quiet)
     if out:
         _tell(f"Report: {out / 'report.html'}", quiet or markdown or as_json)
+
+
+def _earlier(table: pd.DataFrame, out: Path | None) -> tuple[int, ...]:
+    """With how many seeds these arms were compared in this folder before."""
+    from trainwright.base.errors import StoreError
+    from trainwright.comparison.results import Comparison
+
+    try:
+        earlier = Comparison.from_json((out / RESULT).read_text("utf-8")) if out else None
+    except (OSError, StoreError, UnicodeDecodeError):  # none is there
+        return ()
+    if earlier is None or {arm.name for arm in earlier.arms} != set(map(str, table.get("arm", ()))):
+        return ()
+    return (*earlier.looks, len(earlier.arms[0].seeds))
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -109,7 +128,7 @@ def _write(comparison: Comparison, folder: Path | None) -> None:
     if folder is None:
         return
     write(comparison, folder / "report.html")
-    _keep(comparison.to_json(), folder / "comparison.json")
+    _keep(comparison.to_json(), folder / RESULT)
 
 
 def _keep(text: str, path: Path) -> None:

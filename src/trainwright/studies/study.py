@@ -201,7 +201,7 @@ class Study:
     ) -> Comparison:
         """`execute`, and the arms side by side: see `trainwright.comparison.compare.compare`.
 
-        `metric`: another than the study's, for the same trainings.
+        `metric`: another than the study's, for the same trainings. `looks` are kept by a `StudyRecord` only.
         """
         check_levels(delta, level)  # before the work, not after it
         judged, reason = defaults.metric(self.dataset(), metric or self.metric)
