@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,10 @@ from trainwright.comparison.caution import Caution
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
 
+if TYPE_CHECKING:
+    from trainwright.data.targets import TaskName
+
 Array = NDArray[np.float64]
-Task = Literal["classification", "regression", "sequence"]
 Unit = Literal["fraction", "target", "nats", "score"]
 Split = Literal["validation", "test"]
 RARE = 0.15  # where guessing errs less, the error rate hardly sees the other classes
@@ -37,7 +39,7 @@ class Metric:
     """As on the command line."""
     label: str
     """As in a sentence."""
-    task: Task
+    task: TaskName
     unit: Unit
     """What a value is: a fraction (shown in percent), in the target's unit, in nats, or a plain score."""
     losses: Callable[[NDArray[Any], NDArray[Any]], Array]
@@ -163,7 +165,7 @@ LOG_LOSS = {"classification": METRICS["log_loss"], "sequence": METRICS["number_l
 """The log-loss of each task that has one."""
 
 
-def choose(name: str | None, task: Task, targets: NDArray[Any]) -> tuple[Metric, Caution | None]:
+def choose(name: str | None, task: TaskName, targets: NDArray[Any]) -> tuple[Metric, Caution | None]:
     """The metric of this name, or the one that suits these targets; and why, where it is not the usual.
 
     The default is RMSE for regression, the error rate of whole numbers for sequences, and the error rate for

@@ -16,7 +16,7 @@ from trainwright.studies import defaults
 from trainwright.studies.arms import alternatives
 from trainwright.training.building import Training, dry_run
 
-Setting = tuple[Strategy, ...]
+Strategies = tuple[Strategy, ...]
 
 FURTHER = (
     "adam",
@@ -72,7 +72,7 @@ class Space:
             raise SettingError(f"arm {text!r}: adam and momentum exclude each other: drop one")
 
     @cached_property
-    def _kept(self) -> Setting:
+    def _kept(self) -> Strategies:
         return strategies.read(self.keep)
 
     @cached_property
@@ -82,11 +82,11 @@ class Space:
         return self.base.replace(strategies=base).adding(*self._kept)
 
     @cached_property
-    def families(self) -> Mapping[str, tuple[Setting, ...]]:
+    def families(self) -> Mapping[str, tuple[Strategies, ...]]:
         """The strategies that may be added, with their settings; those that cannot act on the data are not
         there."""
         texts = self.arms or (*defaults.arms(self.data, self.plain), *FURTHER)
-        families: dict[str, tuple[Setting, ...]] = {}
+        families: dict[str, tuple[Strategies, ...]] = {}
         for text in texts:
             settings = [strategies.read(alternative) for alternative in alternatives(text)]
             names = {strategy.name for strategy in settings[0]}
@@ -121,7 +121,7 @@ class Space:
         }
 
 
-def added(recipe: Recipe, plain: Recipe) -> Setting:
+def added(recipe: Recipe, plain: Recipe) -> Strategies:
     """The strategies that a recipe has beyond the plain one."""
     return tuple(strategy for strategy in recipe.strategies if strategy not in plain.strategies)
 
