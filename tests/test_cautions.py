@@ -19,7 +19,7 @@ from trainwright.comparison.recommendation import Recommendation
 from trainwright.comparison.results import Comparison
 from trainwright.exhibit import cautions as notes
 from trainwright.report import quantities
-from trainwright.report.cautions import worded
+from trainwright.report.caution_sentences import worded
 
 GUESSED = {
     "momentum": {"guessed": 2, "seeds": 8, "worst": 0.9},

@@ -23,7 +23,7 @@ from trainwright.comparison.metrics import METRICS, choose, measure
 from trainwright.data import DataSpec, load
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.report.cautions import worded
+from trainwright.report.caution_sentences import worded
 from trainwright.runs.store import Store
 from trainwright.strategies import L2, Activation, Dropout, EarlyStopping, MaxNorm, Mirror, Momentum, read
 from trainwright.studies import defaults

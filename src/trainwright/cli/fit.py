@@ -60,7 +60,7 @@ def run(
     from trainwright.cli.terminal import console, diagnosis_page, facts_table
     from trainwright.data import load
     from trainwright.model import Model
-    from trainwright.report.cautions import worded
+    from trainwright.report.caution_sentences import worded
     from trainwright.report.quantities import single
     from trainwright.runs.score import score
     from trainwright.runs.store import Store

@@ -177,7 +177,7 @@ def _planned(source: str, given: dict[str, Any], quiet: bool) -> tuple[Path, Stu
     data is said."""
     from trainwright import strategies
     from trainwright.data import DataSpec
-    from trainwright.report.cautions import worded
+    from trainwright.report.caution_sentences import worded
     from trainwright.studies import defaults, record
     from trainwright.studies.arms import read_baselines
     from trainwright.studies.ensembles import read_ensembles

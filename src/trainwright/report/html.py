@@ -24,7 +24,7 @@ from trainwright.report import (
     tables,
     verdicts,
 )
-from trainwright.report.cautions import cautions
+from trainwright.report.caution_sentences import cautions
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence, tested
 

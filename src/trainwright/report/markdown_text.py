@@ -7,7 +7,7 @@ import re
 from trainwright.comparison.recommendation import Recommendation
 from trainwright.comparison.results import Comparison
 from trainwright.report import contrasts, recommendation, tables, verdicts
-from trainwright.report.cautions import cautions
+from trainwright.report.caution_sentences import cautions
 from trainwright.report.quantities import printable
 from trainwright.report.sentences import sentence
 

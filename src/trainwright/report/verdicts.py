@@ -9,7 +9,7 @@ from statistics import median
 from trainwright.comparison.results import ArmResult, BaselineResult, Comparison
 from trainwright.comparison.score_table import TURNED
 from trainwright.report import quantities
-from trainwright.report.cautions import worded
+from trainwright.report.caution_sentences import worded
 from trainwright.report.sentences import chosen, correction, counted, gain
 
 # A verdict is never told by its colour alone.
