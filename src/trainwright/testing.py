@@ -114,8 +114,10 @@ def check_refuses_bad_settings(cls: type[Strategy]) -> None:
 
 
 def check_acts(cls: type[Strategy]) -> None:
-    """With its example settings it changes a training visibly: its length, or what the network predicts."""
+    """With its example settings it changes a training visibly, in length or predictions; not its split."""
     plain, run = _plain(cls.companions), _trained(cls)  # type: ignore[arg-type]
+    for rows in ("validation_rows", "test_rows"):
+        np.testing.assert_array_equal(plain.predictions[rows], run.predictions[rows], cls.name)
     assert run.status == "finished", f"{cls.example!r}: the training {run.status}"
     if run.steps != plain.steps:
         return
