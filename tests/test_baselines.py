@@ -131,6 +131,22 @@ def test_trees_are_fewer_where_data_is_large(monkeypatch: pytest.MonkeyPatch) ->
     assert asked == [3]
 
 
+def test_scikit_learn_has_no_need_to_copy_boosting_s_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It computes in float64, and would make a copy of any other inputs, beside ours, in every process."""
+    import sklearn.ensemble as ensemble
+
+    dtypes = []
+
+    class Watched(ensemble.HistGradientBoostingClassifier):  # type: ignore[misc]
+        def fit(self, x: Any, y: Any, *, X_val: Any, y_val: Any) -> Any:  # its names
+            dtypes.extend([x.dtype, X_val.dtype])
+            return super().fit(x, y, X_val=X_val, y_val=y_val)
+
+    monkeypatch.setattr(ensemble, "HistGradientBoostingClassifier", Watched)
+    Boosting(trees=2).fit(small.digits())
+    assert dtypes == [np.float64, np.float64]
+
+
 def test_boosting_learns_from_as_many_examples_as_fit_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainwright.baselines.boosting.MOST_VALUES", 400 * 64)
     few = Boosting(trees=20).fit(load("digits"))

@@ -617,6 +617,12 @@ def test_a_list_without_a_line_of_names_loses_no_image(
             reading(path)
 
 
+def test_one_flaw_in_five_rows_is_a_flaw(tmp_path: Path) -> None:
+    path = listed(tmp_path, LABELLED.iloc[[0, 1, 2, 6, 7]].replace("pictures/cat/1.png", "cat"))
+    with pytest.raises(DataError, match="where the name of an image belongs"):
+        load(path)
+
+
 def test_a_text_may_be_longer_than_a_file_s_name(tmp_path: Path) -> None:
     table = LABELLED.assign(path=["x" * 300 + ".png"] * 12)
     assert open_images(listed(tmp_path, table)) is None

@@ -51,7 +51,8 @@ def run(
 ) -> None:
     """Compare anyone's results: scores of several arms over the same seeds, from any framework.
 
-    Add seeds and compare again into the same --out: the verdicts then pay for the earlier look.
+    Of one data set: if you add seeds and compare again into the same --out, the verdicts pay for the earlier
+    look. Of several, looks are not counted.
     """
     from trainwright.cli.report import show
     from trainwright.comparison.joint import compare_datasets

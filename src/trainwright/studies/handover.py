@@ -33,8 +33,8 @@ def best_of(
         together = average([store.read(one.digest) for one in group], recipe)
         reached = score(together, "validation")
         if not reached.guessed:
-            errors = metrics.measure(together, "validation", metric), reached.loss
-            finished.append(((errors if comparable else (0.0, 0.0)), place))
+            errors = (metrics.measure(together, "validation", metric), reached.loss) if comparable else ()
+            finished.append((errors, place))
     if not finished:
         raise SettingError("study: every training diverged, so there is no model: give smaller rates")
     best = groups[min(finished)[-1]]

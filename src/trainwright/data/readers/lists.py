@@ -16,7 +16,7 @@ from trainwright.data.tables import read_csv
 from trainwright.data.values import found, place, some
 
 LISTS = (".csv", ".tsv", ".txt")
-MOSTLY = 0.8  # a column with more names of images than this lists images; the rest of it are mistakes
+MOSTLY = 0.8  # from this share of names of images on, a column lists images, and the rest are mistakes
 HEAD = 1 << 16  # bytes of a list that are looked at before it is read as one
 SPLIT = "split"
 TRAIN: SplitName = "train"
@@ -55,7 +55,7 @@ def path_column(table: pd.DataFrame, folder: Path) -> str | None:
     """
     for name in table:
         images = [value for value in table[name].tolist() if _is_named(value)]
-        if len(images) > MOSTLY * len(table) and any(_is_there(image, folder) for image in images[:10]):
+        if len(images) >= MOSTLY * len(table) and any(_is_there(image, folder) for image in images[:10]):
             return str(name)
     return None
 
