@@ -27,7 +27,7 @@ from trainwright.studies.arms import Arm, Candidate
 from trainwright.studies.cliff import safe_rate
 from trainwright.studies.ladder import RateLadder
 from trainwright.studies.trials import Outcome, Procedure, Trial, rank, side_by_side, trials_of
-from trainwright.studies.tuning import Choice, Tuning, lengthened, settle_length, tune
+from trainwright.studies.tuning import Choice, Tuning, settle_length, tune
 
 PROMISING = 5  # families that are combined
 PAIRED = 4  # families of which all pairs are tried
@@ -114,11 +114,7 @@ def _tune_plain(
 ) -> Procedure[None]:
     """The plain recipe's length and rate; and each baseline's candidate, on as many trials."""
     arm = Arm("plain", (standing.plain,))
-    length = yield from settle_length(arm, tuning)
-    standing.plain = standing.best = _as_recipe(lengthened(standing.plain, length.factor)).replace(
-        learning_rate=length.start
-    )
-    choice = yield from tune(Arm("plain", (standing.plain,)), tuning, length.start, tuning.trainings)
+    _, choice = yield from settle_length(arm, tuning, tuning.trainings)
     standing.plain = standing.best = _as_recipe(choice.candidate)
     procedures: dict[str, Procedure[Choice]] = {
         arm.name: tune(arm, tuning, 1.0, effort.first * len(arm.candidates)) for arm in baselines

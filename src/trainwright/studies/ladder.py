@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 RUNGS = 4  # per factor of 10: 1, 1.8, 3.2, 5.6, 10
 COARSE = 2  # rungs between the first rates tried
+WIDENING = 2  # coarse steps by which a grid is widened at once
 LOWEST, HIGHEST = -5 * RUNGS, 1 * RUNGS  # 1e-5 and 10
 
 
@@ -21,6 +22,11 @@ class RateLadder:
         """The learning rate of a rung, in two digits: 0.1, 0.18, 0.32, 0.56, 1 ..."""
         return self.rates[rung] if self.rates else float(f"{10 ** (rung / RUNGS):.2g}")
 
+    @property
+    def widening(self) -> int:
+        """By how many rungs a grid is widened at once; rates that are given are all there is."""
+        return 0 if self.rates else WIDENING
+
     def begin(self, start: float) -> list[int]:
         """The rungs of the first grid: around a learning rate, or all that are given."""
         if self.rates:
@@ -29,10 +35,11 @@ class RateLadder:
         return [rung for rung in (middle - COARSE, middle, middle + COARSE) if LOWEST <= rung <= HIGHEST]
 
     def beyond(self, rung: int, tried: set[int]) -> list[int]:
-        """The next two coarse rungs outside the grid, where this rung is at its edge."""
-        steps = [COARSE, 2 * COARSE] if rung == max(tried) else []
-        steps += [-COARSE, -2 * COARSE] if rung == min(tried) else []
-        return self._new([rung + step for step in steps], tried)
+        """The next coarse rungs outside the grid, where this rung is at its edge."""
+        steps = [COARSE * step for step in range(1, 1 + self.widening)]
+        above = [rung + step for step in steps] if rung == max(tried) else []
+        below = [rung - step for step in steps] if rung == min(tried) else []
+        return self._new(above + below, tried)
 
     def between(self, rung: int, tried: set[int]) -> list[int]:
         """The rungs next to this one that have not been tried."""

@@ -7,11 +7,14 @@ Every arm, the reference included, may use the same number of trainings and is t
 3. The better half of the settings, and the rates between the best one and its neighbours, are trained on
    twice as many seeds, and so on until the trainings are used up (successive halving, Karnin et al. 2013).
    Settings are compared on the same seeds and splits.
-4. Where trainings fail at the next rate above the best one, the next one below may take its place: see
+4. A few trainings are kept back: where the last of these steps leaves the best rate at the edge, the grid is
+   widened around it alone.
+5. Where trainings fail at the next rate above the best one, the next one below may take its place: see
    `cliff`.
 
-Before that the reference decides how long all train: the length is doubled while the reference still improves
-in the last quarter, so that no strategy is praised for learning faster in a training that is too short.
+The reference is tuned first and decides how long all train: the length is doubled while the reference still
+improves in the last quarter, so that no strategy is praised for learning faster in a training that is too
+short.
 """
 
 from __future__ import annotations
@@ -116,16 +119,17 @@ def choose(
     arms: Sequence[Arm], reference: Arm, tuning: Tuning, splits: int
 ) -> Procedure[tuple[Length, dict[str, Choice]]]:
     """Decide the length of all trainings, then tune every arm. `splits`: how many the tuning alternates."""
-    length = yield from settle_length(reference, tuning)
-    arms = [
-        Arm(arm.name, tuple(lengthened(candidate, length.factor) for candidate in arm.candidates))
-        for arm in arms
-    ]
     most = allowance(arms, tuning)
+    length, chosen = yield from settle_length(reference, tuning, most)
+    others = {
+        arm.name: Arm(arm.name, tuple(lengthened(candidate, length.factor) for candidate in arm.candidates))
+        for arm in arms
+        if arm.name != reference.name
+    }
     choices = yield from side_by_side(
-        {arm.name: tune(arm, tuning, length.start, most, splits) for arm in arms}
+        {name: tune(arm, tuning, length.start, most, splits) for name, arm in others.items()}
     )
-    return length, choices
+    return length, {arm.name: choices.get(arm.name, chosen) for arm in arms}
 
 
 def allowance(arms: Sequence[Arm], tuning: Tuning) -> int:
@@ -133,16 +137,23 @@ def allowance(arms: Sequence[Arm], tuning: Tuning) -> int:
     return max(tuning.trainings, *(2 * _grid_size(arm, tuning) for arm in arms))
 
 
-def settle_length(reference: Arm, tuning: Tuning) -> Procedure[Length]:
-    """Double the length while the reference still improves in the last quarter."""
+def settle_length(reference: Arm, tuning: Tuning, allowance: int) -> Procedure[tuple[Length, Choice]]:
+    """Double the length while the reference still improves in the last quarter; it is tuned at each length.
+
+    Where few trainings see it improve, no more are spent on a length that is too short. That it does not is
+    believed only once all are spent.
+    """
     factor, start = 1, _own_rate(reference)
     while True:
         arm = Arm(reference.name, tuple(lengthened(candidate, factor) for candidate in reference.candidates))
-        choice = yield from tune(arm, tuning, start, 2 * _grid_size(arm, tuning))
-        if isinstance(choice.candidate, Recipe):
-            start = choice.candidate.learning_rate
-        if not choice.improving or 2 * factor > tuning.longest:
-            return Length(factor, start, not choice.improving)
+        for trainings in (2 * _grid_size(arm, tuning), allowance):
+            choice = yield from tune(arm, tuning, start, trainings)
+            if isinstance(choice.candidate, Recipe):
+                start = choice.candidate.learning_rate
+            if choice.improving and 2 * factor <= tuning.longest:
+                break
+        else:
+            return Length(factor, start, not choice.improving), choice
         factor *= 2
 
 
@@ -155,8 +166,10 @@ def tune(
         point for candidate in arm.candidates for point in _points(candidate, ladder, ladder.begin(start))
     ]
     tried = list(settings)
-    most = splits if splits and isinstance(arm.candidates[0], Baseline) else allowance  # see Baseline
+    baseline = isinstance(arm.candidates[0], Baseline)
+    most = splits if splits and baseline else allowance  # see Baseline
     trainings = min(tuning.first, most)
+    kept = ladder.widening * trainings
     ask = _trials(settings, trainings)
     asked = set(ask)
     while True:
@@ -164,12 +177,23 @@ def tune(
         settings.sort(key=lambda point: _rank(point, range(trainings), outcomes))
         best, left = settings[0], allowance - len(asked)
         rungs = {point.rung for point in tried if point.origin == best.origin}
-        outside = _points(best.origin, ladder, ladder.beyond(best.rung, rungs))
-        inside = _points(best.origin, ladder, ladder.between(best.rung, rungs))
+        outside, inside = (
+            [point for point in _points(best.origin, ladder, more) if point not in tried]
+            for more in (ladder.beyond(best.rung, rungs), ladder.between(best.rung, rungs))
+        )
         half = settings[: max(2, math.ceil(len(settings) / 2))]
-        plans = [(settings + outside, trainings)] if outside else [(half + inside, 2 * trainings)]
-        plans += [(half, trainings + min(trainings, left // len(half)))]
-        plans += [(half[:2], trainings + min(trainings, left // 2))]
+        if outside:
+            plans = [
+                (settings + outside, trainings),
+                ([best, *outside], min(trainings, left // len(outside))),
+            ]
+        else:
+            left -= kept if any(_at_edge(point, tried) for point in half) else 0  # one of them may win
+            plans = [
+                (half + inside, 2 * trainings),
+                (half, trainings + min(trainings, left // len(half))),
+                (half[:2], trainings + min(trainings, left // 2)),
+            ]
         for field, number in plans:
             ask = [trial for trial in _trials(field, min(number, most)) if trial not in asked]
             if ask and len(ask) <= left and len(field) > 1:
@@ -231,7 +255,6 @@ def _choice(
     numbers = {point: [n for n in range(len(asked)) if Trial(point.candidate, n) in asked] for point in tried}
     order = sorted(tried, key=lambda point: (-len(numbers[point]), _rank(point, numbers[point], outcomes)))
     order.sort(key=lambda point: point != best)
-    rungs = [point.rung for point in tried if point.origin == best.origin]
     curves = [outcomes[Trial(best.candidate, number)].curve for number in numbers[best]]
     return Choice(
         candidate=best.candidate,
@@ -239,9 +262,15 @@ def _choice(
             _validated(point, [outcomes[Trial(point.candidate, n)] for n in numbers[point]])
             for point in order
         ),
-        at_edge=len(rungs) > 1 and best.rung in (min(rungs), max(rungs)),
+        at_edge=_at_edge(best, tried),
         improving=still_improves(curves),
     )
+
+
+def _at_edge(point: Point, tried: Sequence[Point]) -> bool:
+    """Whether its rate is the smallest or the largest of several that its candidate was tried at."""
+    rungs = {other.rung for other in tried if other.origin == point.origin}
+    return len(rungs) > 1 and point.rung in (min(rungs), max(rungs))
 
 
 def _safe(best: Point, tried: Sequence[Point], outcomes: Outcomes) -> Point:
