@@ -75,6 +75,22 @@ def test_higher_may_be_better():
     assert (large.metric, large.arm("better").difference.verdict) == ("100 − score", "helps")
 
 
+def test_the_arm_to_use_is_the_one_whose_gain_is_surest():
+    """The lowest of several scores is a little too good: chance has a part in which is the lowest."""
+    alternating = np.array([1, -1] * 5)
+    gains = {
+        "plain": 0 * alternating,
+        "lowest": 0.05 + 0.05 * alternating,
+        "surest": 0.04 + 0.001 * alternating,
+    }
+    rows = [(arm, seed, 0.5 - gain) for arm, by_seed in gains.items() for seed, gain in enumerate(by_seed)]
+    comparison = compare_scores(pd.DataFrame(rows, columns=["arm", "seed", "score"]), reference="plain")
+    assert [arm.difference.verdict for arm in comparison.arms[1:]] == ["helps", "helps"]
+    assert comparison.arm("lowest").error.mean < comparison.arm("surest").error.mean
+    assert comparison.best == "surest"
+    assert "surest has the surest gain" in markdown(comparison)
+
+
 def test_percentages_are_judged_as_fractions_are():
     table = scores({"plain": 0.5, "new": 0.505})
     found = compare_scores(table, higher_is_better=True)

@@ -151,6 +151,27 @@ def test_the_model_is_the_best_training_where_these_can_be_compared(
     assert losses.mean() == pytest.approx(reached[0] if folds else min(reached), abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("shape", "rows", "network", "adam"),
+    [
+        ((2,), 3_000, Mlp((64, 64)), False),
+        ((2,), 3_400, Mlp((256,)), True),  # 2,176 of them are trained on
+        ((2,), 20_000, Mlp((256,)), True),
+        ((2, 2), 3_400, Mlp((64, 64)), False),
+        ((2, 2), 20_000, Mlp((256, 256)), False),
+    ],
+)
+def test_the_default_recipe_goes_by_size_and_kind(
+    shape: tuple[int, ...], rows: int, network: Mlp, adam: bool
+) -> None:
+    data = load(
+        (np.zeros((rows, *shape)) + np.arange(rows).reshape(-1, *[1] * len(shape)), np.arange(rows) % 2)
+    )
+    recipe = defaults.recipe(data)
+    assert recipe.network == network
+    assert [strategy.name for strategy in recipe.strategies] == ["adam"] * adam
+
+
 def test_the_default_metric_is_decided_once_by_all_examples() -> None:
     """By the validation examples of the fixed split alone, tuning would have gone by another one."""
     y = (np.arange(67) < 10).astype(int)

@@ -259,12 +259,14 @@ class Comparison:
 
     @property
     def best(self) -> str:
-        """The arm to use: among those that help, the best on validation; else the reference."""
-        helping = [arm for arm in self.arms if arm.difference and arm.difference.verdict == "helps"]
-        ranked = sorted(
-            helping, key=lambda arm: arm.validation if isfinite(arm.validation) else arm.error.mean
-        )
-        return ranked[0].name if ranked else self.reference
+        """The arm to use: of those that help the best on validation, of scores alone the one whose interval
+        lies furthest from zero; where none helps, the reference."""
+        helping = [
+            (arm.validation if isfinite(arm.validation) else arm.difference.interval.high, arm.name)
+            for arm in self.arms
+            if arm.difference and arm.difference.verdict == "helps"
+        ]
+        return min(helping)[1] if helping else self.reference
 
     @property
     def better_baselines(self) -> tuple[BaselineResult, ...]:

@@ -71,11 +71,10 @@ def summary(comparison: Comparison) -> list[str]:
     if best.difference:
         sure.append(_sure(best, comparison))
     if sum(word(arm) == "helps" for arm in judged) > 1:
-        by_validation = comparison.metric.replace("test", "validation")
-        lowest = by_validation if comparison.trained else f"{comparison.metric} here"
+        lowest = f"the lowest {comparison.metric.replace('test', 'validation')}"
         details.append(
-            f"Of the arms that help, {best.name} has the lowest {lowest}; they were not tested against each"
-            " other" + ("." if comparison.trained else ", and the lowest of several is a little too good.")
+            f"Of the arms that help, {best.name} has {lowest if comparison.trained else 'the surest gain'}; "
+            "they were not tested against each other."
         )
     if len(judged) > 1 and any(word(arm) != "inconclusive" for arm in judged):
         details.append(_tally(judged, comparison))

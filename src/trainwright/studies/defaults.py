@@ -3,13 +3,10 @@
 Chosen to be sensible for the data's size and shape, and cheap enough to try: `quick` gives a first answer in
 minutes on two cores, `full` is for a night.
 
-A large table is trained by Adam, all else by plain gradient descent, so that the default reaches what
-scikit-learn's MLPClassifier and MLPRegressor reach at theirs: a layer of 100 units, Adam at 0.001, until the
-training loss settles, 200 epochs at most. Test results of fold 0, one training each:
-
-    data                                   scikit-learn          a layer of 256, Adam at 0.01, 40 epochs
-    diamonds' prices, 53,940 rows          593 dollars (RMSE)    580
-    sums of sines, 20 columns, 30,000      11.2 %                11.0 %
+All but small tables are trained by Adam, everything else by plain gradient descent, so that the default
+reaches what scikit-learn's MLPClassifier and MLPRegressor reach at theirs: a layer of 100 units, Adam at
+0.001, until the training loss settles, 200 epochs at most. `results/defaults.md` has both side by side, by
+the number of training examples.
 """
 
 from __future__ import annotations
@@ -33,7 +30,10 @@ from trainwright.studies.tuning import Tuning
 
 Budget = Literal["quick", "full"]
 
-MIDDLING, LARGE = 2_000, 10_000  # training examples
+SMALL, LARGE = 2_000, 10_000  # training examples: fewer are few, so many are many
+
+NARROW, WIDE = Mlp((64, 64)), Mlp((256,))
+"""The networks of small data sets, and of tables that are not small."""
 
 ARMS = (
     "activation('tanh')",
@@ -55,9 +55,9 @@ IMAGE_ARMS = ("shift(1)",)
 BASELINES = ("guess", "linear(penalty=0.1|1.0|10.0)")
 """What is shown beside a study's arms, with boosting."""
 
-BOOSTING = "boosting(learning_rate=0.1|0.3)"
+BOOSTING = "boosting(learning_rate=0.1, leaves=8|31)"
 
-BOOSTING_MANY = "boosting(learning_rate=0.2|0.4)"
+BOOSTING_MANY = "boosting(learning_rate=0.2, leaves=8|31)"
 """With more than two classes, each of which takes trees of its own: about half as many of them."""
 
 MOST_VALUES = 2**27  # of all examples' inputs: half a gigabyte of numbers, more than once in each process
@@ -65,16 +65,15 @@ MOST_VALUES = 2**27  # of all examples' inputs: half a gigabyte of numbers, more
 
 def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
     """A plain recipe for a data set: network, length, and what trains it."""
-    large, image = len(data.splits.train) >= LARGE, len(data.shape) > 1
-    if not large:
-        epochs = {"quick": 40, "full": 200}[budget]
-        batch_size = 32 if len(data.splits.train) < MIDDLING else 64
-        return Recipe(Mlp((64, 64)), learning_rate=0.1, batch_size=batch_size, epochs=epochs)
-    if image:
+    examples, image = len(data.splits.train), len(data.shape) > 1
+    if image and examples >= LARGE:
         epochs = {"quick": 8, "full": 100}[budget]
         return Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=128, epochs=epochs)
     epochs = {"quick": 40, "full": 200}[budget]
-    return Recipe(Mlp((256,)), (Adam(),), learning_rate=0.01, batch_size=128, epochs=epochs)
+    if image or examples < SMALL:
+        batch_size = 32 if examples < SMALL else 64
+        return Recipe(NARROW, learning_rate=0.1, batch_size=batch_size, epochs=epochs)
+    return Recipe(WIDE, (Adam(),), learning_rate=0.01, batch_size=128, epochs=epochs)
 
 
 def advice(data: Dataset, recipe: Recipe) -> list[Caution]:
