@@ -169,7 +169,10 @@ def test_the_default_recipe_goes_by_size_and_kind(
     )
     recipe = defaults.recipe(data)
     assert recipe.network == network
-    assert [strategy.name for strategy in recipe.strategies] == ["adam"] * adam
+    assert [strategy.name for strategy in recipe.strategies] == ["adam", "initialization"] * adam
+    arms = defaults.arms(data, recipe)
+    assert sum("initialization" in arm for arm in arms) == 1
+    assert not (adam and any("momentum" in arm for arm in arms))
 
 
 def test_the_default_metric_is_decided_once_by_all_examples() -> None:

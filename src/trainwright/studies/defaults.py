@@ -3,10 +3,10 @@
 Chosen to be sensible for the data's size and shape, and cheap enough to try: `quick` gives a first answer in
 minutes on two cores, `full` is for a night.
 
-All but small tables are trained by Adam, everything else by plain gradient descent, so that the default
-reaches what scikit-learn's MLPClassifier and MLPRegressor reach at theirs: a layer of 100 units, Adam at
-0.001, until the training loss settles, 200 epochs at most. `results/defaults.md` has both side by side, by
-the number of training examples.
+All but small tables are trained by Adam from Glorot's initial weights, everything else by plain gradient
+descent from He's, so that the default reaches what scikit-learn's MLPClassifier and MLPRegressor reach at
+theirs: a layer of 100 units, Adam at 0.001, until the training loss settles, 200 epochs at most.
+`results/defaults.md` has both side by side, by the number of training examples.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from trainwright.data.streamed import Streamed
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.strategies.adam import Adam
+from trainwright.strategies.initialization import Initialization
 from trainwright.studies.arms import alternatives
 from trainwright.studies.tuning import Tuning
 
@@ -32,8 +33,16 @@ Budget = Literal["quick", "full"]
 
 SMALL, LARGE = 2_000, 10_000  # training examples: fewer are few, so many are many
 
-NARROW, WIDE = Mlp((64, 64)), Mlp((256,))
-"""The networks of small data sets, and of tables that are not small."""
+DESCENT = Recipe(Mlp((64, 64)), learning_rate=0.1)
+"""Of what is small, and of images."""
+
+MANY_IMAGES = Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=128)
+
+TABLE = Recipe(Mlp((256,)), (Adam(), Initialization("glorot_uniform")), learning_rate=0.01, batch_size=128)
+"""Of tables that are not small."""
+
+EPOCHS: dict[Budget, int] = {"quick": 40, "full": 200}
+MANY_IMAGES_EPOCHS: dict[Budget, int] = {"quick": 8, "full": 100}
 
 ARMS = (
     "activation('tanh')",
@@ -48,6 +57,9 @@ ARMS = (
     "noise(input_std=0.1|0.2|0.5)",
 )
 """The lecture's strategies, one at a time, over the settings that suit small networks."""
+
+USUAL_WEIGHTS = "initialization('he_normal')"
+"""What a recipe without the strategy begins with: an arm where the base has another rule."""
 
 IMAGE_ARMS = ("shift(1)",)
 """Those that act on images only."""
@@ -67,13 +79,10 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
     """A plain recipe for a data set: network, length, and what trains it."""
     examples, image = len(data.splits.train), len(data.shape) > 1
     if image and examples >= LARGE:
-        epochs = {"quick": 8, "full": 100}[budget]
-        return Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=128, epochs=epochs)
-    epochs = {"quick": 40, "full": 200}[budget]
+        return MANY_IMAGES.replace(epochs=MANY_IMAGES_EPOCHS[budget])
     if image or examples < SMALL:
-        batch_size = 32 if examples < SMALL else 64
-        return Recipe(NARROW, learning_rate=0.1, batch_size=batch_size, epochs=epochs)
-    return Recipe(WIDE, (Adam(),), learning_rate=0.01, batch_size=128, epochs=epochs)
+        return DESCENT.replace(epochs=EPOCHS[budget], batch_size=32 if examples < SMALL else 64)
+    return TABLE.replace(epochs=EPOCHS[budget])
 
 
 def advice(data: Dataset, recipe: Recipe) -> list[Caution]:
@@ -105,7 +114,9 @@ def arms(data: Dataset, base: Recipe) -> list[str]:
     has = {strategy.name for strategy in base.strategies}
     has |= {"momentum"} if "adam" in has else set()  # Adam has a momentum of its own
     named = [*ARMS, *(IMAGE_ARMS if len(data.shape) > 1 else ())]
-    return [text for text in named if strategies.read(alternatives(text)[0])[0].name not in has]
+    new = [text for text in named if strategies.read(alternatives(text)[0])[0].name not in has]
+    usual = base.adding(*strategies.read(USUAL_WEIGHTS))
+    return new + [USUAL_WEIGHTS] * ("initialization" in has and usual != base)
 
 
 def baselines(data: Dataset) -> tuple[str, ...]:
