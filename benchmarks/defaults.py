@@ -8,9 +8,7 @@ MLPRegressor, and judges them on 10,000 new rows. All learn from the same traini
 the recipes choose among their weights by a validation split, which scikit-learn's learners do not see.
 Writes `results/defaults.md`.
 
-    python benchmarks/defaults.py results --first 100
-
-draws others: those by which the sizes in `studies/defaults.py` were chosen.
+`--first 100` draws others: by some of those the size in `studies/defaults.py` was chosen.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ from trainwright.studies import defaults
 from trainwright.training.fit import fit
 
 JUDGED = 10_000
-TRAINED = (1_000, 2_000, 4_000, 8_000, 16_000)
+TRAINED = (1_000, 2_000, 4_000, 8_000)
 
 Table = tuple[NDArray[Any], NDArray[Any]]
 
@@ -202,7 +200,8 @@ def main() -> None:
     given = parser.parse_args()
     rows = pd.DataFrame(measure(given.first, given.draws))
     command = f"python benchmarks/defaults.py results --draws {given.draws}"
-    files.write_text(given.out / "defaults.md", "\n\n".join(page(rows, command)) + "\n")
+    text = "\n\n".join(page(rows, command)) + "\n"
+    files.replace_file(given.out / "defaults.md", text.encode(), given.out)
 
 
 if __name__ == "__main__":
