@@ -217,7 +217,7 @@ def draw(
     ex.curves(panels["orders"], orders, "Order of the batches", "passes over the data", label, log="y")
     label = "training loss (nats)"
     ex.along(panels["methods"], methods, "Descent and L-BFGS", "batch size", label, log="xy")
-    errors = {"": {arm.name: 100 * np.array(arm.errors) for arm in study.arms}}
+    errors = 100 * pd.DataFrame({arm.name: arm.errors for arm in study.arms})
     title = "Equal updates (○ a seed, – mean)"
-    ex.points(panels["study"], errors, title, "batch size", "test error (%)")
+    ex.points(panels["study"], {"": dict(errors.items())}, title, "batch size", "test error (%)")
     return figure

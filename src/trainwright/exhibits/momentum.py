@@ -193,7 +193,7 @@ def draw(paths: dict[str, ex.Floats], steps: pd.DataFrame, speeds: pd.DataFrame)
     ex.curves(panels["counts"], steps[METHODS], title, label, "steps", looks=looks, log="xy")
     title, label = "Speed (lines: 1/(1 − α))", "speed / ε‖g‖"
     ex.curves(panels["speeds"], speeds.add_prefix("α = "), title, "step", label, log="xy")
-    for decay in speeds:
+    for decay in speeds.columns.to_numpy(float):
         ex.level(panels["speeds"], 1 / (1 - decay), color=ex.BLACK, ls=":")
     return figure
 
