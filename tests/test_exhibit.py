@@ -21,7 +21,9 @@ from trainwright.exhibit import (
     change,
     compare_all,
     described,
+    exponent,
     images,
+    means,
     overview,
     panels,
     runs_of,
@@ -29,8 +31,9 @@ from trainwright.exhibit import (
     series,
     tabulated,
     told,
+    walk,
 )
-from trainwright.strategies import Dropout
+from trainwright.strategies import Dropout, Momentum
 from trainwright.studies.study import Study
 
 
@@ -81,9 +84,10 @@ def test_scores_are_the_comparison_s_and_changes_are_paired(tmp_path: Path) -> N
     study = Study(images("digits", train=50), {"a": recipe(), "b": recipe(Dropout(0.5))}, seeds=3)
     table, compared = scores(study.run(tmp_path)), study.compare(tmp_path)
     assert list(table["arm"]) == ["a"] * 3 + ["b"] * 3
-    means = table.groupby("arm")["test error"].mean()
+    reached = means(table)
+    assert list(reached.index) == ["a", "b"]
     for arm in compared.arms:
-        assert means[arm.name] == pytest.approx(100 * arm.error.mean)
+        assert reached["test error"][arm.name] == pytest.approx(100 * arm.error.mean)
     more = change(table, "test error", "b", "a", "points")
     assert more.mean == pytest.approx(-compared.gain("b").mean)
     assert more.n == 3
@@ -190,3 +194,27 @@ def test_a_study_describes_itself_and_its_arms_are_listed() -> None:
     table = overview(comparison, "arm").set_index("arm")
     assert table.loc["plain", "verdict"] == "reference"
     assert table.loc["other", "test error (%)"] == pytest.approx(100 * comparison.arm("other").error.mean)
+
+
+def test_a_walk_follows_the_strategy_s_update_and_ends_when_told() -> None:
+    start, curvature = np.array([1.0, -2.0]), np.array([5.0, 1.0])
+    path = walk(Momentum(0.5), 0.1, lambda theta: curvature * theta, start, steps=20)
+    theta, v = start, np.zeros(2)
+    for point in path[1:]:
+        v = 0.5 * v - 0.1 * curvature * theta
+        theta = theta + v
+        np.testing.assert_allclose(point, theta, rtol=1e-12)
+    assert path.shape == (21, 2)
+    distances = np.linalg.norm(walk(Momentum(0.5), 0.1, lambda theta: theta, start, near=0.01), axis=1)
+    assert distances[-1] <= 0.01 < distances[:-1].min()
+
+
+def test_a_strategy_that_leaves_the_step_alone_walks_by_plain_descent() -> None:
+    path = walk(Dropout(0.5), 0.5, lambda theta: theta, np.array([8.0]), steps=3)
+    assert path[:, 0].tolist() == [8, 4, 2, 1]
+
+
+def test_the_exponent_is_that_of_the_power_law_whatever_its_factor() -> None:
+    places = np.array([1, 10, 50, 1000])
+    for power in (-0.5, 0.0, 1.5):
+        assert exponent(pd.Series(7 * places**power, places)) == pytest.approx(power)

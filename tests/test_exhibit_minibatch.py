@@ -70,22 +70,6 @@ def test_no_harm_is_harm_below_a_tenth_and_not_a_wide_interval(
     assert minibatch.shuffled_once(orders_of(harm)).holds is holds
 
 
-def test_order_of_the_batches() -> None:
-    orders = minibatch.measure_orders(seeds=5, passes=8)
-    assert minibatch.random_order(orders[orders["pass"] == 8]).holds
-    first = orders[orders["pass"] == 1].pivot(index="seed", columns="arm", values="error")
-    # The first pass of both shuffled orders is the same training, to the last bit.
-    assert (first["shuffled once"] == first["shuffled in each pass"]).all()
-
-
-@pytest.mark.parametrize("name", minibatch.ORDERS)
-def test_every_order_sees_each_example_once(name: str) -> None:
-    data = load("digits")
-    batches = minibatch.ordered(data, name, seed=1, number=2, size=32)
-    assert len(np.unique(batches)) == batches.size
-    assert set(batches.ravel()) <= set(data.splits.train)
-
-
 def test_small_batches_regularise_if_they_help() -> None:
     for shift, holds in ((-0.01, True), (0.0, False), (0.01, False)):
         comparison = study(["256", "16"], shifts=(0, shift))
@@ -111,9 +95,3 @@ def test_a_method_needs_larger_batches_if_small_ones_cost_it_more(
     descent: tuple[float, float], newton: tuple[float, float], *, holds: bool | None
 ) -> None:
     assert minibatch.second_order(methods_of(descent, newton)).holds is holds
-
-
-def test_both_methods_learn() -> None:
-    methods = minibatch.measure_methods("digits", (32, 256), steps=20, seeds=2)
-    assert methods.groupby(["arm", "n"]).size().tolist() == [2] * 4
-    assert (methods["loss"] < np.log(10)).all()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trainwright.exhibit import exponent, walk
 from trainwright.exhibits import momentum
 from trainwright.strategies.momentum import Momentum
 
@@ -21,7 +22,7 @@ def test_counts_are_those_of_the_closed_forms() -> None:
 
 def test_walk_equals_powers_of_the_matrix() -> None:
     start, alpha, rate = np.array([1.0, -2.0]), 0.4, 0.2
-    path = momentum.walk((rate, Momentum(alpha)), momentum.slope_of(7.0), start, 12)
+    path = walk(Momentum(alpha), rate, momentum.slope_of(7.0), start, steps=12)
     for curvature, first, column in zip((7.0, 1.0), start, path.T, strict=True):
         step = np.array([[1 + alpha - rate * curvature, -alpha], [1, 0]])
         expected = [(np.linalg.matrix_power(step, t) @ [first, first])[0] for t in range(13)]
@@ -32,7 +33,7 @@ def test_nesterov_takes_fewer_steps_than_descent_and_as_many_as_its_rate_says() 
     steps = momentum.count_steps(np.array([1e2, 1e4]))
     assert (steps["Nesterov"] < steps["gradient descent"]).all()
     # (1 - 2/√(3κ+1))ᵗ alone would reach the tolerance in so many steps; its factor (1 + ct) adds to them.
-    at_least = np.log(momentum.TOLERANCE) / np.log(1 - 2 / np.sqrt(3 * steps["κ"] + 1))
+    at_least = np.log(momentum.TOLERANCE) / np.log(1 - 2 / np.sqrt(3 * steps.index + 1))
     assert (steps["Nesterov"] >= at_least).all()
 
 
@@ -40,7 +41,7 @@ def test_nesterov_takes_fewer_steps_than_descent_and_as_many_as_its_rate_says() 
 def test_slopes_stay_within_their_bounds_from_a_hundred_on(name: str) -> None:
     low, high = momentum.ROOT
     for κ in (100.0, 3000.0):
-        assert low < momentum.growth(momentum.count_steps(np.array([κ, 30 * κ])), name) < high
+        assert low < exponent(momentum.count_steps(np.array([κ, 30 * κ]))[name]) < high
 
 
 def test_steps_that_grow_otherwise_than_said_fail() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import comparisons
 from trainwright.comparison.compare import Comparison, compare
-from trainwright.exhibit import scores
+from trainwright.exhibit import means, scores
 from trainwright.exhibits import regularization
 from trainwright.exhibits.regularization import STRENGTHS, Weights
 from trainwright.studies.study import Study
@@ -122,7 +122,7 @@ def test_l2_that_leaves_the_weights_large_is_not_what_is_said(trained: Trained) 
 
 
 def test_the_scores_are_the_comparison_s(trained: Trained) -> None:
-    errors = regularization.means(trained.rows)["test error"]
+    errors = means(trained.rows)["test error"]
     for arm in trained.everything.arms:
         assert errors[arm.name] == pytest.approx(100 * arm.error.mean)
 

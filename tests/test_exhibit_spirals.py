@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from trainwright.exhibits import spirals as exhibit
 
@@ -24,30 +25,35 @@ def test_the_same_layer_gets_less_of_the_gradient_with_sigmoid_units() -> None:
     for the scatter of 50 units' signs; 2 is far below.
     """
     early = {}
-    for function in ("sigmoid", "relu"):
-        run = exhibit.learn(function, 50, seed=0)
-        assert run.classes.shape == (exhibit.SIDE, exhibit.SIDE)
-        assert 0 < run.accuracy < 100
-        assert len(run.sizes) == 50
-        early[function] = run.sizes.iloc[0]["layer 1"]
-    assert early["relu"] > 2 * early["sigmoid"]
+    for function in exhibit.UNITS:
+        run, sizes = exhibit.learn(function, 50, seed=0)
+        assert len(run.predictions["test"]) == exhibit.SIDE**2
+        assert 0 < exhibit.measured(run, sizes)[exhibit.ACCURACY] < 100
+        assert len(sizes) == 50
+        early[function] = sizes.iloc[0]["layer 1"]
+    assert early["ReLU"] > 2 * early["sigmoid"]
 
 
-def runs(shares: list[float], accuracies: list[float]) -> list[exhibit.Learned]:
+def rows(**units: tuple[list[float], list[float]]) -> pd.DataFrame:
     """For each seed this first layer's gradient over the second's, and this accuracy."""
-    return [
-        exhibit.Learned(
-            pd.DataFrame({"layer 1": [share, share, 99.0], "layer 2": 1.0}), np.zeros((2, 2)), right
-        )
-        for share, right in zip(shares, accuracies, strict=True)
-    ]
+    return pd.DataFrame(
+        {"units": name, "seed": seed, exhibit.SHARE: share, exhibit.ACCURACY: accuracy}
+        for name, values in units.items()
+        for seed, (share, accuracy) in enumerate(zip(*values, strict=True))
+    )
 
 
 def test_claims_hold_where_rectified_units_are_ahead_by_the_whole_interval() -> None:
-    sigmoid = runs([0.40, 0.42, 0.41], [50, 52, 51])
-    ahead = {"sigmoid": sigmoid, "ReLU": runs([0.50, 0.53, 0.52], [97, 98, 99])}
+    sigmoid = [0.40, 0.42, 0.41], [50.0, 52.0, 51.0]
+    ahead = rows(sigmoid=sigmoid, ReLU=([0.50, 0.53, 0.52], [97.0, 98.0, 99.0]))
     assert exhibit.more_gets_back(ahead).holds
     assert exhibit.gets_further(ahead).holds
-    on_average = {"sigmoid": sigmoid, "ReLU": runs([0.60, 0.41, 0.42], [97, 50, 60])}
+    on_average = rows(sigmoid=sigmoid, ReLU=([0.60, 0.41, 0.42], [97.0, 50.0, 60.0]))
     assert not exhibit.more_gets_back(on_average).holds
     assert not exhibit.gets_further(on_average).holds
+
+
+def test_the_share_is_the_median_of_the_training() -> None:
+    run = exhibit.learn("ReLU", 50, seed=0)[0]
+    sizes = pd.DataFrame({"layer 1": [0.4, 0.4, 99.0], "layer 2": 1.0})
+    assert exhibit.measured(run, sizes)[exhibit.SHARE] == pytest.approx(0.4)

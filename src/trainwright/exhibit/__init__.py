@@ -9,12 +9,14 @@ exhibit as ex` and needs few other imports. The words:
   arrays; `ex.load(name)`: a data set as it is.
 - `ex.network(100, 100, strategies="momentum(0.9)", steps=500)`: a recipe; `ex.adding(recipe, "l2")`: the
   same with more strategies. `ex.fit` trains one; `ex.watched` also looks at its weights along the way;
-  `ex.measure_layers` is what the instruments show of a network at one moment.
+  `ex.measure_layers` is what the instruments show of a network at one moment. `ex.walk`: where a strategy's
+  update goes on a surface whose gradient is given.
 - `ex.compare_all(studies, store)`, `ex.runs_of(study, arm, store)`: train and compare;
-  `ex.scores(study.run(store))`: a row for each run; `ex.look_into`: what a function sees in an arm's.
+  `ex.scores(study.run(store))`: a row for each run, and `ex.means` of these for each arm; `ex.look_into`:
+  what a function sees in an arm's.
 - `ex.grid(measure, rule=..., seed=range(8))`: rows of what a function measures at each combination;
   `ex.change(rows, "test loss", arm, other)` between arms; `ex.series(rows, column, place)` and `ex.samples`
-  are what is drawn of rows, and `ex.curve(arm, column)` of a training.
+  are what is drawn of rows, and `ex.curve(arm, column)` of a training; `ex.exponent` is that of a power law.
 - `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
   n = 10)", and knows whether it is `.positive`, `.below(1)`: true, false, or None where its interval leaves
   that open; `Measured.of(values, "nats")` for any other quantity. `ex.every` and `ex.some` join such answers.
@@ -95,7 +97,7 @@ from trainwright.exhibit.panels import (
     sheet,
     strips,
 )
-from trainwright.exhibit.tables import Along, change, grid, samples, series
+from trainwright.exhibit.tables import Along, change, exponent, grid, samples, series
 from trainwright.exhibit.trainings import (
     Over,
     Weights,
@@ -105,11 +107,13 @@ from trainwright.exhibit.trainings import (
     described,
     gains_over,
     look_into,
+    means,
     network,
     over_each,
     overview,
     runs_of,
     scores,
+    walk,
     watched,
 )
 from trainwright.networks.mlp import Mlp
@@ -124,9 +128,9 @@ __all__ = [
     "ArmResult", "ArmRuns", "Axes", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
     "ExhibitResult", "Figure", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Over",
     "Recipe", "Run", "Scale", "Study", "Sweep", "Weights", "adding", "agrees", "along", "cautions", "change",
-    "claim", "compare", "compare_all", "config", "curve", "curves", "described", "enumerated", "every", "fit",
-    "flat", "framed", "gains_over", "grid", "images", "intervals_cover", "level", "load", "look_into",
-    "measure_layers", "named", "network", "over_each", "overview", "pictures", "points", "runs_of", "samples",
-    "scales", "scores", "series", "shares", "sheet", "sign", "some", "spelled", "strips", "tabulated", "told",
-    "watched", "whole",
+    "claim", "compare", "compare_all", "config", "curve", "curves", "described", "enumerated", "every",
+    "exponent", "fit", "flat", "framed", "gains_over", "grid", "images", "intervals_cover", "level", "load",
+    "look_into", "means", "measure_layers", "named", "network", "over_each", "overview", "pictures", "points",
+    "runs_of", "samples", "scales", "scores", "series", "shares", "sheet", "sign", "some", "spelled",
+    "strips", "tabulated", "told", "walk", "watched", "whole",
 ]  # fmt: skip

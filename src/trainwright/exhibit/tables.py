@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from trainwright.comparison.measured import Measured, Measurements
@@ -71,3 +72,14 @@ def series(
 def samples(table: pd.DataFrame, column: str, place: str) -> dict[Any, pd.Series[Any]]:
     """Per-seed rows as `panels.points` draws them: a column's values at each place."""
     return dict(iter(table.groupby(place, sort=False)[column]))
+
+
+def exponent(values: pd.Series[Any]) -> float:
+    """The exponent of the power law that positive values follow along their index, by least squares of the
+    logarithms.
+
+    >>> squares = pd.Series({1: 3.0, 2: 12.0, 4: 48.0})
+    >>> round(exponent(squares), 9)
+    2.0
+    """
+    return float(np.polyfit(np.log(values.index.to_numpy(np.float64)), np.log(values.to_numpy()), 1)[0])

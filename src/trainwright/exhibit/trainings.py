@@ -6,7 +6,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import jax
 import numpy as np
+import optax
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -14,12 +16,14 @@ from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.comparison.measured import Measured, Measurements, tabulated
 from trainwright.comparison.results import ArmResult
 from trainwright.data import Dataset
+from trainwright.exhibit.contract import Floats
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
 from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.strategies import read
+from trainwright.strategy import Strategy
 from trainwright.studies.study import Study
 from trainwright.studies.together import run_all
 from trainwright.training.fit import fit
@@ -157,3 +161,35 @@ def overview(comparison: Comparison, place: str) -> pd.DataFrame:
     table["learning rate"] = [arm.learning_rate for arm in arms]
     table["training loss"] = [arm.curves["train_loss"].mean[-1] if arm.curves else np.nan for arm in arms]
     return table
+
+
+def means(rows: pd.DataFrame) -> pd.DataFrame:
+    """The errors and losses of `scores` averaged over the seeds: a row for each arm, by its name."""
+    return rows.groupby("arm", sort=False).mean().filter(regex="error|loss")
+
+
+def walk(
+    strategy: Strategy,
+    learning_rate: float,
+    gradient: Callable[[Floats], Floats],
+    start: Floats,
+    *,
+    steps: int = 10**9,
+    near: float | None = None,
+) -> Floats:
+    """The points (steps + 1, dimensions) that a strategy's update visits on a surface, by its gradient.
+
+    The walk ends after so many steps, or at a point whose distance from zero is `near` or less. It is in
+    double precision if the update computes with operators alone.
+
+    >>> from trainwright.strategies import Momentum
+    >>> path = walk(Momentum(0.5), 0.1, lambda theta: 2 * theta, np.array([1.0]), steps=3)
+    >>> path[:, 0].round(3).tolist()
+    [1.0, 0.8, 0.54, 0.302]
+    """
+    update, path = strategy.update() or optax.identity(), [start]
+    state = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), update.init(start))
+    while len(path) <= steps and (near is None or np.linalg.norm(path[-1]) > near):
+        move, state = update.update(-learning_rate * gradient(path[-1]), state, path[-1])
+        path.append(path[-1] + np.asarray(move))
+    return np.array(path)

@@ -20,17 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit as sigmoid
 
 from trainwright import exhibit as ex
 
 NIELSEN, BOOK = "Nielsen 2015, chapter 3", "Goodfellow, Bengio & Courville 2016, section 6.2.2"
 NEURON_STARTS = {"good start": (0.6, 0.9), "saturated start": (2.0, 2.0)}  # (w, b)
 NEURON_COSTS = ("quadratic", "cross-entropy")
-RATE, STEPS = 0.15, 300  # Nielsen's for the quadratic cost
+RATE = 0.15  # Nielsen's for the quadratic cost
 COSTS = {"quadratic": "quadratic", "cross-entropy": "cross_entropy", "J(θ)": "sigmoid_cross_entropy"}
 STARTS = {"usual start": "", "sure start": "initialization('normal', std=1.0),"}
 SURE = " when the first outputs are sure of wrong answers"
-RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 Neurons = Mapping[tuple[str, str], ex.Floats]  # outputs along the steps, by start and cost
 SCALES = ex.scales(data=("digits", "mnist"), batch=(32, 128), epochs=(12, 30), seeds=(15, 10))
 
@@ -68,25 +68,20 @@ class Costs(ex.Exhibit):
         )
 
 
-def sigmoid(z: ex.Floats | float) -> ex.Floats:
-    """1 / (1 + exp(-z))."""
-    return np.asarray(1 / (1 + np.exp(-z)))
-
-
-def slope(cost: str, z: ex.Floats | float, y: float) -> ex.Floats:
-    """The gradient of a sigmoid neuron's cost on its input z, for the target y."""
-    a = sigmoid(z)
-    return (a - y) * (a * (1 - a) if cost == "quadratic" else 1.0)
+def slope(cost: str, output: ex.Floats | float, target: float = 0.0) -> ex.Floats | float:
+    """The gradient of a sigmoid neuron's cost on its input z, where its output is σ(z)."""
+    return (output - target) * (output * (1 - output) if cost == "quadratic" else 1.0)
 
 
 def learn(cost: str, start: str) -> ex.Floats:
-    """The neuron's output before each step of gradient descent, x = 1 and y = 0."""
-    (w, b), outputs = NEURON_STARTS[start], np.empty(STEPS)
-    for number in range(STEPS):
-        outputs[number] = sigmoid(w + b)
-        step = RATE * float(slope(cost, w + b, 0.0))
+    """The neuron's output before each of 300 steps of gradient descent, x = 1 and y = 0."""
+    w, b = NEURON_STARTS[start]
+    outputs = []
+    for _ in range(300):
+        outputs.append(float(sigmoid(w + b)))
+        step = RATE * float(slope(cost, outputs[-1]))
         w, b = w - step, b - step
-    return outputs
+    return np.array(outputs)
 
 
 def steps_to_halve(outputs: ex.Floats) -> int:
@@ -97,7 +92,7 @@ def steps_to_halve(outputs: ex.Floats) -> int:
 def halving(neurons: Neurons) -> pd.DataFrame:
     """The neuron's learning in numbers."""
     rows = [(*key, outputs[0], steps_to_halve(outputs), outputs[-1]) for key, outputs in neurons.items()]
-    columns = ["start", "cost", "first output", "steps until halved", f"output after {STEPS} steps"]
+    columns = ["start", "cost", "first output", "steps until halved", "output after 300 steps"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -105,15 +100,12 @@ def studies(s: ex.Scale) -> dict[str, ex.Study]:
     """The costs side by side from each start."""
     data = ex.DataSpec(s.data)
     loaded = data.load()  # once for both studies
-
-    def recipe(start: str, cost: str) -> ex.Recipe:
-        return ex.network(64, strategies=f"{start} cost('{cost}')", batch_size=s.batch, epochs=s.epochs)
-
-    def study(start: str) -> ex.Study:
-        arms = {name: recipe(start, cost) for name, cost in COSTS.items()}
-        return ex.Study(data, arms, s.seeds, RATES, loaded=loaded)
-
-    return {name: study(start) for name, start in STARTS.items()}
+    base = ex.network(64, batch_size=s.batch, epochs=s.epochs)
+    trained = {}
+    for start, strategy in STARTS.items():
+        arms = {name: ex.adding(base, f"{strategy} cost('{cost}')") for name, cost in COSTS.items()}
+        trained[start] = ex.Study(data, arms, s.seeds, (0.1, 0.3, 1.0, 3.0, 10.0), loaded=loaded)
+    return trained
 
 
 def first_loss(study: ex.Study) -> ex.Measured:
@@ -132,20 +124,17 @@ def slowed(neurons: Neurons) -> ex.Judged:
     """A worse start lowers the quadratic cost's gradient and slows it down, and raises cross-entropy's."""
     good, bad = NEURON_STARTS
     halved = {key: steps_to_halve(outputs) for key, outputs in neurons.items()}
-    first = {
-        (start, cost): float(slope(cost, np.log(outputs[0] / (1 - outputs[0])), 0.0))
-        for (start, cost), outputs in neurons.items()
-    }
+    first = {(start, cost): float(slope(cost, seen[0])) for (start, cost), seen in neurons.items()}
     listed = [
         f"{cost}: from the good to the saturated start the first gradient goes from {first[good, cost]:.3f} "
         f"to {first[bad, cost]:.3f}, the steps that halve the error from {halved[good, cost]} to "
         f"{halved[bad, cost]}"
         for cost in NEURON_COSTS
     ]
-    quadratic, entropy = NEURON_COSTS
-    weaker = first[bad, quadratic] < first[good, quadratic]
-    slower = halved[bad, quadratic] > halved[good, quadratic]
-    return f"{'; '.join(listed)}.", weaker and slower and first[bad, entropy] > first[good, entropy]
+    weaker = first[bad, "quadratic"] < first[good, "quadratic"]
+    slower = halved[bad, "quadratic"] > halved[good, "quadratic"]
+    stronger = first[bad, "cross-entropy"] > first[good, "cross-entropy"]
+    return f"{'; '.join(listed)}.", weaker and slower and stronger
 
 
 def better(comparison: ex.Comparison, first: ex.Measured, when: str = "") -> tuple[ex.Claim, ex.Claim]:
@@ -163,7 +152,7 @@ def draw(neurons: Neurons, compared: Mapping[str, ex.Comparison]) -> ex.Figure:
     """Slopes and one neuron; below, networks from both starts."""
     figure, panels = ex.sheet(8.2, "slopes neuron", "usual sure")
     z = np.linspace(-6, 6, 241)
-    slopes = pd.DataFrame({cost: slope(cost, z, 0.0) for cost in NEURON_COSTS}, z)
+    slopes = pd.DataFrame({cost: slope(cost, sigmoid(z)) for cost in NEURON_COSTS}, z)
     ex.curves(panels["slopes"], slopes, "Gradient on a neuron's input, target 0", "input z", "∂C/∂z")
     panels["slopes"].axvspan(2.2, 6, color=ex.BLACK, alpha=0.07, lw=0)
     panels["slopes"].text(4.1, 0.45, "saturated,\nand wrong", ha="center")
@@ -174,9 +163,7 @@ def draw(neurons: Neurons, compared: Mapping[str, ex.Comparison]) -> ex.Figure:
     title = "One neuron that should say 0"
     ex.curves(panels["neuron"], outputs, title, "steps", "output", looks=looks, ylim=(0, 1.4))
     for name, (start, comparison) in zip(("usual", "sure"), compared.items(), strict=True):
-        errors = {
-            f"{arm.name}, rate {arm.learning_rate:g}": ex.curve(arm, "validation_error")
-            for arm in comparison.arms
-        }
+        rates = {f"{arm.name}, rate {arm.learning_rate:g}": arm for arm in comparison.arms}
+        errors = {label: ex.curve(arm, "validation_error") for label, arm in rates.items()}
         ex.curves(panels[name], errors, f"Networks, {start}", "steps", "validation error (%)", ylim=(0, None))
     return figure

@@ -14,53 +14,37 @@ The book gives no experiment: networks, data, orders and methods are chosen here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pandas as pd
-from flax import nnx
-from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
-from trainwright.base import keys
-from trainwright.diagnosis.gradients import gradient_cost, gradient_noise, mean_loss
-from trainwright.task import task_of
-from trainwright.training.building import Training, build
-from trainwright.training.predict import CHUNK
-from trainwright.training.resident import fold_of, resident
-from trainwright.training.step import Program, evaluate, train_interval
+from trainwright.diagnosis.batches import ORDERS, method_losses, order_errors
+from trainwright.diagnosis.gradients import gradient_cost, gradient_noise
 
 BOOK = "Goodfellow, Bengio & Courville 2016, section 8.1.3"
 # At 4 bytes a number: an example must take its picture, its label and the values of the 64 hidden units;
 # enough is, for each hidden unit and output, its input, its value and the gradient.
 LEAST_BYTES, ENOUGH_BYTES = 4 * (784 + 1 + 64), 4 * (784 + 1 + 3 * (64 + 10))
-EACH_PASS, ONCE, SORTED = ORDERS = ("shuffled in each pass", "shuffled once", "sorted by class")
+EACH_PASS, ONCE, SORTED = ORDERS
 METHODS = {"gradient descent": optax.sgd, "L-BFGS": partial(optax.lbfgs, linesearch=None)}
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # each method at its best for each batch size
 SCALES = ex.scales(
     repeats=(40, 400),  # gradients drawn of each size
-    orders=((40, 15), (100, 40)),  # seeds and passes, on digits
+    order_seeds=(40, 100),  # on digits
+    passes=(15, 40),
     data=("digits", "mnist"),
-    methods=(((8, 32, 128, 512), 150, 8), ((10, 100, 1000, 10_000), 300, 8)),  # batch sizes, updates, seeds
+    method_sizes=((8, 32, 128, 512), (10, 100, 1000, 10_000)),
+    updates=(150, 300),  # of each method
     hidden=(32, 128),  # units, and below them: updates, batch sizes, seeds and rates at equal updates
     steps=(1500, 10_000),
     sizes=((256, 16), (512, 128, 32, 8)),
     seeds=(15, 10),
     rates=((0.2, 0.5, 1.0, 2.0), (0.03, 0.1, 0.3, 1.0, 3.0)),
 )
-
-
-def study(s: ex.Scale) -> ex.Study:
-    """Batch sizes beside the largest at equal numbers of updates, each at its best rate of the same."""
-    base = ex.network(s.hidden, steps=s.steps, evaluate_every=s.steps // 3)
-    arms = {str(size): base.replace(batch_size=size) for size in s.sizes}
-    return ex.Study(ex.DataSpec(s.data), arms, s.seeds, s.rates)
 
 
 @ex.config
@@ -70,15 +54,19 @@ class Minibatch(ex.Exhibit):
     title = "Minibatches: the error of a gradient falls as 1/√n, its computation grows as n"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
-        s, data = SCALES[budget], ex.load("mnist")
+        s, mnist = SCALES[budget], ex.load("mnist")
         # Half-trained: where the noise of the gradient is neither that of the start nor that of the end.
-        run = ex.fit(ex.network(64, steps=200, evaluate_every=200, batch_size=64), data)
-        noise = gradient_noise(run, data, (1, 10, 100, 1000, 10_000), s.repeats).set_index("n")
+        run = ex.fit(ex.network(64, steps=200, evaluate_every=200, batch_size=64), mnist)
+        noise = gradient_noise(run, mnist, (1, 10, 100, 1000, 10_000), s.repeats).set_index("n")
         sizes = (1, 4, 16, 64, 100, 256, 1024, 4096, 10_000)
-        machine = gradient_cost(run, data, sizes).set_index("batch size")
-        orders, methods = measure_orders(*s.orders), measure_methods(s.data, *s.methods)
-        errors, losses = ex.series(orders, "error", "pass"), ex.series(methods, "loss", "n", geometric=True)
+        machine = gradient_cost(run, mnist, sizes).set_index("batch size")
+        small = ex.network(32)
+        orders = order_errors(small, ex.load("digits"), passes=s.passes, seeds=s.order_seeds)
+        methods = method_losses(
+            small, ex.load(s.data), METHODS, s.method_sizes, rates=RATES, steps=s.updates, seeds=8
+        )
         compared = study(s).compare(store)
+        errors, losses = ex.series(orders, "error", "pass"), ex.series(methods, "loss", "n", geometric=True)
         reached = ex.tabulated("batch size", {"test error": compared.errors, "gain": compared.gains})
         reached["learning rate"] = [arm.learning_rate for arm in compared.arms]
         by_method = "Training loss (nats) after equal numbers of updates, geometric means over seeds"
@@ -102,72 +90,19 @@ class Minibatch(ex.Exhibit):
                 "shortest of nine times, as what else runs can only lengthen it, the cores at work over all; "
                 "the memory of the batch and of what is kept to go back through the network, judged from "
                 "batch size 4 on, as a single example's gradient, an outer product, is written twice.",
-                f"Orders: digits, {s.orders[0]} seeds. Methods: {s.data}, {s.methods[1]} updates from the "
-                f"same weights with the same batches, {s.methods[2]} seeds; for each batch size the best of "
-                f"the rates {ex.enumerated(f'{rate:g}' for rate in RATES)}, L-BFGS without line search.",
+                f"Orders: digits, {s.order_seeds} seeds. Methods: {s.data}, {s.updates} updates from the "
+                "same weights with the same batches, 8 seeds; for each batch size the best of the rates "
+                f"{ex.enumerated(f'{rate:g}' for rate in RATES)}, L-BFGS without line search.",
                 *ex.cautions(compared),
             ),
         )
 
 
-def measure_orders(seeds: int, passes: int) -> pd.DataFrame:
-    """Validation error (%) on digits after each pass, for each order of the batches and each seed."""
-    data, none = ex.load("digits"), jnp.zeros((0, 0), jnp.int32)
-    recipe = ex.network(32, learning_rate=0.1, batch_size=32, epochs=passes)
-    arrays, fold, numbers = resident(data), fold_of(data), jax.tree.map(jnp.float32, recipe)
-
-    def errors(seed: int, order: str) -> pd.DataFrame:
-        # The trainer shuffles, always. So this one exhibit feeds the compiled steps itself.
-        graphdef, state = build(Training(recipe, data, seed))
-        program, errors = Program(graphdef, task_of(data), cohort=False, chunk=CHUNK), []
-        for number in range(passes):
-            batches = jnp.asarray(ordered(data, order, seed, number, recipe.batch_size))
-            state, _ = train_interval(program, numbers, state, batches, arrays, fold)
-            state, scores = evaluate(program, numbers, state, none, arrays, fold)
-            errors.append(100 * float(scores.error))
-        return pd.DataFrame({"pass": range(1, passes + 1), "error": errors})
-
-    return ex.grid(errors, seed=range(seeds), arm=ORDERS)
-
-
-def ordered(data: ex.Dataset, name: str, seed: int, number: int, size: int) -> NDArray[np.int32]:
-    """The batches of a pass, (steps, size), in one of the three orders."""
-    rows = data.splits.train[: len(data.splits.train) // size * size]
-    if name == SORTED:
-        rows = rows[np.argsort(data.targets[rows], kind="stable")]
-    else:
-        rows = keys.generator(seed, "order", number if name == EACH_PASS else 0).permutation(rows)
-    return rows.reshape(-1, size).astype(np.int32)
-
-
-def measure_methods(name: str, sizes: Sequence[int], steps: int, seeds: int) -> pd.DataFrame:
-    """The training loss (nats) that each method comes to with batches of each size, at its best rate."""
-    data = ex.load(name)
-    built = [build(Training(ex.network(32), data, seed)) for seed in range(seeds)]
-    merged = [mean_loss(nnx.merge(graph, state.params)) for graph, state in built]
-    starts, (loss, *_) = zip(*merged, strict=True)
-    first = jax.tree.map(lambda *arrays: jnp.stack(arrays), *starts)
-    x, y = map(jnp.asarray, data.standardized(data.splits.train))
-
-    def reached(size: int, method: str) -> pd.DataFrame:
-        rows = [keys.generator(s, "batches", size).integers(len(x), size=(steps, size)) for s in range(seeds)]
-
-        def trained(rate: jax.Array, params: Any, batches: jax.Array) -> jax.Array:
-            update = METHODS[method](rate)
-
-            def step(carry: Any, rows: jax.Array) -> tuple[Any, None]:
-                params, state = carry
-                moves, state = update.update(jax.grad(loss)(params, x[rows], y[rows]), state, params)
-                return (optax.apply_updates(params, moves), state), None
-
-            (params, _), _ = jax.lax.scan(step, (params, update.init(params)), batches)
-            return jnp.nan_to_num(loss(params, x, y), nan=jnp.inf)
-
-        at_rates = jax.jit(jax.vmap(jax.vmap(trained, (None, 0, 0)), (0, None, None)))
-        losses = np.asarray(at_rates(jnp.array(RATES), first, jnp.array(rows)), np.float64)
-        return pd.DataFrame({"seed": range(seeds), "loss": losses[losses.mean(axis=1).argmin()]})
-
-    return ex.grid(reached, n=sizes, arm=METHODS)
+def study(s: ex.Scale) -> ex.Study:
+    """Batch sizes beside the largest at equal numbers of updates, each at its best rate of the same."""
+    base = ex.network(s.hidden, steps=s.steps, evaluate_every=s.steps // 3)
+    arms = {str(size): base.replace(batch_size=size) for size in s.sizes}
+    return ex.Study(ex.DataSpec(s.data), arms, s.seeds, s.rates)
 
 
 @ex.claim("The standard error of a mean of n samples is σ/√n.", BOOK)
@@ -260,11 +195,10 @@ def second_order(methods: pd.DataFrame) -> ex.Judged:
 @ex.claim("Small batches can offer a regularising effect.", f"{BOOK}; Wilson & Martinez 2003")
 def regularises(comparison: ex.Comparison) -> ex.Judged:
     """By the comparison's verdict for any smaller size."""
-    gains, reference = comparison.gains, comparison.reference
-    verdicts = {arm: comparison.verdict(arm) for arm in gains}
+    verdicts = {arm: comparison.verdict(arm) for arm in comparison.gains}
     helps = ex.enumerated(arm for arm, verdict in verdicts.items() if verdict == "helps")
-    seen = f"Gain over batch size {reference}'s test error: {gains}; it helps at {helps}."
-    return seen, ex.some(*map(ex.agrees, verdicts.values()))
+    gain = f"Gain over batch size {comparison.reference}'s test error: {comparison.gains}"
+    return f"{gain}; it helps at {helps}.", ex.some(*map(ex.agrees, verdicts.values()))
 
 
 def draw(
@@ -272,11 +206,10 @@ def draw(
 ) -> ex.Figure:
     """Noise, machine, orders, methods, and the test errors by batch size."""
     figure, panels = ex.sheet(9.2, "noise machine", "orders methods", "study study")
-    rows = zip(noise.index, noise["error"], np.exp(2.58 * noise["se"]), strict=True)
-    name, label = "measured, 99 %", "distance from the exact one"
-    measured = {name: {n: ex.Measured(error, error / by, error * by, n=0) for n, error, by in rows}}
     ex.curves(panels["noise"], noise[["σ/√n"]], looks={"σ/√n": {"color": ex.BLACK}})
-    dots = {name: {"ls": ""}}
+    rows = zip(noise.index, noise["error"], np.exp(2.58 * noise["se"]), strict=True)
+    measured = {"measured, 99 %": {n: ex.Measured(mean, mean / by, mean * by, n=0) for n, mean, by in rows}}
+    label, dots = "distance from the exact one", {"measured, 99 %": {"ls": ""}}
     ex.along(panels["noise"], measured, "Gradient noise", "examples n", label, looks=dots, log="xy")
     cost, title = machine[["µs per example", "memory, MB"]], "One gradient on this machine"
     ex.curves(panels["machine"], cost, title, "batch size", log="xy")

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil, log, sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,17 +28,12 @@ from trainwright.strategies import momentum
 BOOK, THEORY = "Goodfellow, Bengio & Courville 2016", "Polyak 1964; theory of quadratics"
 DESCENT, MOMENTUM, NESTEROV = METHODS = ["gradient descent", "momentum", "Nesterov"]
 TOLERANCE = 1e-6  # of the first distance to the minimum
-STEEPNESS, DRAWN_STEPS = 50.0, 25  # of the drawn valley
-RATE, DECAY = 1.9 / STEEPNESS, 0.6  # in it
-START = np.array([1.0, 4.0])  # across and along the valley
-DECAYS = (0.5, 0.9, 0.99)  # whose terminal speeds are measured
+STEEPNESS = 50.0  # κ of the drawn valley
+RATE = 1.9 / STEEPNESS  # in it
 PAGE = np.array([[1, 1], [-1, 1]]) / sqrt(2)  # as in the book: steepest along [1, 1], flattest along [1, −1]
 # The error P(t) ρᵗ meets the tolerance at t = (L + log P) / −log ρ with L = log(1/tolerance), and 1/−log ρ
 # grows as √κ. P is well above 1 and grows no faster than t, so it adds less than the factor 1 / (1 − 1/L).
 ROOT = (0.5, 0.5 / (1 - 1 / log(1 / TOLERANCE)))  # between what d log(steps) / d log(κ) lies
-Rule = tuple[float, momentum.Momentum]  # with a learning rate
-PLAIN = momentum.Momentum(0.0)  # gradient descent
-Gradient = Callable[[ex.Floats], ex.Floats]
 SCALES = ex.scales(conditions=(np.logspace(1, 4, 7), np.logspace(1, 6, 11)))  # κ
 
 
@@ -50,8 +44,9 @@ class Momentum(ex.Exhibit):
     title = "Momentum runs along a valley that gradient descent crosses to and fro"
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
-        rules = {DESCENT: (RATE, PLAIN), MOMENTUM: (RATE, momentum.Momentum(DECAY))}
-        paths = {name: walk(rule, slope_of(STEEPNESS), START, DRAWN_STEPS) for name, rule in rules.items()}
+        rules = {DESCENT: momentum.Momentum(0.0), MOMENTUM: momentum.Momentum(0.6)}
+        valley, start = slope_of(STEEPNESS), np.array([1.0, 4.0])  # across it and along it
+        paths = {name: ex.walk(rule, RATE, valley, start, steps=25) for name, rule in rules.items()}
         steps, speeds = count_steps(SCALES[budget].conditions), measure_speeds()
         final = speeds.iloc[-1].rename("speed / ε‖g‖").rename_axis("α").reset_index()
         final["1 / (1 − α)"] = 1 / (1 - final["α"])
@@ -64,26 +59,15 @@ class Momentum(ex.Exhibit):
             (lengthwise(paths), proportional(steps), square_root(steps), nesterov(steps), terminal(final)),
             (
                 f"The book does not print its figure's matrix: here κ = {STEEPNESS:g}, ε = 1.9/λ₁ (descent "
-                f"diverges from 2/λ₁ on) and α = {DECAY}.",
+                "diverges from 2/λ₁ on) and α = 0.6.",
                 "Nothing here depends on chance; all is computed in double precision.",
             ),
         )
 
 
-def slope_of(condition: float) -> Gradient:
-    """The gradient in a valley whose walls are so many times as steep as its floor."""
-    return lambda theta: np.array([condition, 1.0]) * theta
-
-
-def walk(rule: Rule, gradient: Gradient, start: ex.Floats, steps: int, near: float = 0.0) -> ex.Floats:
-    """The points (steps + 1, dimensions) that a rule visits; it ends as `near` to zero, beside the start."""
-    rate, update, theta, path = rule[0], rule[1].update(), start, [start]
-    state: Any = update.init(start)._replace(step=0, v=np.zeros_like(start))  # in NumPy's double precision
-    while len(path) <= steps and np.linalg.norm(theta) > near * np.linalg.norm(start):
-        move, state = update.update(-rate * gradient(theta), state, theta)
-        theta = theta + move
-        path.append(theta)
-    return np.array(path)
+def slope_of(κ: float) -> Callable[[ex.Floats], ex.Floats]:
+    """The gradient in a valley whose walls are κ times as steep as its floor."""
+    return lambda theta: np.array([κ, 1.0]) * theta
 
 
 def count_steps(conditions: ex.Floats) -> pd.DataFrame:
@@ -92,39 +76,37 @@ def count_steps(conditions: ex.Floats) -> pd.DataFrame:
     Each method has the best constant rate and decay for curvatures from 1 to the condition number.
     """
 
-    def counted(condition: float) -> dict[str, int]:
-        root, wide = sqrt(condition), sqrt(3 * condition + 1)
-        decay, ahead = ((root - 1) / (root + 1)) ** 2, (wide - 2) / (wide + 2)
-        rules: dict[str, Rule] = {
-            DESCENT: (2 / (condition + 1), PLAIN),
-            MOMENTUM: (4 / (root + 1) ** 2, momentum.Momentum(decay)),
-            NESTEROV: (4 / (3 * condition + 1), momentum.Momentum(ahead, nesterov=True)),
+    def counted(κ: float) -> dict[str, int]:
+        root, wide, near = sqrt(κ), sqrt(3 * κ + 1), TOLERANCE * sqrt(2)
+        rules = {
+            DESCENT: (momentum.Momentum(0.0), 2 / (κ + 1)),
+            MOMENTUM: (momentum.Momentum(((root - 1) / (root + 1)) ** 2), 4 / (root + 1) ** 2),
+            NESTEROV: (momentum.Momentum((wide - 2) / (wide + 2), nesterov=True), 4 / (3 * κ + 1)),
         }
-        valley, most = slope_of(condition), 100 * int(condition) + 100
-        paths = {name: walk(rule, valley, np.ones(2), most, TOLERANCE) for name, rule in rules.items()}
-        return {name: len(path) - 1 for name, path in paths.items()} | theoretical_steps(condition)
+        paths = {name: ex.walk(*rule, slope_of(κ), np.ones(2), near=near) for name, rule in rules.items()}
+        return {name: len(path) - 1 for name, path in paths.items()} | theoretical_steps(κ)
 
-    return ex.grid(counted, κ=conditions)
+    return ex.grid(counted, κ=conditions).set_index("κ")
 
 
-def theoretical_steps(condition: float) -> dict[str, int]:
+def theoretical_steps(κ: float) -> dict[str, int]:
     """The first step within tolerance, by the closed forms of the error along each eigenvector.
 
     Gradient descent: the factor (κ−1)/(κ+1) per step. Momentum at its best constants has a double root
     ±s, s = (√κ−1)/(√κ+1), at both ends of the spectrum, so the errors are (1 + (1∓s)t)(±s)ᵗ.
     """
-    descent = ceil(log(1 / TOLERANCE) / log((condition + 1) / (condition - 1)))
-    s = (sqrt(condition) - 1) / (sqrt(condition) + 1)
-    t = np.arange(int(20 * log(1 / TOLERANCE) * sqrt(condition)))
+    descent = ceil(log(1 / TOLERANCE) / log((κ + 1) / (κ - 1)))
+    s = (sqrt(κ) - 1) / (sqrt(κ) + 1)
+    t = np.arange(int(20 * log(1 / TOLERANCE) * sqrt(κ)))
     error = np.hypot(1 + (1 + s) * t, 1 + (1 - s) * t) / sqrt(2) * s**t
     return {f"{DESCENT}, theory": descent, f"{MOMENTUM}, theory": int(np.argmax(error <= TOLERANCE))}
 
 
-def measure_speeds(decays: tuple[float, ...] = DECAYS, steps: int = 2000) -> pd.DataFrame:
+def measure_speeds(decays: tuple[float, ...] = (0.5, 0.9, 0.99), steps: int = 2000) -> pd.DataFrame:
     """The speed, in units of ε‖g‖, after each step under a constant gradient; a column per decay."""
-    bodies = [(1.0, momentum.Momentum(decay)) for decay in decays]
-    paths = [walk(body, lambda _: -np.ones(1), np.ones(1), steps)[:, 0] for body in bodies]
-    return pd.DataFrame(np.diff(paths).T, range(1, steps + 1), decays)
+    bodies = {decay: momentum.Momentum(decay) for decay in decays}
+    paths = {α: ex.walk(body, 1.0, np.ones_like, np.ones(1), steps=steps) for α, body in bodies.items()}
+    return pd.DataFrame({α: -np.diff(path[:, 0]) for α, path in paths.items()}, range(1, steps + 1))
 
 
 @ex.claim(
@@ -133,25 +115,29 @@ def measure_speeds(decays: tuple[float, ...] = DECAYS, steps: int = 2000) -> pd.
 )
 def lengthwise(paths: dict[str, ex.Floats]) -> ex.Judged:
     """Momentum crosses less often, goes less across, and comes further along; points (steps + 1, 2)."""
-    crossed = {name: (np.diff(np.sign(path[:, 0])) != 0).sum() for name, path in paths.items()}
-    travel = {name: np.abs(np.diff(path, axis=0)).sum(axis=0) for name, path in paths.items()}
-    across = {name: way[0] / way.sum() for name, way in travel.items()}
-    left = {name: abs(path[-1, 1] / path[0, 1]) for name, path in paths.items()}
-    said = [
-        f"{name} crossed the floor {crossed[name]} times, {across[name]:.0%} of its way went across, and "
-        f"{left[name]:.0%} of the way along was left"
-        for name in paths
-    ]
-    less = all(measure[MOMENTUM] < measure[DESCENT] for measure in (crossed, across, left))
-    return f"In {len(paths[MOMENTUM]) - 1} steps {'; '.join(said)}.", less
+    seen, measured = [], {}
+    for name, path in paths.items():
+        crossed = (np.diff(np.sign(path[:, 0])) != 0).sum()
+        across, along = np.abs(np.diff(path, axis=0)).sum(axis=0)
+        left = abs(path[-1, 1] / path[0, 1])
+        measured[name] = np.array([crossed, across / (across + along), left])
+        seen.append(
+            f"{name} crossed the floor {crossed} times, {across / (across + along):.0%} of its way went "
+            f"across, and {left:.0%} of the way along was left"
+        )
+    less = (measured[MOMENTUM] < measured[DESCENT]).all()
+    return f"In {len(paths[MOMENTUM]) - 1} steps {'; '.join(seen)}.", less
 
 
 @ex.claim("Gradient descent's steps grow in proportion to the condition number κ.", THEORY)
 def proportional(steps: pd.DataFrame) -> ex.Judged:
     """The slope is 1 (a count rounded up, 692 for 691.2, moves it by less than 0.001), as the form says."""
-    slope, off = growth(steps, DESCENT), (steps[DESCENT] - steps[f"{DESCENT}, theory"]).abs().max()
+    slope, off = (
+        ex.exponent(steps.loc[100:, DESCENT]),
+        (steps[DESCENT] - steps[f"{DESCENT}, theory"]).abs().max(),
+    )
     seen = (
-        f"The slope of log(steps) against log(κ) is {slope:.3f} for κ from 100 to {steps['κ'].max():,.0f}; "
+        f"The slope of log(steps) against log(κ) is {slope:.3f} for κ from 100 to {steps.index[-1]:,.0f}; "
         f"the exact form of (κ/2) ln(1/tolerance) is {off} off at most."
     )
     return seen, abs(slope - 1) < 0.005 and off <= 1
@@ -160,11 +146,15 @@ def proportional(steps: pd.DataFrame) -> ex.Judged:
 @ex.claim("Momentum's steps grow only as √κ.", THEORY)
 def square_root(steps: pd.DataFrame) -> ex.Judged:
     """The slope lies within theory's bounds, and the counts are those of the closed form."""
-    slope, off = growth(steps, MOMENTUM), (steps[MOMENTUM] - steps[f"{MOMENTUM}, theory"]).abs().max()
-    last, simple = steps.iloc[-1], -sqrt(steps["κ"].iloc[-1]) / 2 * log(TOLERANCE)
+    slope, off = (
+        ex.exponent(steps.loc[100:, MOMENTUM]),
+        (steps[MOMENTUM] - steps[f"{MOMENTUM}, theory"]).abs().max(),
+    )
+    κ, last = steps.index[-1], steps.iloc[-1]
+    simple = sqrt(κ) / 2 * log(1 / TOLERANCE)
     seen = (
         f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}: more than ½ by the factor (1 + ct)); "
-        f"the closed form is {off} off at most. At κ = {last['κ']:,.0f} it takes {last[MOMENTUM]:,.0f} "
+        f"the closed form is {off} off at most. At κ = {κ:,.0f} it takes {last[MOMENTUM]:,.0f} "
         f"steps, where (√κ/2) ln(1/tolerance) is {simple:,.0f} and descent takes {last[DESCENT]:,.0f}."
     )
     return seen, ROOT[0] < slope < ROOT[1] and off <= 1
@@ -173,7 +163,7 @@ def square_root(steps: pd.DataFrame) -> ex.Judged:
 @ex.claim("Nesterov's momentum has the same √κ.", "Lessard, Recht & Packard 2016, table 1")
 def nesterov(steps: pd.DataFrame) -> ex.Judged:
     """The slope lies within theory's bounds."""
-    slope, last = growth(steps, NESTEROV), steps[NESTEROV].iloc[-1]
+    slope, last = ex.exponent(steps.loc[100:, NESTEROV]), steps[NESTEROV].iloc[-1]
     seen = f"The slope is {slope:.3f} (theory: {ROOT[0]} to {ROOT[1]:.3f}); {last:,} steps at the largest κ."
     return seen, ROOT[0] < slope < ROOT[1]
 
@@ -189,27 +179,21 @@ def terminal(final: pd.DataFrame) -> ex.Judged:
     return f"Times ε‖g‖: {', '.join(reached)}.", same
 
 
-def growth(steps: pd.DataFrame, name: str) -> float:
-    """d log(steps) / d log(κ) from κ = 100 on, by least squares."""
-    far = np.log(steps[steps["κ"] >= 100])
-    return float(np.polyfit(far["κ"], far[name], 1)[0])
-
-
 def draw(paths: dict[str, ex.Floats], steps: pd.DataFrame, speeds: pd.DataFrame) -> ex.Figure:
     """Both paths; below them steps against κ, and speeds."""
     figure, panels = ex.sheet(6.4, "descent momentum", "counts speeds")
     for axes, name, colour in zip(panels.values(), paths, ex.PALETTE, strict=False):
-        draw_path(axes, paths[name] @ PAGE, f"{DRAWN_STEPS} steps of {name}", colour)
+        draw_path(axes, paths[name] @ PAGE, f"{len(paths[name]) - 1} steps of {name}", colour)
     at = paths[MOMENTUM][:-1:2]
     arrows = *(at @ PAGE).T, *(-RATE * slope_of(STEEPNESS)(at) @ PAGE).T
     panels["momentum"].quiver(*arrows, angles="xy", scale_units="xy", scale=1, width=0.004)
-    axes, counts, title = panels["counts"], steps.set_index("κ"), "Steps: ∝ κ, and ∝ √κ (lines: theory)"
-    ex.curves(axes, counts.filter(like="theory").add_prefix("_"))
+    ex.curves(panels["counts"], steps.filter(like="theory").add_prefix("_"))
     looks = {name: {"ls": "", "marker": marker} for name, marker in zip(METHODS, ex.MARKERS, strict=False)}
-    ex.curves(axes, counts[METHODS], title, "condition number κ", "steps", looks=looks, log="xy")
-    title, named = "Speed (lines: 1/(1 − α))", speeds.add_prefix("α = ")
-    ex.curves(panels["speeds"], named, title, "step", "speed / ε‖g‖", log="xy")
-    for decay in DECAYS:
+    title, label = "Steps: ∝ κ, and ∝ √κ (lines: theory)", "condition number κ"
+    ex.curves(panels["counts"], steps[METHODS], title, label, "steps", looks=looks, log="xy")
+    title, label = "Speed (lines: 1/(1 − α))", "speed / ε‖g‖"
+    ex.curves(panels["speeds"], speeds.add_prefix("α = "), title, "step", label, log="xy")
+    for decay in speeds.columns.to_numpy(float):
         ex.level(panels["speeds"], 1 / (1 - decay), color=ex.BLACK, ls=":")
     return figure
 

@@ -48,11 +48,11 @@ SCALES = ex.scales(
 
 def study(s: ex.Scale) -> ex.Study:
     """Every strength of every penalty, beside none: few examples, many weights."""
-    length = {"batch_size": s.batch, "steps": s.steps, "evaluate_every": s.steps // 12}
-    arms = {"none": ex.network(*s.hidden, learning_rate=RATE, **length)}
-    for penalty, strategy in (("L1", "l1"), ("L2", "l2"), ("max-norm", "max_norm")):
-        for name, strength in zip(ARMS[penalty], STRENGTHS[penalty], strict=True):
-            arms[name] = ex.adding(arms["none"], f"{strategy}({strength})")
+    none = ex.network(*s.hidden, learning_rate=RATE, batch_size=s.batch, steps=s.steps)
+    arms = {"none": none.replace(evaluate_every=s.steps // 12)}
+    for penalty, strengths in STRENGTHS.items():
+        strategy = penalty.lower().replace("-", "_")
+        arms |= {f"{penalty} {by:g}": ex.adding(arms["none"], f"{strategy}({by})") for by in strengths}
     return ex.Study(ex.images(s.data, train=s.examples), arms, s.seeds)
 
 
@@ -75,7 +75,7 @@ class Regularization(ex.Exhibit):
         return self.result(
             draw(rows, weights, everything),
             {
-                "Errors (%) and losses (nats, without penalty) at each strength": means(rows),
+                "Errors (%) and losses (nats, without penalty) at each strength": ex.means(rows),
                 "Share of first-layer weights with |w| ≤ ε λ": zeros,
             },
             (
@@ -95,19 +95,14 @@ class Regularization(ex.Exhibit):
         )
 
 
-def means(rows: pd.DataFrame) -> pd.DataFrame:
-    """The scores averaged over the seeds, by arm."""
-    return rows.groupby("arm", sort=False).mean().filter(regex="error|loss")
-
-
 def best(rows: pd.DataFrame, column: str = "validation loss") -> list[str]:
     """For each penalty the arm with the lowest mean."""
-    return [str(means(rows).loc[arms, column].idxmin()) for arms in ARMS.values()]
+    return [str(ex.means(rows).loc[arms, column].idxmin()) for arms in ARMS.values()]
 
 
 def strongest(rows: pd.DataFrame, penalty: str) -> str:
     """A penalty's strongest arm that costs at most a tenth of the validation error; the weakest if all do."""
-    errors, arms = means(rows)["validation error"], ARMS[penalty]
+    errors, arms = ex.means(rows)["validation error"], ARMS[penalty]
     return [arms[0], *(arm for arm in arms if errors[arm] <= 1.1 * errors["none"])][-1]
 
 
@@ -126,9 +121,8 @@ def count_zeros(trained: ex.Study, weights: Weights, store: Path) -> pd.DataFram
 
     def small(strength: float) -> dict[str, float]:
         l1 = first_weights(trained, f"L1 {strength:g}", store)
-        compared = {"L1": l1, "none": weights["none"], l2: weights[l2]}
-        within = {name: np.mean(np.abs(w) <= RATE * strength) for name, w in compared.items()}
-        return {"ε λ": RATE * strength, **within}
+        bound, compared = RATE * strength, {"L1": l1, "none": weights["none"], l2: weights[l2]}
+        return {"ε λ": bound} | {name: np.mean(np.abs(w) <= bound) for name, w in compared.items()}
 
     return ex.grid(small, **{"λ of L1": STRENGTHS["L1"]})
 
@@ -147,7 +141,7 @@ def changes_at_best(rows: pd.DataFrame, column: str) -> ex.Measurements:
 @ex.claim("A penalty tames a network that overfits: its loss on new examples falls.", INTRODUCTION)
 def tames(rows: pd.DataFrame) -> ex.Judged:
     """Each penalty, judged by the test loss."""
-    changes, loss = changes_at_best(rows, "test loss"), means(rows)["test loss"]["none"]
+    changes, loss = changes_at_best(rows, "test loss"), ex.means(rows)["test loss"]["none"]
     seen = f"test loss without penalty {loss:.3f} nats; {AT_BEST} it changes by {changes}."
     return seen, changes.all_negative
 
@@ -178,7 +172,7 @@ def trades(rows: pd.DataFrame) -> ex.Judged:
     fit, gap = (changes_at_best(gaps, f"{what} loss") for what in ("training", "gap"))
     seen = (
         f"{AT_BEST} the training loss changes by {fit}; test minus training loss is "
-        f"{means(gaps)['gap loss']['none']:.3f} nats without penalty and changes by {gap}."
+        f"{ex.means(gaps)['gap loss']['none']:.3f} nats without penalty and changes by {gap}."
     )
     return seen, ex.every(fit.all_positive, gap.all_negative)
 
@@ -187,19 +181,18 @@ def trades(rows: pd.DataFrame) -> ex.Judged:
 def sparse(zeros: pd.DataFrame, weights: Weights) -> ex.Judged:
     """A bound of ε λ is far below the weights' size without penalty, so it catches hardly any by chance."""
     _, l1_arm, l2_arm, _ = weights
-    row = zeros.iloc[ARMS["L1"].index(l1_arm)]
-    l1, none, l2 = row[["L1", "none", l2_arm]]
-    size = {arm: np.sqrt(np.mean(np.square(w))) for arm, w in weights.items()}
+    bound, l1, none, l2 = zeros.iloc[ARMS["L1"].index(l1_arm)][["ε λ", "L1", "none", l2_arm]]
+    before, after = (np.sqrt(np.mean(np.square(weights[arm]))) for arm in ("none", l2_arm))
     falls = (np.diff(zeros["L1"]) < 0).sum()
     seen = (
         f"at the largest strengths that cost at most a tenth of the validation error, {l1_arm} holds "
-        f"{l1:.0%} of the first layer's weights at zero (|w| ≤ ε λ = {row['ε λ']:.2g}); without penalty "
-        f"{none:.2%}, with {l2_arm} {l2:.2%} of them are so small. Sparse is taken to be more than a "
-        f"tenth, and more than five times as many as in both others. With λ the share fell at {falls} of "
-        f"{len(zeros) - 1} steps. Root mean square weight: {size['none']:.3f} without penalty, "
-        f"{size[l2_arm]:.3f} with {l2_arm}."
+        f"{l1:.0%} of the first layer's weights at zero (|w| ≤ ε λ = {bound:.2g}); without penalty "
+        f"{none:.2%}, with {l2_arm} {l2:.2%} of them are so small. Sparse is taken to be more than a tenth, "
+        f"and more than five times as many as in both others. With λ the share fell at {falls} of "
+        f"{len(zeros) - 1} steps. Root mean square weight: {before:.3f} without penalty, {after:.3f} with "
+        f"{l2_arm}."
     )
-    return seen, l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and size[l2_arm] < size["none"]
+    return seen, l1 > 0.1 and l1 > 5 * max(none, l2) and not falls and after < before
 
 
 def draw(rows: pd.DataFrame, weights: Weights, everything: ex.Comparison) -> ex.Figure:
@@ -210,7 +203,7 @@ def draw(rows: pd.DataFrame, weights: Weights, everything: ex.Comparison) -> ex.
     reach = np.quantile(np.abs(weights["none"]), 0.999)
     colours, bins = {arm: look_of(arm) for arm in weights}, np.linspace(-reach, reach, 62)
     ex.shares(panels["histogram"], weights, bins, "First-layer weights", "weight", looks=colours)
-    lowest = min(best(rows), key=means(rows)["validation loss"].__getitem__)
+    lowest = min(best(rows), key=ex.means(rows)["validation loss"].__getitem__)
     for arm in ("none", lowest):
         looks = {f"{arm}, validation": look_of(arm), f"{arm}, train": look_of(arm, "--")}
         seen = {name: ex.curve(everything.arm(arm), f"{name.split()[-1]}_loss") for name in looks}
@@ -228,7 +221,7 @@ def draw_strengths(axes: ex.Axes, rows: pd.DataFrame, *penalties: str, xlabel: s
         ex.along(axes, {test: errors}, looks={test: look_of(penalty)})
         chosen = kept["validation error"].groupby(strengths).mean()
         ex.curves(axes, {validation: chosen}, looks={validation: look_of(penalty, ":")})
-    ex.level(axes, means(rows)["test error"]["none"], "none, test")
+    ex.level(axes, ex.means(rows)["test error"]["none"], "none, test")
     ex.framed(axes, f"Error along the strength of {ex.enumerated(penalties)}", xlabel, "error (%)", log="xy")
 
 

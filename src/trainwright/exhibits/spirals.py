@@ -16,41 +16,22 @@ the same recipe, not from the same draws.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap
-from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
 from trainwright.data.dataset import Splits
 
 NOTEBOOK = "CS224d 2016, notebook on vanishing gradients"
 SCALES = ex.scales(steps=(10_000, 50_000), seeds=(6, 10))
-UNITS = {"sigmoid": "sigmoid", "ReLU": "relu"}
+UNITS = ("sigmoid", "ReLU")
+SHARE, ACCURACY = "first layer's gradient over the second's, median", "training accuracy (%)"
 SIDE = 80  # decision regions are drawn from so many points a side
 REACH = 1.1  # of the plane that is drawn, to each side
 ARMS = (ex.BLUE, ex.ORANGE, ex.PINK)
-
-
-class Learned(NamedTuple):
-    """What one training left."""
-
-    sizes: pd.DataFrame
-    """The gradient's size in "layer 1" and "layer 2" along the steps."""
-    classes: NDArray[np.int64]
-    """The arm that the network sees at each point of the plane, (SIDE, SIDE)."""
-    accuracy: float
-    """On the 300 points, in %."""
-
-    @property
-    def share(self) -> float:
-        """The first layer's gradient over the second's: the median of the training."""
-        return float((self.sizes["layer 1"] / self.sizes["layer 2"]).median())
-
-
-Trained = dict[str, list[Learned]]  # by units, seed by seed
+Trained = tuple[ex.Run, pd.DataFrame]  # with the gradient's size in "layer 1" and "layer 2" along the steps
 
 
 @ex.config
@@ -61,19 +42,12 @@ class Spirals(ex.Exhibit):
 
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
-        trained = {
-            units: [learn(unit, s.steps, seed) for seed in range(s.seeds)] for units, unit in UNITS.items()
-        }
-        share, accuracy = "first layer's gradient over the second's, median", "training accuracy (%)"
-        rows = pd.DataFrame(
-            {"units": units, "seed": seed, share: run.share, accuracy: run.accuracy}
-            for units, runs in trained.items()
-            for seed, run in enumerate(runs)
-        )
+        trained = {(units, seed): learn(units, s.steps, seed) for units in UNITS for seed in range(s.seeds)}
+        rows = ex.grid(lambda *place: measured(*trained[place]), units=UNITS, seed=range(s.seeds))
         return self.result(
-            draw(trained),
+            draw({units: trained[units, 0] for units in UNITS}),
             {"Each seed at the end": rows},
-            (more_gets_back(trained), gets_further(trained)),
+            (more_gets_back(rows), gets_further(rows)),
             (
                 f"{s.steps:,} steps (the notebook: 50,000), {s.seeds} seeds; the picture shows the first.",
                 ex.intervals_cover(),
@@ -91,14 +65,13 @@ def spiral() -> ex.Dataset:
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     inputs = np.concatenate([points, plane]).astype(np.float32)
     labels = np.concatenate([np.repeat([0, 1, 2], 100), np.zeros(len(plane))]).astype(np.int32)
-    rows = np.arange(300)
-    splits = Splits(rows, rows, np.arange(300, len(inputs)))
+    splits = Splits(np.arange(300), np.arange(300), np.arange(300, len(inputs)))
     return ex.Dataset("spiral", "classification", inputs, labels, splits, classes=("0", "1", "2"))
 
 
-def learn(unit: str, steps: int, seed: int) -> Learned:
+def learn(units: str, steps: int, seed: int) -> Trained:
     """Train a network of such units and note its gradients' sizes at each fiftieth of the steps."""
-    data, strategies = spiral(), f"activation('{unit}'), initialization('normal', std=0.1)"
+    data, strategies = spiral(), f"activation('{units.lower()}'), initialization('normal', std=0.1)"
     plain = ex.network(50, 50, strategies=strategies, batch_size=300, steps=steps, evaluate_every=steps // 50)
 
     def sizes(weights: ex.Weights) -> list[float]:
@@ -106,53 +79,54 @@ def learn(unit: str, steps: int, seed: int) -> Learned:
         return [np.abs(gradients[name]).sum() / sum(gradients[name].shape) for name in ("hidden1", "hidden2")]
 
     run, seen = ex.watched(ex.adding(plain, "l2(1e-3)"), data, seed, sizes)
-    classes = run.predictions["test"].argmax(axis=1).reshape(SIDE, SIDE)
-    accuracy = 100 * (1 - float(run.history["validation_error"][-1]))
-    by_step = pd.DataFrame.from_dict(seen, orient="index", columns=["layer 1", "layer 2"])
-    return Learned(by_step, classes, accuracy)
+    return run, pd.DataFrame.from_dict(seen, orient="index", columns=["layer 1", "layer 2"])
+
+
+def measured(run: ex.Run, sizes: pd.DataFrame) -> dict[str, float]:
+    """How much of the gradient gets back, and how much of the 300 points is right at the end."""
+    share = (sizes["layer 1"] / sizes["layer 2"]).median()
+    return {SHARE: float(share), ACCURACY: 100 * (1 - float(run.history["validation_error"][-1]))}
 
 
 @ex.claim(
     "With sigmoid units, less of the gradient gets back to the first layer than with rectified ones.",
     f"{NOTEBOOK}, which plots the sizes; the ratio is ours",
 )
-def more_gets_back(trained: Trained) -> ex.Judged:
+def more_gets_back(rows: pd.DataFrame) -> ex.Judged:
     """By the difference's whole interval."""
-    sigmoid, relu = (np.array([run.share for run in trained[units]]) for units in UNITS)
-    more = ex.Measured.of(relu - sigmoid)
-    seen = (
-        f"the first layer's gradient over the second's: {sigmoid.mean():.2f} with sigmoid and "
-        f"{relu.mean():.2f} with ReLU, {more}."
-    )
-    return seen, more.positive
+    mean = rows.groupby("units")[SHARE].mean()
+    more = ex.change(rows, SHARE, "ReLU", "sigmoid", "", by="units")
+    seen = f"{mean['sigmoid']:.2f} with sigmoid and {mean['ReLU']:.2f} with ReLU, {more}."
+    return f"the first layer's gradient over the second's: {seen}", more.positive
 
 
 @ex.claim("Sigmoid units get less far in the same steps than rectified linear ones.", NOTEBOOK)
-def gets_further(trained: Trained) -> ex.Judged:
+def gets_further(rows: pd.DataFrame) -> ex.Judged:
     """By the difference's whole interval."""
-    sigmoid, relu = (np.array([run.accuracy for run in trained[units]]) for units in UNITS)
-    more = ex.Measured.of(relu - sigmoid, "points")
-    seen = f"training accuracy {sigmoid.mean():.1f} % with sigmoid and {relu.mean():.1f} % with ReLU: {more}."
-    return seen, more.positive
+    mean = rows.groupby("units")[ACCURACY].mean()
+    more = ex.change(rows, ACCURACY, "ReLU", "sigmoid", "points", by="units")
+    seen = f"{mean['sigmoid']:.1f} % with sigmoid and {mean['ReLU']:.1f} % with ReLU: {more}."
+    return f"training accuracy {seen}", more.positive
 
 
-def draw(trained: Trained) -> ex.Figure:
-    """The first seed's gradients along the steps, and both networks' regions."""
+def draw(trained: dict[str, Trained]) -> ex.Figure:
+    """Gradients along the steps, and where each network sees which arm."""
     figure, panels = ex.sheet(3.6, "sizes sigmoid ReLU", width_ratios=(1.4, 1, 1))
-    sizes = panels["sizes"]
-    for color, (units, (first, *_)) in zip(ex.PALETTE, trained.items(), strict=False):
+    axes = panels["sizes"]
+    for color, (units, (run, sizes)) in zip(ex.PALETTE, trained.items(), strict=False):
         looks = {f"{units}, layer 1": {"color": color}, f"{units}, layer 2": {"color": color, "ls": ":"}}
-        ex.curves(sizes, first.sizes.set_axis(list(looks), axis=1), looks=looks)
-        draw_regions(panels[units], f"{units}: {first.accuracy:.0f} % right", first.classes)
-    ex.framed(sizes, "Gradient sizes", "steps", "Σ|∂C/∂W| / (rows + columns)", log="y")
-    sizes.locator_params(axis="x", nbins=4)  # ten thousands need room
-    sizes.set_ylim(top=10 * sizes.get_ylim()[1])  # for the legend
+        ex.curves(axes, sizes.set_axis(list(looks), axis=1), looks=looks)
+        draw_regions(panels[units], f"{units}: {measured(run, sizes)[ACCURACY]:.0f} % right", run)
+    ex.framed(axes, "Gradient sizes", "steps", "Σ|∂C/∂W| / (rows + columns)", log="y")
+    axes.locator_params(axis="x", nbins=4)  # ten thousands need room
+    axes.set_ylim(top=10 * axes.get_ylim()[1])  # for the legend
     return figure
 
 
-def draw_regions(axes: ex.Axes, title: str, classes: NDArray[np.int64]) -> None:
+def draw_regions(axes: ex.Axes, title: str, run: ex.Run) -> None:
     """Where the network sees which arm, under the points."""
     data, plane = spiral(), (-REACH, REACH, -REACH, REACH)
+    classes = run.predictions["test"].argmax(axis=1).reshape(SIDE, SIDE)
     axes.imshow(classes, ListedColormap(ARMS), origin="lower", extent=plane, alpha=0.45, vmin=0, vmax=2)
     for number, (color, marker) in enumerate(zip(ARMS, "os^", strict=True)):
         x, y = data.inputs[:300][data.targets[:300] == number].T
