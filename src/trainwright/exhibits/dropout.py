@@ -83,7 +83,7 @@ class Dropout(ex.Exhibit):
         most, largest = trained[s.sizes[-1]], compared[s.sizes[-1]]
         features = {f"{arm} dropout": np.array(ex.look_into(most, arm, store, hidden1)) for arm in most.arms}
         averaged = np.array(ex.look_into(most, "with", store, averaged_passes))
-        by_p = {"test error": {float(p): error for p, error in retention.errors.items()}}
+        by_p = {"test error": ex.Measurements({float(p): e for p, e in retention.errors.items()})}
         by_k = {"test error": by_passes(averaged)}
         by_size = f"Test error (%) by training examples; intervals: {sizes.gains('with').basis}"
         active = [(name, a.mean(), (a > 0).mean()) for name, a in features.items()]

@@ -133,8 +133,8 @@ class Inception(ex.Exhibit):
 
 def accuracies(evaluations: pd.DataFrame) -> pd.DataFrame:
     """The same rows with the validation accuracy in %; NaN from where a loss was no longer finite."""
-    finite = np.isfinite(evaluations[["training loss", "validation loss"]]).all(axis=1)
-    return evaluations.assign(accuracy=(100 - evaluations["validation error"]).where(finite))
+    losses = evaluations["training loss"] + evaluations["validation loss"]
+    return evaluations.assign(accuracy=(100 - evaluations["validation error"]).where(losses.abs() < np.inf))
 
 
 def outcomes(curves: pd.DataFrame) -> pd.DataFrame:
