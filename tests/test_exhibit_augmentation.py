@@ -53,9 +53,10 @@ def test_samples_show_what_is_done() -> None:
     ("gains", "outcome"), [((3, 0, 0), "helps"), ((-3, -2, 0), "hurts"), ((3, 2, -1), "both")]
 )
 def test_what_helps_at_one_size_may_hurt_at_none(gains: tuple[float, ...], outcome: str) -> None:
-    sweep = comparisons.sweep("mirror", *gains)
+    sweeps = {exhibit.DIGITS: comparisons.sweep("mirror", *gains)}
     for expected in ("helps", "hurts"):
-        assert exhibit.as_said(sweep, "", "", "mirror", expected).holds is (expected == outcome)
+        claim = exhibit.as_said(sweeps, "", "", "mirror", expected, exhibit.DIGITS)
+        assert claim.holds is (expected == outcome)
 
 
 @pytest.mark.parametrize(("gains", "holds"), [((3, 2, 1), True), ((1, 2, 3), False), ((2, 2, 2), None)])

@@ -25,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
+from trainwright.comparison.verdict import Verdict
 from trainwright.strategies.mirror import mirrored
 from trainwright.strategies.noise import NoiseLayer
 from trainwright.strategies.shift import Shift
@@ -39,7 +40,7 @@ SETS = {  # images, which of their classes are left out, and the ways tried on t
     CLOTHES: ("fashion_mnist", (), tuple(WAYS)),
     DIGITS: ("mnist", (), tuple(WAYS)),
 }
-CLAIMS = (  # says, section, way, outcome, data
+CLAIMS: tuple[tuple[str, str, str, Verdict, str], ...] = (  # says, section, way, outcome, data
     ("Mirror images of clothes (without shoes) help.", "4", "mirror", "helps", NO_SHOES),
     ("Mirror images of clothes and shoes help.", "4", "mirror", "helps", CLOTHES),
     ("Mirror images of digits hurt: they change the class.", "4", "mirror", "hurts", DIGITS),
@@ -92,7 +93,7 @@ class Augmentation(ex.Exhibit):
         return self.result(
             draw(sweeps),
             {f"Errors (%) and gains on {title}": table(sweeps[title]) for title in SETS},
-            (*(as_said(sweeps[data], *claim) for *claim, data in CLAIMS), fades(sweeps)),
+            (*(as_said(sweeps, *claim) for claim in CLAIMS), fades(sweeps)),
             (
                 f"Hidden layers of {s.hidden}; {ex.described(trained[DIGITS, s.sizes[-1]])} "
                 f"Noise of standard deviation {STD:g}, where white is 1.",
@@ -112,10 +113,10 @@ def table(sweep: ex.Sweep) -> pd.DataFrame:
     return ex.grid(rows, way=sweep.series)
 
 
-def as_said(sweep: ex.Sweep, says: str, section: str, way: str, expected: str) -> ex.Claim:
+def as_said(sweeps: Sweeps, says: str, section: str, way: str, expected: Verdict, data: str) -> ex.Claim:
     """By what it does along the whole range, after Holm's correction over the sizes."""
-    seen = f"gain over plain by number of examples {ex.told(sweep, way)}."
-    return ex.Claim(says, BOOK + section, seen, ex.agrees(sweep.outcome(way), expected))
+    seen = f"gain over plain by number of examples {ex.told(sweeps[data], way)}."
+    return ex.Claim(says, BOOK + section, seen, ex.agrees(sweeps[data].outcome(way), expected))
 
 
 @ex.claim(
