@@ -17,11 +17,13 @@ from trainwright.exhibit import (
     Claim,
     Measured,
     Sweep,
+    all_gain,
     cautions,
     change,
     compare_all,
     described,
     images,
+    looks,
     overview,
     panels,
     runs_of,
@@ -190,3 +192,17 @@ def test_a_study_describes_itself_and_its_arms_are_listed() -> None:
     table = overview(comparison, "arm").set_index("arm")
     assert table.loc["plain", "verdict"] == "reference"
     assert table.loc["other", "test error (%)"] == pytest.approx(100 * comparison.arm("other").error.mean)
+
+
+def test_an_arm_keeps_its_look_in_a_panel_without_the_others() -> None:
+    axes = Figure().subplots()
+    panels.curves(axes, {"b": pd.Series({1: 1.0, 2: 2.0})}, looks=looks("a", "b"))
+    assert (axes.lines[0].get_color(), axes.lines[0].get_marker()) == (panels.PALETTE[1], panels.MARKERS[1])
+
+
+def test_all_gain_where_each_does_by_its_whole_interval() -> None:
+    over = {"plain": comparisons.study(["plain", "better", "worse"], shifts=(0, -0.01, 0.01))}
+    seen, holds = all_gain(over, [("better", "plain")])
+    assert holds
+    assert seen.startswith("better over plain: +")
+    assert all_gain(over, [("better", "plain"), ("worse", "plain")])[1] is False

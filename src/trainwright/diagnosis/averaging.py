@@ -56,10 +56,14 @@ def by_passes(averaged: NDArray[np.float64]) -> Measurements:
     >>> by_passes(np.array([[[0.3, 0.2], [0.5, 0.2]]])).means
     {1: 40.0, 2: 20.0}
     """
-    mean, spread = averaged.mean(axis=(0, 1)), averaged.std(axis=1, ddof=1).mean(axis=0)
-    rows = (100 * np.array([mean, mean - spread, mean + spread])).T.tolist()
-    sets = averaged.shape[1]
-    return Measurements({k: Measured(*row, n=sets, unit="%") for k, row in enumerate(rows, 1)})
+    means, spreads = averaged.mean(axis=(0, 1)), averaged.std(axis=1, ddof=1).mean(axis=0)
+    sets, rows = averaged.shape[1], zip(100 * means, 100 * spreads, strict=True)
+    return Measurements(
+        {
+            k: Measured(float(mean), float(mean - spread), float(mean + spread), n=sets, unit="%")
+            for k, (mean, spread) in enumerate(rows, 1)
+        }
+    )
 
 
 def all_masks(inputs: int, units: int, retained: Sequence[float]) -> pd.DataFrame:
