@@ -57,7 +57,8 @@ def by_passes(averaged: NDArray[np.float64]) -> Measurements:
     {1: 40.0, 2: 20.0}
     """
     means, spreads = averaged.mean(axis=(0, 1)), averaged.std(axis=1, ddof=1).mean(axis=0)
-    sets, rows = averaged.shape[1], zip(100 * means, 100 * spreads, strict=True)
+    sets = averaged.shape[1]
+    rows = zip(100 * means, 100 * spreads, strict=True)
     return Measurements(
         {
             k: Measured(float(mean), float(mean - spread), float(mean + spread), n=sets, unit="%")

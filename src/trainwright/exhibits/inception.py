@@ -233,11 +233,13 @@ def table(reached: pd.DataFrame) -> pd.DataFrame:
 def draw(curves: pd.DataFrame, reached: pd.DataFrame) -> ex.Figure:
     """Figure 2: accuracy along training, and Inception's best; below, each network's highest accuracy."""
     figure, panels = ex.sheet(6.6, "curves", "bests", height_ratios=(1.7, 1))
-    percent, title = "validation accuracy (%)", "Accuracy along training"
+    percent = "validation accuracy (%)"
+    title = "Accuracy along training"
     drawn = ex.series(curves[curves["arm"].isin(CURVES)].dropna(), "accuracy", "step")
     ex.curves(panels["curves"], drawn, title, "step", percent, looks=LOOKS, ylim=(0, 100))
     ex.level(panels["curves"], reached["best"][reached["arm"] == PLAIN].mean(), f"{PLAIN}'s best")
-    seeds, title = {"": ex.samples(reached, "best", "arm")}, "Highest accuracy of each training"
+    seeds = {"": ex.samples(reached, "best", "arm")}
+    title = "Highest accuracy of each training"
     ex.points(panels["bests"], seeds, title, ylabel=percent, ylim=(0, 100))
     ex.level(panels["bests"], CHANCE, ls=":")
     return figure
