@@ -21,6 +21,7 @@ from trainwright.comparison.results import (
     Interval,
     Verdict,
 )
+from trainwright.comparison.sweep import Sweep
 
 RATES = (0.03, 0.1, 0.3)
 STRATEGIES: dict[str, list[dict[str, Any]]] = {
@@ -180,6 +181,20 @@ def study(
         command='trainwright study digits --seeds 20 --arm "dropout(hidden_rate=0.5)" --arm batch_norm',
         cautions=(Caution("edge of the grid", {"rates": {"adam": 0.03}}),),
     )
+
+
+def sweep(name: str, *gains: float, scatter: float = 0.001) -> Sweep:
+    """An arm's gains in points over "plain" at 100, 1,000 and 10,000 examples, in ten seeds."""
+    noise = scatter * np.random.default_rng(0).standard_normal((3, 2, 10))
+    found = {}
+    for size, gain, (own, other) in zip((100, 1000, 10_000), gains, noise, strict=True):
+        plain = 0.2 + own
+        arms = (
+            arm("plain", plain, None, delta=0.01),
+            arm(name, plain - gain / 100 + other, plain, delta=0.01),
+        )
+        found[size] = replace(study(["plain"]), arms=arms)
+    return Sweep(found)
 
 
 def nine_arms() -> Comparison:

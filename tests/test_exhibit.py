@@ -17,12 +17,14 @@ from trainwright.exhibit import (
     Claim,
     Measured,
     Sweep,
+    all_gain,
     cautions,
     change,
     compare_all,
     described,
     exponent,
     images,
+    looks,
     means,
     overview,
     panels,
@@ -218,3 +220,17 @@ def test_the_exponent_is_that_of_the_power_law_whatever_its_factor() -> None:
     places = np.array([1, 10, 50, 1000])
     for power in (-0.5, 0.0, 1.5):
         assert exponent(pd.Series(7 * places**power, places)) == pytest.approx(power)
+
+
+def test_an_arm_keeps_its_look_in_a_panel_without_the_others() -> None:
+    axes = Figure().subplots()
+    panels.curves(axes, {"b": pd.Series({1: 1.0, 2: 2.0})}, looks=looks("a", "b"))
+    assert (axes.lines[0].get_color(), axes.lines[0].get_marker()) == (panels.PALETTE[1], panels.MARKERS[1])
+
+
+def test_all_gain_where_each_does_by_its_whole_interval() -> None:
+    over = {"plain": comparisons.study(["plain", "better", "worse"], shifts=(0, -0.01, 0.01))}
+    seen, holds = all_gain(over, [("better", "plain")])
+    assert holds
+    assert seen.startswith("better over plain: +")
+    assert all_gain(over, [("better", "plain"), ("worse", "plain")])[1] is False

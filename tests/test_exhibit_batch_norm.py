@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import cast
-
 import numpy as np
 import pytest
 
@@ -12,6 +9,7 @@ import comparisons
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.comparison.sweep import Sweep
 from trainwright.diagnosis.traces import Trace
+from trainwright.exhibit import at_each_rate
 from trainwright.exhibits import batch_norm
 from trainwright.exhibits.batch_norm import SCALES, WITH, WITHOUT
 from trainwright.runs.run import Run
@@ -87,12 +85,6 @@ def test_much_more_stable_is_half_as_far_at_most() -> None:
     assert few.holds is None  # too few seeds to tell
 
 
-def test_a_run_arrives_at_the_first_step_that_is_good_enough() -> None:
-    history = {"step": np.array([50, 100, 150]), "validation_error": np.array([0.4, 0.2, 0.3])}
-    run = cast(Run, SimpleNamespace(history=history))
-    assert [batch_norm.first_at(run, goal) for goal in (0.5, 0.3, 0.2, 0.1)] == [50, 100, 100, np.inf]
-
-
 def test_what_is_traced_is_what_comes_into_the_last_sigmoid(
     study: Study, traces: dict[str, list[Trace]]
 ) -> None:
@@ -124,7 +116,7 @@ def test_wander_is_the_range_of_the_percentiles_in_spreads() -> None:
 def test_the_table_has_its_gains_and_the_picture_its_panels(
     runs: list[ArmRuns], traces: dict[str, list[Trace]]
 ) -> None:
-    own, same = compare(runs, reference=WITHOUT), batch_norm.at_each_rate(runs)
+    own, same = compare(runs, reference=WITHOUT), at_each_rate(runs, WITHOUT)
     assert (same.table("learning rate")["gain"] > 0).all()
     figure = batch_norm.draw(own, same, {arm: first for arm, (first, *_) in traces.items()})
     titles = [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]

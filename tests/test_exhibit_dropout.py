@@ -13,12 +13,11 @@ import comparisons
 from trainwright.comparison.results import Comparison
 from trainwright.comparison.sweep import Sweep
 from trainwright.data import load
-from trainwright.diagnosis.averaging import all_masks, averaged_passes
+from trainwright.diagnosis.averaging import all_masks, averaged_passes, by_passes
 from trainwright.exhibits import dropout
-from trainwright.exhibits.dropout import DRAWS, PASSES, SCALES
+from trainwright.exhibits.dropout import SCALES
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
-from trainwright.runs.run import Run
 from trainwright.strategies.dropout import Dropout
 from trainwright.training.fit import fit
 
@@ -38,10 +37,6 @@ def wrong(rate: float) -> NDArray[np.bool_]:
     )
 
 
-def passes(run: Run) -> NDArray[np.float64]:
-    return averaged_passes(run, DIGITS, PASSES, kept=100, draws=DRAWS)
-
-
 def test_scaling_is_the_average_over_all_thinned_linear_units() -> None:
     """Ten products of float32 inputs with weights of a few units: an error of 10 · 2⁻²⁴ · 5 at most."""
     units = all_masks(7, 5, retained=(0.5, 0.8))
@@ -55,21 +50,21 @@ def test_keeping_a_tenth_is_too_little() -> None:
 
 
 def test_many_passes_beat_one_and_come_to_the_scaled_network() -> None:
-    averaged = np.array([passes(fit(recipe(0.5), DIGITS, seed=seed)) for seed in (0, 1)])
-    assert averaged.shape == (2, DRAWS, PASSES)
+    averaged = np.array([averaged_passes(fit(recipe(0.5), DIGITS, seed=seed), DIGITS) for seed in (0, 1)])
+    assert averaged.shape == (2, 20, 50)
     one, many = averaged[..., 0].mean(), averaged[..., -1].mean()
     assert many < one
     # 360 test images: two binomial standard errors of a difference between two correlated networks.
     assert abs(many - wrong(0.5).mean()) < 2 * np.sqrt(2 * 0.05 * 0.95 / 720)
     # The sets differ, and the more passes they have, the less.
-    scatter = averaged.std(axis=1).mean(axis=0)
-    assert 0 < scatter[-1] < scatter[0]
+    first, *_, last = by_passes(averaged).values()
+    assert 0 < last.high - last.mean < first.high - first.mean
 
 
 def test_passes_without_dropout_are_all_the_same() -> None:
     run = fit(recipe(0), DIGITS)
     expected = np.mean(run.predictions["test"].argmax(axis=1) != run.predictions["test_targets"])
-    assert passes(run) == pytest.approx(expected)
+    assert averaged_passes(run, DIGITS) == pytest.approx(expected)
 
 
 def pair(plain: float, dropped: float, seeds: int = 4) -> Comparison:
@@ -104,7 +99,7 @@ def test_a_p_in_between_beats_both_ends() -> None:
         made = comparisons.study(
             ["p0.5", "p0.2", "p1.0"], 4, base=best, shifts=(0, least - best, all_kept - best)
         )
-        arms = tuple(replace(arm, name=arm.name[1:]) for arm in made.arms)
+        arms = tuple(replace(made.arm(f"p{p}"), name=p) for p in ("0.2", "0.5", "1.0"))
         return dropout.best_in_between(replace(made, arms=arms, reference="0.5")).holds
 
     assert holds(0.05, 0.2, 0.1)
@@ -117,8 +112,8 @@ def test_averaged_passes_are_as_good_within_a_tenth() -> None:
     jitter = 0.0002 * np.array([1, -1, 1, -1])
 
     def errors(first: float, last: float) -> NDArray[np.float64]:
-        along = np.linspace(first, last, PASSES)
-        return np.broadcast_to((scaled + jitter)[:, None, None] + along, (4, DRAWS, PASSES))
+        along = np.linspace(first, last, 50)
+        return np.broadcast_to((scaled + jitter)[:, None, None] + along, (4, 20, 50))
 
     assert dropout.as_good_as_scaled(errors(0.04, 0.001), scaled).holds
     assert not dropout.as_good_as_scaled(errors(0.04, 0.02), scaled).holds  # 50 passes are worse

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trainwright.exhibit import evaluations
 from trainwright.exhibits import inception as exhibit
 from trainwright.exhibits.inception import BASELINE, PLAIN, PLAIN_SIGMOID, PLAIN_X5, SIGMOID, X5, X30
 from trainwright.strategies import find
@@ -35,7 +36,7 @@ def test_each_network_has_the_paper_s_changes() -> None:
 
 def test_networks_are_trained_and_drawn(tmp_path: Path) -> None:
     study = exhibit.study(TINY)
-    curves = exhibit.accuracies(study.run(tmp_path))
+    curves = exhibit.accuracies(evaluations(study.run(tmp_path)))
     assert len(curves) == 7 * 2 * 2
     reached = exhibit.outcomes(curves)
     assert len(reached) == 7 * 2

@@ -83,7 +83,7 @@ def test_networks_are_trained_compared_and_drawn(tmp_path: Path) -> None:
 
 
 NETWORKS = exhibit.Networks(
-    {3: "3 layers", 4: "4 layers"},
+    ["3 layers", "4 layers"],
     ["3 layers", "3 layers, convolutions ×2"],
     ["3 layers", "3 layers, dense ×2"],
     ["4 layers", "4 layers, convolutions ×2"],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from trainwright.comparison import paired
-from trainwright.comparison.measured import Measurements
+from trainwright.comparison.measured import Measured, Measurements
 from trainwright.comparison.results import Comparison
 
 
@@ -49,6 +49,24 @@ class Sweep:
             else one.verdict
             for (place, one), p in zip(judged.items(), corrected.tolist(), strict=True)
         }
+
+    def outcome(self, arm: str) -> str:
+        """What the arm does along the whole range: "helps" or "hurts", if it does so at some place and the
+        contrary at none; "both"; else "no difference", or "inconclusive" if it is so at some place."""
+        found = set(self.verdicts(arm).values())
+        effects = found & {"helps", "hurts"}
+        if effects:
+            return "both" if len(effects) > 1 else effects.pop()
+        return "inconclusive" if "inconclusive" in found else "no difference"
+
+    def slope(self, arm: str) -> Measured:
+        """By how many points the arm's gain changes for ten times as much of what the places count.
+
+        A line is fitted for each seed. For metrics that are fractions.
+        """
+        arms = [(one.arm(one.reference), one.arm(arm)) for one in self.comparisons.values()]
+        gains = [np.subtract(reference.errors, other.errors) for reference, other in arms]
+        return Measured.percent(np.polyfit(np.log10(list(self.comparisons)), gains, 1)[0])
 
     @property
     def _level(self) -> float:

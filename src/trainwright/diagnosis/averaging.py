@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright.base import keys
+from trainwright.comparison.measured import Measured, Measurements
 from trainwright.data.dataset import Dataset
 from trainwright.model import Model
 from trainwright.runs.run import Run
@@ -20,7 +21,9 @@ from trainwright.task import task_of
 from trainwright.training.predict import random_passes
 
 
-def averaged_passes(run: Run, data: Dataset, passes: int, kept: int, draws: int) -> NDArray[np.float64]:
+def averaged_passes(
+    run: Run, data: Dataset, passes: int = 50, kept: int = 100, draws: int = 20
+) -> NDArray[np.float64]:
     """The test error when the predictions of the first k passes of a random set are averaged.
 
     In each pass units are dropped at random, as in training. Sets of `passes` are drawn from the same `kept`
@@ -43,6 +46,25 @@ def averaged_passes(run: Run, data: Dataset, passes: int, kept: int, draws: int)
         summed = np.cumsum(chances[rng.permutation(kept)[:passes]], axis=0)  # largest where the mean is
         errors.append(np.mean(summed.argmax(axis=-1) != y, axis=-1))
     return np.array(errors)
+
+
+def by_passes(averaged: NDArray[np.float64]) -> Measurements:
+    """The test error in % along the number of passes, ± the deviation over sets of so many.
+
+    `averaged`: of several runs, (runs, sets, passes), see `averaged_passes`.
+
+    >>> by_passes(np.array([[[0.3, 0.2], [0.5, 0.2]]])).means
+    {1: 40.0, 2: 20.0}
+    """
+    means, spreads = averaged.mean(axis=(0, 1)), averaged.std(axis=1, ddof=1).mean(axis=0)
+    sets = averaged.shape[1]
+    rows = zip(100 * means, 100 * spreads, strict=True)
+    return Measurements(
+        {
+            k: Measured(float(mean), float(mean - spread), float(mean + spread), n=sets, unit="%")
+            for k, (mean, spread) in enumerate(rows, 1)
+        }
+    )
 
 
 def all_masks(inputs: int, units: int, retained: Sequence[float]) -> pd.DataFrame:

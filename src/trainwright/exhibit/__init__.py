@@ -20,7 +20,11 @@ exhibit as ex` and needs few other imports. The words:
 - `comparison.gain("dropout")`: a `Measured` value, which writes itself, "+0.42 points (0.10 to 0.74, 95 %,
   n = 10)", and knows whether it is `.positive`, `.below(1)`: true, false, or None where its interval leaves
   that open; `Measured.of(values, "nats")` for any other quantity. `ex.every` and `ex.some` join such answers.
-- `over = ex.over_each(study.run(store))`: all arms compared with each of them; `ex.gains_over(over, pairs)`.
+- `over = ex.over_each(study.run(store))`: all arms compared with each of them; `ex.gains_over(over, pairs)`,
+  and `ex.all_gain(over, pairs)`: judged.
+- `ex.at_each_rate(runs, "plain")`: arms compared at the same learning rate, by rate.
+- `ex.evaluations(runs)`: a row for each evaluation; `ex.arrival(errors, goal)`: the first step at which a
+  training is as good as a goal; `ex.race`: which of two arms gets there sooner.
 - `Sweep`: comparisons along a range; `Measurements`: their values, which write themselves as a list;
   `ex.told(sweep, "dropout")`: an arm's gains, and where it helps and hurts.
 - `@ex.claim(says, source)`: makes a claim of a pure public function of numbers, which returns what was seen
@@ -34,8 +38,9 @@ exhibit as ex` and needs few other imports. The words:
 - `figure, panels = ex.sheet(9.2, "left right", "wide wide")`; then a call for each panel, `ex.along`,
   `ex.curves`, `ex.points` or `ex.shares`, with its title, labels and scales; legends and colours come by
   themselves. `ex.level` adds a line to compare with, `ex.framed` frames what Matplotlib drew itself, and
-  `ex.BLUE` and so on are the palette. `ex.strips(7.6, 1, 4.6)`: a figure in parts, for rows of different
-  kinds; `ex.pictures` fills one with images.
+  `ex.BLUE` and so on are the palette; `ex.looks(*arms)` keeps an arm's colour where a panel shows some only.
+  `ex.strips(7.6, 1, 4.6)`: a figure in parts, for rows of different kinds; `ex.pictures` fills a part with
+  images.
 - `@ex.config`: makes the exhibit a class of plain values. `ex.Along`, `ex.Floats`, `ex.Figure` and `ex.Axes`
   are types of what these words take and give.
 """
@@ -91,20 +96,25 @@ from trainwright.exhibit.panels import (
     curves,
     framed,
     level,
+    looks,
     pictures,
     points,
     shares,
     sheet,
     strips,
 )
+from trainwright.exhibit.races import Race, arrival, race
 from trainwright.exhibit.tables import Along, change, exponent, grid, samples, series
 from trainwright.exhibit.trainings import (
     Over,
     Weights,
     adding,
+    all_gain,
+    at_each_rate,
     compare_all,
     curve,
     described,
+    evaluations,
     gains_over,
     look_into,
     means,
@@ -124,13 +134,14 @@ from trainwright.studies.study import Study
 from trainwright.training.fit import fit
 
 __all__ = [
-    "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION", "Along",
-    "ArmResult", "ArmRuns", "Axes", "Budget", "Claim", "Comparison", "DataSpec", "Dataset", "Exhibit",
-    "ExhibitResult", "Figure", "Floats", "Judged", "LayerStats", "Measured", "Measurements", "Mlp", "Over",
-    "Recipe", "Run", "Scale", "Study", "Sweep", "Weights", "adding", "agrees", "along", "cautions", "change",
-    "claim", "compare", "compare_all", "config", "curve", "curves", "described", "enumerated", "every",
-    "exponent", "fit", "flat", "framed", "gains_over", "grid", "images", "intervals_cover", "level", "load",
-    "look_into", "means", "measure_layers", "named", "network", "over_each", "overview", "pictures", "points",
-    "runs_of", "samples", "scales", "scores", "series", "shares", "sheet", "sign", "some", "spelled",
-    "strips", "tabulated", "told", "walk", "watched", "whole",
+    "BLACK", "BLUE", "GREEN", "GREY", "MARKERS", "ORANGE", "PALETTE", "PINK", "SKY", "VERMILLION",
+    "Along", "ArmResult", "ArmRuns", "Axes", "Budget", "Claim", "Comparison", "DataSpec", "Dataset",
+    "Exhibit", "ExhibitResult", "Figure", "Floats", "Judged", "LayerStats", "Measured", "Measurements",
+    "Mlp", "Over", "Race", "Recipe", "Run", "Scale", "Study", "Sweep", "Weights", "adding", "agrees",
+    "all_gain", "along", "arrival", "at_each_rate", "cautions", "change", "claim", "compare",
+    "compare_all", "config", "curve", "curves", "described", "enumerated", "evaluations", "every",
+    "exponent", "fit", "flat", "framed", "gains_over", "grid", "images", "intervals_cover", "level",
+    "load", "look_into", "looks", "means", "measure_layers", "named", "network", "over_each", "overview",
+    "pictures", "points", "race", "runs_of", "samples", "scales", "scores", "series", "shares", "sheet",
+    "sign", "some", "spelled", "strips", "tabulated", "told", "walk", "watched", "whole",
 ]  # fmt: skip

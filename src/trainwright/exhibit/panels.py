@@ -44,6 +44,7 @@ __all__ = [
     "curves",
     "framed",
     "level",
+    "looks",
     "pictures",
     "points",
     "shares",
@@ -255,3 +256,15 @@ def _places(axes: Axes, values: Mapping[Any, Any], number: int, count: int) -> l
 def _worded(values: Mapping[Any, Any]) -> bool:
     """Whether places are words and not numbers."""
     return any(isinstance(place, str) for place in values)
+
+
+def looks(*names: str) -> dict[str, dict[str, Any]]:
+    """Colours and markers in the palette's order, by name: for panels that show some of these each.
+
+    >>> looks("plain", "mirror")["mirror"]
+    {'color': '#D55E00', 'marker': 's'}
+    """
+    return {
+        name: {"color": color, "marker": marker}
+        for name, color, marker in zip(names, PALETTE, MARKERS, strict=False)
+    }

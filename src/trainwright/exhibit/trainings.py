@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from trainwright.comparison.compare import ArmRuns, Comparison, compare
 from trainwright.comparison.measured import Measured, Measurements, tabulated
 from trainwright.comparison.results import ArmResult
+from trainwright.comparison.sweep import Sweep
 from trainwright.data import Dataset
-from trainwright.exhibit.contract import Floats
+from trainwright.exhibit.contract import Floats, Judged
 from trainwright.networks.mlp import Mlp
 from trainwright.recipe import Recipe
 from trainwright.runs.run import Run
@@ -193,3 +194,40 @@ def walk(
         move, state = update.update(-learning_rate * gradient(path[-1]), state, path[-1])
         path.append(path[-1] + np.asarray(move))
     return np.array(path)
+
+
+def at_each_rate(runs: Sequence[ArmRuns], reference: str) -> Sweep:
+    """The arms of a study with several learning rates, compared at the same one: by rate."""
+
+    def at(rate: float) -> Comparison:
+        return compare([ArmRuns(arm.name, {rate: arm.runs[rate]}) for arm in runs], reference=reference)
+
+    return Sweep({rate: at(rate) for rate in runs[0].runs})
+
+
+def evaluations(arms: Iterable[ArmRuns]) -> pd.DataFrame:
+    """A row for each evaluation of each run: what was reached along the training.
+
+    Columns: arm, learning rate, seed, step; training loss (the mean since the evaluation before), validation
+    loss and validation error (in %). The data are to be classified.
+    """
+    tables = []
+    for arm in arms:
+        for rate, runs in arm.runs.items():
+            for run in runs:
+                seen = run.history
+                columns = {
+                    "step": seen["step"],
+                    "training loss": seen["train_loss"],
+                    "validation loss": seen["validation_loss"],
+                    "validation error": 100 * seen["validation_error"],
+                }
+                place = {"arm": arm.name, "learning rate": rate, "seed": run.seed}
+                tables.append(pd.DataFrame(place | columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def all_gain(over: Over, pairs: Iterable[tuple[str, str]]) -> Judged:
+    """What the first arm of each pair gains over the second, and whether each does by its whole interval."""
+    gains = gains_over(over, pairs)
+    return f"{gains}.", gains.all_positive

@@ -46,14 +46,9 @@ def studies(s: ex.Scale) -> dict[str, ex.Study]:
     dropout = f"dropout({1 - hidden:g}, {1 - inputs:g}), max_norm({BOUND * hidden}, first={BOUND * inputs})"
 
     def study(depth: int, width: int) -> ex.Study:
-        plain = ex.network(
-            *(width,) * depth,
-            strategies="momentum(0.9, nesterov=True), rate_schedule('cosine')",
-            learning_rate=0.1,
-            batch_size=s.batch,
-            steps=s.steps,
-            evaluate_every=s.every,
-        )
+        strategies = "momentum(0.9, nesterov=True), rate_schedule('cosine')"
+        plain = ex.network(*[width] * depth, strategies=strategies, learning_rate=0.1, batch_size=s.batch)
+        plain = plain.replace(steps=s.steps, evaluate_every=s.every)
         arms = {"without": plain, "with": ex.adding(plain, dropout)}
         return ex.Study(ex.images("mnist", **s.images), arms, s.seeds)
 

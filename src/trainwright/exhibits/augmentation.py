@@ -25,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainwright import exhibit as ex
+from trainwright.comparison.verdict import Verdict
 from trainwright.strategies.mirror import mirrored
 from trainwright.strategies.noise import NoiseLayer
 from trainwright.strategies.shift import Shift
@@ -32,17 +33,14 @@ from trainwright.strategies.shift import Shift
 BOOK = "Goodfellow et al. 2016, section 7."
 STD = 0.1  # of the noise, where white is 1
 WAYS = {"mirror": "mirror", "shift": "shift(1)", "noise": f"noise({STD})"}
-LOOKS = {
-    arm: {"color": color, "marker": marker}
-    for arm, color, marker in zip(("plain", *WAYS), ex.PALETTE, ex.MARKERS, strict=False)
-}
+LOOKS = ex.looks("plain", *WAYS)
 NO_SHOES, CLOTHES, DIGITS = "clothes without shoes", "clothes and shoes", "digits"
 SETS = {  # images, which of their classes are left out, and the ways tried on them
     NO_SHOES: ("fashion_mnist", (5, 7, 9), ("mirror",)),
     CLOTHES: ("fashion_mnist", (), tuple(WAYS)),
     DIGITS: ("mnist", (), tuple(WAYS)),
 }
-CLAIMS = (  # says, section, way, outcome, data
+CLAIMS: tuple[tuple[str, str, str, Verdict, str], ...] = (  # says, section, way, outcome, data
     ("Mirror images of clothes (without shoes) help.", "4", "mirror", "helps", NO_SHOES),
     ("Mirror images of clothes and shoes help.", "4", "mirror", "helps", CLOTHES),
     ("Mirror images of digits hurt: they change the class.", "4", "mirror", "hurts", DIGITS),
@@ -95,7 +93,7 @@ class Augmentation(ex.Exhibit):
         return self.result(
             draw(sweeps),
             {f"Errors (%) and gains on {title}": table(sweeps[title]) for title in SETS},
-            (*(as_said(sweeps[data], *claim) for *claim, data in CLAIMS), fades(sweeps)),
+            (*(as_said(sweeps, *claim) for claim in CLAIMS), fades(sweeps)),
             (
                 f"Hidden layers of {s.hidden}; {ex.described(trained[DIGITS, s.sizes[-1]])} "
                 f"Noise of standard deviation {STD:g}, where white is 1.",
@@ -115,26 +113,10 @@ def table(sweep: ex.Sweep) -> pd.DataFrame:
     return ex.grid(rows, way=sweep.series)
 
 
-def outcome(sweep: ex.Sweep, way: str) -> str:
-    """Along the whole range: "helps" or "hurts", if it does so at some size and the contrary at none."""
-    effects = {verdict for verdict in sweep.verdicts(way).values() if verdict in ("helps", "hurts")}
-    return "both" if len(effects) > 1 else next(iter(effects), "neither")
-
-
-def as_said(sweep: ex.Sweep, says: str, section: str, way: str, expected: str) -> ex.Claim:
-    """By the verdicts along the range, after Holm's correction over the sizes: see `outcome`. Open where
-    these are neither, and inconclusive at some size."""
-    seen = f"gain over plain by number of examples {ex.told(sweep, way)}."
-    found, open_ = outcome(sweep, way), "inconclusive" in sweep.verdicts(way).values()
-    holds = None if found == "neither" and open_ else found == expected
-    return ex.Claim(says, BOOK + section, seen, holds)
-
-
-def slope(sweep: ex.Sweep, arm: str) -> ex.Measured:
-    """By how many points the gain changes for ten times the examples: a line fitted for each seed."""
-    compared = sweep.comparisons
-    gains = [np.subtract(c.arm(c.reference).errors, c.arm(arm).errors) for c in compared.values()]
-    return ex.Measured.percent(np.polyfit(np.log10(list(compared)), gains, 1)[0])
+def as_said(sweeps: Sweeps, says: str, section: str, way: str, expected: Verdict, data: str) -> ex.Claim:
+    """By what it does along the whole range, after Holm's correction over the sizes."""
+    seen = f"gain over plain by number of examples {ex.told(sweeps[data], way)}."
+    return ex.Claim(says, BOOK + section, seen, ex.agrees(sweeps[data].outcome(way), expected))
 
 
 @ex.claim(
@@ -142,14 +124,10 @@ def slope(sweep: ex.Sweep, arm: str) -> ex.Measured:
 )
 def fades(sweeps: Sweeps) -> ex.Judged:
     """The slope of everything that helps is negative, by its whole interval."""
-    slopes = ex.Measurements(
-        {
-            f"{arm}, {title}": slope(sweep, arm)
-            for title, sweep in sweeps.items()
-            for arm in SETS[title][2]
-            if outcome(sweep, arm) == "helps"
-        }
-    )
+    slopes = ex.Measurements()
+    for title, sweep in sweeps.items():
+        helping = [way for way in SETS[title][2] if sweep.outcome(way) == "helps"]
+        slopes |= {f"{way}, {title}": sweep.slope(way) for way in helping}
     if not slopes:
         return "nothing helps.", None
     return f"change of the gain for ten times the examples: {slopes}.", slopes.all_negative
@@ -167,8 +145,7 @@ def samples() -> dict[str, NDArray[np.float32]]:
             "shifted": Shift(1).augment(image, key),
             "noise": NoiseLayer(STD, "input")(image, key=key, training=True),
         }
-        for how, version in versions.items():
-            shown[f"{data.classes[number]},\n{how}"] = np.asarray(version)[0]
+        shown |= {f"{data.classes[number]},\n{how}": np.asarray(x)[0] for how, x in versions.items()}
     return shown
 
 

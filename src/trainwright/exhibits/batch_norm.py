@@ -9,6 +9,10 @@ the layers below change, with it they stay where they are.
 How fast a network trains is measured as in section 4.2: by the steps until it is as good as the one without
 batch norm in the end. How stable an input is: by its wander, the range that a percentile covers along
 training, as a share of the spread between them; much more stable means at most half.
+
+The paper names neither rates, optimiser nor the first weights' deviation: here plain descent at four rates,
+0.1, and a pixel is 1 above one half. Its figure 1a is of test examples; here validation examples draw the
+curves, and test examples judge the end. The unit that is drawn is the one whose spread is the layer's median.
 """
 
 from __future__ import annotations
@@ -25,8 +29,6 @@ WITHOUT, WITH = "without", "with batch norm"
 LOOKS = {WITHOUT: {"color": ex.BLUE, "ls": "--"}, WITH: {"color": ex.VERMILLION}}
 PERCENTILES = (15, 50, 85)
 EXAMPLES = 1000  # of the validation split, over which the percentiles are
-LOOK_EVERY = 100  # steps: most of the wandering is over in the first thousand
-MUCH = 0.5  # an input is much more stable that wanders at most half as far
 PerSeed = dict[str, ex.Floats]  # by arm, (seeds,)
 SCALES = ex.scales(
     images=({"train": 16_000, "pool": 40_000, "test": 2500}, {}),
@@ -57,7 +59,7 @@ class BatchNorm(ex.Exhibit):
         s = SCALES[budget]
         trained = study(s)
         runs = trained.run(store)
-        own, same = ex.compare(runs, reference=WITHOUT), at_each_rate(runs)
+        own, same = ex.compare(runs, reference=WITHOUT), ex.at_each_rate(runs, WITHOUT)
         reached, rate = arrivals(own, runs), own.arm(WITHOUT).learning_rate
         traces = trace_all(trained, rate)
         wander = {arm: np.array([np.median(seen.wander()) for seen in traces[arm]]) for arm in traces}
@@ -73,44 +75,29 @@ class BatchNorm(ex.Exhibit):
             (higher_at_each(same), higher(own), faster(reached, s.steps), stable(wander, rate)),
             (
                 f"{ex.described(trained)} {s.note}",
-                "The paper names neither rates, optimiser nor the first weights' deviation: here plain "
-                "descent at four rates, 0.1, and a pixel is 1 above one half. Its figure 1a is of test "
-                "examples; here validation examples draw the curves, and test examples judge the end.",
                 f"Percentiles over {EXAMPLES:,} validation images, both at rate {rate:g}, the best without "
-                "batch norm; drawn: seed 0, the unit whose spread is the layer's median.",
+                "batch norm; drawn: seed 0.",
                 *ex.cautions(own, *same.comparisons.values(), redrawn="train" in s.images),
             ),
         )
 
 
-def at_each_rate(runs: list[ex.ArmRuns]) -> ex.Sweep:
-    """Both arms at the same learning rate, by learning rate."""
-
-    def at(rate: float) -> ex.Comparison:
-        return ex.compare([ex.ArmRuns(arm.name, {rate: arm.runs[rate]}) for arm in runs], reference=WITHOUT)
-
-    return ex.Sweep({rate: at(rate) for rate in runs[0].runs})
-
-
 def arrivals(own: ex.Comparison, runs: list[ex.ArmRuns]) -> PerSeed:
     """The first step, with each arm at its own rate, at which the validation error is no higher than the mean
     final one without batch norm; infinite where it never is."""
-    chosen = {arm.name: arm.runs[own.arm(arm.name).learning_rate] for arm in runs}
-    goal = float(np.mean([run.history["validation_error"][-1] for run in chosen[WITHOUT]]))
-    return {name: np.array([first_at(run, goal) for run in of_arm]) for name, of_arm in chosen.items()}
-
-
-def first_at(run: ex.Run, goal: float) -> float:
-    """The first step at which the validation error is `goal` or less; infinite if it never is."""
-    there = run.history["step"][run.history["validation_error"] <= goal]
-    return float(there[0]) if len(there) else np.inf
+    rates = {arm.name: arm.learning_rate for arm in own.arms}
+    rows = ex.evaluations(runs).set_index("step")
+    chosen = rows[rows["learning rate"] == rows["arm"].map(rates)]
+    errors = chosen.groupby(["arm", "seed"])["validation error"]
+    found = errors.apply(ex.arrival, goal=errors.last()[WITHOUT].mean())
+    return {arm: found[arm].to_numpy() for arm in rates}
 
 
 def trace_all(trained: ex.Study, rate: float) -> dict[str, list[Trace]]:
     """Train each arm and seed once more, at this rate, and look often enough to see how the inputs begin."""
 
     def traced(recipe: ex.Recipe, seed: int) -> Trace:
-        often = recipe.replace(learning_rate=rate, evaluate_every=LOOK_EVERY)
+        often = recipe.replace(learning_rate=rate, evaluate_every=100)
         return trace(often, trained.dataset(seed), seed, "hidden3", PERCENTILES, EXAMPLES)
 
     seeds = range(trained.seeds)
@@ -144,16 +131,14 @@ def higher(own: ex.Comparison) -> ex.Judged:
 def faster(reached: PerSeed, last: int) -> ex.Judged:
     """A training without batch norm that never gets there counts as if it did at its last step, which is to
     its credit; of those with batch norm every one must."""
-    plain, normed = (np.minimum(reached[name], last) for name in (WITHOUT, WITH))
-    ratio = ex.Measured.ratio(normed, plain)
-    missed = [int(np.isinf(reached[name]).sum()) for name in (WITHOUT, WITH)]
+    ratio, (normed, plain), (missed, others) = ex.race(reached[WITH], reached[WITHOUT], last)
     seen = (
         "until the validation error is what it is in the end without batch norm, each at its own learning "
-        f"rate: {np.median(plain):,.0f} steps without and {np.median(normed):,.0f} with batch norm "
-        f"(medians; ratio {ratio}). {missed[0]} of {ratio.n} without and {missed[1]} of {ratio.n} with "
-        f"batch norm never get there and count as {last:,} steps."
+        f"rate: {plain:,.0f} steps without and {normed:,.0f} with batch norm (medians; ratio {ratio}). "
+        f"{others} of {ratio.n} without and {missed} of {ratio.n} with batch norm never get there and count "
+        f"as {last:,} steps."
     )
-    return seen, ex.every(ratio.below(1), missed[1] == 0)
+    return seen, ex.every(ratio.below(1), missed == 0)
 
 
 @ex.claim(
@@ -162,14 +147,14 @@ def faster(reached: PerSeed, last: int) -> ex.Judged:
     PAPER + "section 4.1, figure 1b, c",
 )
 def stable(wander: PerSeed, rate: float) -> ex.Judged:
-    """Much more stable: the interval of the ratio lies below `MUCH`."""
+    """Much more stable: the interval of the ratio lies below a half."""
     ratio = ex.Measured.ratio(wander[WITH], wander[WITHOUT])
     seen = (
         f"both at learning rate {rate:g}: the median unit's percentiles range along training over "
         f"{wander[WITHOUT].mean():.2f} times its spread (15th to 85th percentile) without and "
         f"{wander[WITH].mean():.2f} times with batch norm: ratio {ratio}."
     )
-    return seen, ratio.below(MUCH)
+    return seen, ratio.below(0.5)
 
 
 def draw(own: ex.Comparison, same: ex.Sweep, traces: dict[str, Trace]) -> ex.Figure:

@@ -79,14 +79,8 @@ def study(s: ex.Scale) -> ex.Study:
         learning_rate=0.05, batch_size=50, steps=s.steps, evaluate_every=s.steps,
     ).replace(network=s.network)  # fmt: skip
     arms = {WAYS[1]: one} | {WAYS[crops]: ex.adding(one, f"crops({crops})") for crops in (10, 144)}
-    return ex.Study(
-        ex.images("fashion_mnist", **s.images),
-        arms,
-        s.seeds,
-        ensembles={
-            name(members, n): members * (WAYS[n],) for members in s.members if members > 1 for n in WAYS
-        },
-    )
+    asked = {name(m, crops): m * (WAYS[crops],) for m in s.members if m > 1 for crops in WAYS}
+    return ex.Study(ex.images("fashion_mnist", **s.images), arms, s.seeds, ensembles=asked)
 
 
 def name(members: int, crops: int) -> str:
@@ -119,14 +113,16 @@ def in_order(over: ex.Over, members: tuple[int, ...]) -> ex.Judged:
 
 def table(comparison: ex.Comparison, members: tuple[int, ...]) -> pd.DataFrame:
     """Every number of networks and crops: the error, and what it gains over one and one."""
-    rows = []
-    for m in members:
-        for crops in WAYS:
-            arm, error = name(m, crops), comparison.error_of(name(m, crops))
-            gain = [comparison.gain(arm)] if arm != comparison.reference else []
-            gained = [getattr(g, part) for g in gain for part in ("mean", "low", "high")] or [None] * 3
-            rows.append((m, crops, error.mean, *gained))
-    return pd.DataFrame(rows, columns=["networks", "crops", "error", "gain", "low", "high"])
+
+    def row(members: int, crops: int) -> dict[str, float]:
+        arm = name(members, crops)
+        error = {"error": comparison.error_of(arm).mean}
+        if arm == comparison.reference:
+            return error
+        gain = comparison.gain(arm)
+        return error | {"gain": gain.mean, "low": gain.low, "high": gain.high}
+
+    return ex.grid(row, networks=members, crops=WAYS)
 
 
 def draw(comparison: ex.Comparison, members: tuple[int, ...]) -> ex.Figure:

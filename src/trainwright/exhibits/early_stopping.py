@@ -14,16 +14,15 @@ network on MNIST whose settings the book does not give; here one hidden layer of
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from trainwright import exhibit as ex
+from trainwright.diagnosis.travel import first_and_last
 from trainwright.report.quantities import significant
 from trainwright.studies.together import run_all
-from trainwright.training.building import Training, build, named_arrays
 
 BOOK = "Goodfellow, Bengio & Courville 2016, "
 RETRAIN = {"Algorithm 7.1": "no", "Algorithm 7.2": "anew", "Algorithm 7.3": "onward"}
@@ -59,13 +58,12 @@ def studies(s: ex.Scale) -> tuple[ex.Study, ex.Study]:
         for way in (NONE, ONCE)
     }
     data = ex.images("mnist", **s.images)
-    loaded = data.load()  # once for both studies
-    return ex.Study(data, ways, s.seeds, loaded=loaded), ex.Study(data, starts, s.seeds, loaded=loaded)
+    return ex.Study(data, ways, s.seeds), ex.Study(data, starts, s.seeds)
 
 
 def transcribe(run: ex.Run, patience: int) -> Rows:
     """Algorithm 7.1 by hand, on the curve of a run that knows nothing of it; a row per evaluation."""
-    rows, j, v, best = list[tuple[int, float, float, int, int]](), 0, math.inf, 0
+    rows, j, v, best = list[tuple[int, float, float, int, int]](), 0, np.inf, 0
     for i, loss in zip(run.history["step"].tolist(), run.history["validation_loss"].tolist(), strict=True):
         j, v, best = (0, loss, i) if loss < v else (j + 1, v, best)
         rows.append((i, loss, v, j, best))
@@ -78,18 +76,11 @@ def travelled(study: ex.Study, store: Path) -> Rows:
     """Distances from the first weights to the last, and to another seed's first, over all weights."""
 
     def distances(std: float, way: str) -> Rows:
-        first, last = np.swapaxes(ex.look_into(study, f"{way} {std}", store, ends), 0, 1)
+        first, last = np.swapaxes(ex.look_into(study, f"{way} {std}", store, first_and_last), 0, 1)
         own, other = (np.linalg.norm(last - start, axis=1) for start in (first, np.roll(first, -1, axis=0)))
         return pd.DataFrame({"seed": range(len(own)), "travel": own, "to another's": other})
 
     return ex.grid(distances, start=STARTS, arm=(NONE, ONCE))
-
-
-def ends(run: ex.Run, data: ex.Dataset) -> list[ex.Floats]:
-    """All weights that a training begins with, and all that it leaves, each in one row."""
-    _, state = build(Training(ex.Recipe.from_json(run.recipe), data, run.seed))
-    both: tuple[ex.Weights, ...] = (named_arrays(state), run.weights)
-    return [np.concatenate([np.ravel(weights[name]) for name in sorted(weights)]) for weights in both]
 
 
 @ex.config
@@ -102,10 +93,10 @@ class EarlyStopping(ex.Exhibit):
         s = SCALES[budget]
         ways, starts = studies(s)
         rows = ex.scores(run_all([ways, starts], store)[0])
-        full, stopped = (ex.runs_of(ways, way, store) for way in (NONE, ONCE))
-        traces, travel = [transcribe(run, s.patience) for run in full], travelled(starts, store)
+        full, travel = ex.runs_of(ways, NONE, store), travelled(starts, store)
+        traces = [transcribe(run, s.patience) for run in full]
         kinds = ["test loss", "test error", "steps", "best step"]
-        reached = rows.groupby("arm", sort=False)[kinds].mean().reset_index()
+        reached = rows.groupby("arm", sort=False)[kinds].mean()
         distances = ex.series(travel, "travel", "start")
         return self.result(
             draw(full[0], traces[0], rows, distances, s.patience),
@@ -115,7 +106,7 @@ class EarlyStopping(ex.Exhibit):
                 "Distance from the first weights": ex.tabulated("their deviation", distances),
             },
             (
-                returns_the_best(traces, stopped, rows),
+                returns_the_best(traces, rows),
                 stopping_helps(rows),
                 lower(rows, "test loss", ANEW, ONCE, ALL_DATA, "Algorithm 7.2"),
                 lower(rows, "test loss", ONWARD, ONCE, ONWARDS, "Algorithm 7.3"),
@@ -136,18 +127,16 @@ class EarlyStopping(ex.Exhibit):
     " validation loss, rather than the latest.",
     BOOK + "Algorithm 7.1",
 )
-def returns_the_best(traces: list[Rows], stopped: list[ex.Run], rows: Rows) -> ex.Judged:
+def returns_the_best(traces: list[Rows], rows: Rows) -> ex.Judged:
     """Both steps are those of the transcription, and the weights' score the lowest loss but for rounding."""
-    ends = [tuple(trace[["i*", "i"]].iloc[-1]) for trace in traces]
-    agree = sum((run.best_step, run.steps) == end for run, end in zip(stopped, ends, strict=True))
-    lowest = np.array([run.history["validation_loss"].min() for run in stopped])
-    returned = rows.loc[rows["arm"] == ONCE, "validation loss"].to_numpy()
-    off = float(np.abs(returned / lowest - 1).max())
+    ends, stopped = pd.concat([trace.tail(1) for trace in traces]), rows[rows["arm"] == ONCE]
+    agree = (stopped[["best step", "steps"]].to_numpy() == ends[["i*", "i"]].to_numpy()).all(axis=1)
+    off = float(np.abs(stopped["validation loss"].to_numpy() / ends["v"].to_numpy() - 1).max())
     seen = (
-        f"In {agree} of {len(ends)} seeds i* and the last step are those of a transcription by hand on the"
-        f" curve without stopping; the weights handed over score within {off:.0e} of the lowest loss."
+        f"In {agree.sum()} of {len(ends)} seeds i* and the last step are those of a transcription by hand on "
+        f"the curve without stopping; the weights handed over score within {off:.0e} of the lowest loss."
     )
-    return seen, agree == len(ends) and off < 1e-5
+    return seen, agree.all() and off < 1e-5
 
 
 def lower(rows: Rows, what: str, way: str, other: str, says: str, source: str, more: str = "") -> ex.Claim:
@@ -198,13 +187,9 @@ def draw(run: ex.Run, trace: Rows, rows: Rows, travel: ex.Along, patience: int) 
     figure, panels = ex.sheet(8.4, "trace loss", "j steps", "travel error", height_ratios=(3, 2, 3))
     draw_trace(panels["trace"], panels["j"], run, trace, patience)
     ways = rows.assign(arm=rows["arm"].str.removeprefix("Algorithm "))
-    for name, what, unit in (
-        ("loss", "test loss", "nats"),
-        ("steps", "steps", "updates"),
-        ("error", "test error", "%"),
-    ):
+    for what, unit in {"test loss": "nats", "steps": "updates", "test error": "%"}.items():
         seeds, label = {what: ex.samples(ways, what, "arm")}, "stopping by Algorithm (○ a seed, – mean)"
-        ex.points(panels[name], seeds, xlabel=label, ylabel=f"{what} ({unit})")
+        ex.points(panels[what.split()[-1]], seeds, xlabel=label, ylabel=f"{what} ({unit})")
     title, place = "Distance from the first weights", "their standard deviation"
     ex.along(panels["travel"], travel, title, place, "distance", log="x")
     return figure

@@ -16,14 +16,12 @@ the rate six times as fast. Predictions use running averages, as the paper's cur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from flax import nnx
-from matplotlib.figure import Figure
 from pydantic import Field
 
 from trainwright import exhibit as ex
@@ -47,7 +45,6 @@ LOOKS = {
 }  # fmt: skip
 CHANCE = 10.0  # %, of ten classes
 LEARNED = 2 * CHANCE  # a network that never gets above this has learned nothing
-MUCH = 0.5  # a fraction of the steps is at most this one
 L2, FINAL = 1e-4, 0.5  # the penalty, and the share of the learning rate that is left in the end
 SCALES = ex.scales(
     images=({"train": 2500, "pool": 6000, "test": 500, "halved": True}, {}),
@@ -84,22 +81,19 @@ def study(s: ex.Scale) -> ex.Study:
         strategies=f"momentum(0.9), l2({L2}), rate_schedule('exponential', final={FINAL})",
         learning_rate=s.rate, batch_size=32, steps=s.steps, evaluate_every=s.every,
     ).replace(network=SmallInception(s.modules, s.width))  # fmt: skip
+    norm = "batch_norm(statistics='running')"  # before each activation
+    normed = ex.adding(plain, norm)
     sigmoid = ex.adding(plain, "activation('sigmoid'), initialization('glorot_uniform')")
     arms = {
         PLAIN: plain,
-        BASELINE: normed(plain),
-        X5: hastened(normed(plain), 5),
-        X30: hastened(normed(plain), 30),
-        SIGMOID: hastened(normed(sigmoid), 5),
+        BASELINE: normed,
+        X5: hastened(normed, 5),
+        X30: hastened(normed, 30),
+        SIGMOID: hastened(ex.adding(sigmoid, norm), 5),
         PLAIN_X5: hastened(plain, 5),
         PLAIN_SIGMOID: sigmoid,
     }
     return ex.Study(ex.images("fashion_mnist", **s.images), arms, s.seeds)
-
-
-def normed(recipe: ex.Recipe) -> ex.Recipe:
-    """With batch norm before each activation."""
-    return ex.adding(recipe, "batch_norm(statistics='running')")
 
 
 def hastened(recipe: ex.Recipe, times: float) -> ex.Recipe:
@@ -117,7 +111,7 @@ class Inception(ex.Exhibit):
     def make(self, budget: ex.Budget, store: Path) -> ex.ExhibitResult:
         s = SCALES[budget]
         trained = study(s)
-        curves = accuracies(trained.run(store))
+        curves = accuracies(ex.evaluations(trained.run(store)))
         reached, pixels = outcomes(curves), trained.dataset().shape[0]
         return self.result(
             draw(curves, reached),
@@ -125,13 +119,7 @@ class Inception(ex.Exhibit):
                 "Validation accuracy: steps until Inception's best, and the best": table(reached),
                 "Published, on ImageNet": PUBLISHED,
             },
-            (
-                sooner(reached),
-                much_sooner(reached),
-                higher(reached),
-                saturating(reached),
-                unstable(reached),
-            ),
+            (claim(reached) for claim in (sooner, much_sooner, higher, saturating, unstable)),
             (
                 f"Modules {', '.join(s.modules)} with {s.width} % of their channels; images of "
                 f"{pixels}×{pixels} pixels; {ex.described(trained)} That is Inception's rate; "
@@ -143,67 +131,45 @@ class Inception(ex.Exhibit):
         )
 
 
-def accuracies(runs: Iterable[ex.ArmRuns]) -> pd.DataFrame:
-    """A row for each evaluation: arm, seed, step, and the validation accuracy in %; NaN from where a loss was
-    no longer finite."""
-    rows = []
-    for arm in runs:
-        for run in next(iter(arm.runs.values())):
-            seen = run.history
-            finite = np.isfinite(seen["train_loss"]) & np.isfinite(seen["validation_loss"])
-            accuracy = np.where(finite, 100 * (1 - seen["validation_error"]), np.nan)
-            rows.append(
-                pd.DataFrame({"arm": arm.name, "seed": run.seed, "step": seen["step"], "accuracy": accuracy})
-            )
-    return pd.concat(rows, ignore_index=True)
+def accuracies(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with the validation accuracy in %; NaN from where a loss was no longer finite."""
+    losses = evaluations["training loss"] + evaluations["validation loss"]
+    return evaluations.assign(accuracy=(100 - evaluations["validation error"]).where(losses.abs() < np.inf))
 
 
 def outcomes(curves: pd.DataFrame) -> pd.DataFrame:
     """A row for each training: its highest accuracy in %; the first step at which it is as good as the plain
     network with the same seed ever gets, infinite if it never is; and whether it diverged."""
-    best = {key: curve.max() for key, curve in _by_training(curves)}
-    rows = []
-    for (arm, seed), curve in _by_training(curves):
-        there = curve.index[curve >= best[PLAIN, seed]]
-        rows.append(
-            {
-                "arm": arm,
-                "seed": seed,
-                "best": np.nan_to_num(best[arm, seed], nan=CHANCE),
-                "last": curve.index.max(),
-                "steps": float(there.min()) if len(there) else np.inf,
-                "diverged": bool(curve.isna().any()),
-            }
-        )
-    return pd.DataFrame(rows)
+    trainings = curves.set_index("step").groupby(["arm", "seed"], sort=False)["accuracy"]
+    best, diverged = trainings.max(), trainings.size() > trainings.count()
+    goals = 100 - best[PLAIN]  # as errors, by seed
+    steps = [ex.arrival(100 - accuracy, goals[seed]) for (_, seed), accuracy in trainings]
+    reached = pd.DataFrame({"best": best.fillna(CHANCE), "steps": steps, "diverged": diverged})
+    return reached.assign(last=curves["step"].max()).reset_index()
 
 
-def _by_training(curves: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.Series[float]]]:
-    """Each training's arm and seed, and its accuracies by step."""
-    for arm, of_arm in curves.groupby("arm", sort=False):
-        for seed, rows in of_arm.groupby("seed", sort=False):
-            yield (str(arm), int(str(seed))), rows.set_index("step")["accuracy"]
+def to_the_best(reached: pd.DataFrame, arm: str, other: str) -> ex.Race:
+    """Two networks on their way to being as good as the plain one ever gets."""
+    steps = reached.pivot(index="seed", columns="arm", values="steps")
+    return ex.race(steps[arm], steps[other], reached["last"].max())
 
 
-def hastening(reached: pd.DataFrame, arm: str) -> tuple[str, ex.Measured, bool]:
-    """An arm's steps over the plain network's, with how to say it and whether all its trainings get there."""
-    steps = reached.pivot(index="seed", columns="arm", values="steps").clip(upper=reached["last"].max())
-    ratio = ex.Measured.ratio(steps[arm], steps[PLAIN])
-    missed = int(np.isinf(reached["steps"][reached["arm"] == arm]).sum())
+def in_half_the_steps(reached: pd.DataFrame, arm: str) -> ex.Judged:
+    """The ratio of an arm's steps to the plain network's is below a half, and every training gets there."""
+    ratio, (own, plain), (missed, _) = to_the_best(reached, arm, PLAIN)
     published = PUBLISHED["steps (millions)"]
     seen = (
-        f"{arm} takes {steps[arm].median():,.0f} steps (median) to be as good as {PLAIN} gets, which takes "
-        f"{steps[PLAIN].median():,.0f}: ratio {ratio}; {missed} of {ratio.n} never get there. Published: "
+        f"{arm} takes {own:,.0f} steps (median) to be as good as {PLAIN} gets, which takes {plain:,.0f}: "
+        f"ratio {ratio}; {missed} of {ratio.n} never get there. Published: "
         f"{published[arm] / published[PLAIN]:.2f}."
     )
-    return seen, ratio, missed == 0
+    return seen, ex.every(ratio.below(0.5), missed == 0)
 
 
 @ex.claim("With batch norm alone Inception is as good in less than half the steps.", f"{PAPER}, BN-Baseline")
 def sooner(reached: pd.DataFrame) -> ex.Judged:
-    """The ratio's interval lies below a half, and every training gets there."""
-    seen, ratio, all_there = hastening(reached, BASELINE)
-    return seen, ex.every(ratio.below(MUCH), all_there)
+    """By the interval, see `in_half_the_steps`."""
+    return in_half_the_steps(reached, BASELINE)
 
 
 @ex.claim(
@@ -213,13 +179,9 @@ def sooner(reached: pd.DataFrame) -> ex.Judged:
 )
 def much_sooner(reached: pd.DataFrame) -> ex.Judged:
     """As `sooner`, and the steps are fewer than BN-Baseline's by the interval of their ratio."""
-    seen, ratio, all_there = hastening(reached, X5)
-    steps = reached.pivot(index="seed", columns="arm", values="steps").clip(upper=reached["last"].max())
-    over_baseline = ex.Measured.ratio(steps[X5], steps[BASELINE])
-    return (
-        f"{seen} Over {BASELINE}'s steps: ratio {over_baseline}.",
-        ex.every(ratio.below(MUCH), all_there, over_baseline.below(1)),
-    )
+    seen, holds = in_half_the_steps(reached, X5)
+    ratio = to_the_best(reached, X5, BASELINE).ratio
+    return f"{seen} Over {BASELINE}'s steps: ratio {ratio}.", ex.every(holds, ratio.below(1))
 
 
 @ex.claim("At thirty times the rate it gets better in the end than at five times.", f"{PAPER}, BN-x30")
@@ -234,26 +196,22 @@ def higher(reached: pd.DataFrame) -> ex.Judged:
 )
 def saturating(reached: pd.DataFrame) -> ex.Judged:
     """Every training with batch norm gets above twice chance, and none without."""
-    above = {arm: learned(reached, arm) for arm in (SIGMOID, PLAIN_SIGMOID)}
+    above = reached.pivot(index="seed", columns="arm", values="best") > LEARNED
     holds = above[SIGMOID].all() and not above[PLAIN_SIGMOID].any()
-    return f"{bests(reached, *above)}; twice chance is {LEARNED:g} %.", holds
+    return f"{bests(reached, SIGMOID, PLAIN_SIGMOID)}; twice chance is {LEARNED:g} %.", holds
 
 
 @ex.claim("Without batch norm, five times the learning rate makes the training diverge.", PAPER)
 def unstable(reached: pd.DataFrame) -> ex.Judged:
     """Every training ends with a loss that is not finite, or never gets above twice chance."""
-    diverged = reached["diverged"][reached["arm"] == PLAIN_X5].to_numpy()
-    stuck = ~learned(reached, PLAIN_X5) & ~diverged
+    trainings = reached[reached["arm"] == PLAIN_X5]
+    diverged = trainings["diverged"]
+    stuck = (trainings["best"] <= LEARNED) & ~diverged
     seen = (
-        f"{diverged.sum()} of {len(diverged)} trainings of {PLAIN_X5} diverge, {stuck.sum()} more never get "
+        f"{diverged.sum()} of {len(trainings)} trainings of {PLAIN_X5} diverge, {stuck.sum()} more never get "
         f"above twice chance; {bests(reached, PLAIN_X5, PLAIN)}."
     )
     return seen, (diverged | stuck).all()
-
-
-def learned(reached: pd.DataFrame, arm: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which of an arm's trainings get above twice chance, (seeds,)."""
-    return (reached["best"][reached["arm"] == arm] > LEARNED).to_numpy()
 
 
 def bests(reached: pd.DataFrame, *arms: str) -> str:
@@ -272,18 +230,16 @@ def table(reached: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def draw(curves: pd.DataFrame, reached: pd.DataFrame) -> Figure:
+def draw(curves: pd.DataFrame, reached: pd.DataFrame) -> ex.Figure:
     """Figure 2: accuracy along training, and Inception's best; below, each network's highest accuracy."""
     figure, panels = ex.sheet(6.6, "curves", "bests", height_ratios=(1.7, 1))
+    percent = "validation accuracy (%)"
+    title = "Accuracy along training"
     drawn = ex.series(curves[curves["arm"].isin(CURVES)].dropna(), "accuracy", "step")
-    axes = panels["curves"]
-    best = reached["best"][reached["arm"] == PLAIN].mean()
-    ex.curves(axes, drawn, "Accuracy along training", "step", "validation accuracy (%)", looks=LOOKS,
-              ylim=(0, 100))  # fmt: skip
-    ex.level(axes, best, f"{PLAIN}'s best")
-    ex.points(
-        panels["bests"], {"": ex.samples(reached, "best", "arm")}, "Highest accuracy of each training",
-        ylabel="validation accuracy (%)", ylim=(0, 100),
-    )  # fmt: skip
+    ex.curves(panels["curves"], drawn, title, "step", percent, looks=LOOKS, ylim=(0, 100))
+    ex.level(panels["curves"], reached["best"][reached["arm"] == PLAIN].mean(), f"{PLAIN}'s best")
+    seeds = {"": ex.samples(reached, "best", "arm")}
+    title = "Highest accuracy of each training"
+    ex.points(panels["bests"], seeds, title, ylabel=percent, ylim=(0, 100))
     ex.level(panels["bests"], CHANCE, ls=":")
     return figure

@@ -31,7 +31,6 @@ from trainwright.exhibit.house_numbers import house_numbers
 from trainwright.networks.street_numbers import StreetNumbers as Reader
 
 BOOK = "Goodfellow et al. 2016, "
-NOT_NEARLY = 0.5  # "not nearly as effective" is at most half as effective
 LOOKS = {
     "shallow, larger convolutions": {"color": ex.BLUE, "marker": "s"},
     "shallow, larger dense layers": {"color": ex.GREEN, "marker": "D"},
@@ -55,8 +54,8 @@ SCALES = ex.scales(
 class Networks(NamedTuple):
     """Names of the networks that are compared."""
 
-    by_depth: dict[int, str]
-    """By their number of hidden layers, at one width."""
+    by_depth: list[str]
+    """From the shallowest to the deepest, at one width."""
     convolutions: list[str]
     """The shallowest, its convolutions ever larger."""
     dense: list[str]
@@ -65,17 +64,17 @@ class Networks(NamedTuple):
     """The deepest, its convolutions ever larger."""
 
     @property
-    def shallow(self) -> str:
-        """The shallowest."""
-        return self.convolutions[0]
+    def ends(self) -> tuple[str, str]:
+        """The shallowest and the deepest, no larger than the others."""
+        return self.by_depth[0], self.by_depth[-1]
 
     @property
-    def deepest(self) -> str:
-        """The deepest, no larger than the others."""
-        return self.deep[0]
+    def largest(self) -> tuple[str, str]:
+        """The shallow networks with the largest convolutions, and with the largest dense layers."""
+        return self.convolutions[-1], self.dense[-1]
 
 
-def name(depth: int, convolutions: int = 1, dense: int = 1) -> str:
+def name(depth: int, convolutions: int, dense: int) -> str:
     """Such as `3 layers, dense ×4`: a network's depth, and by how much its layers are enlarged."""
     sizes = {"convolutions": convolutions, "dense": dense}
     return f"{depth} layers" + "".join(f", {layers} ×{more}" for layers, more in sizes.items() if more > 1)
@@ -83,23 +82,22 @@ def name(depth: int, convolutions: int = 1, dense: int = 1) -> str:
 
 def plan(s: ex.Scale, data: ex.DataSpec) -> tuple[ex.Study, Networks]:
     """Growing depth at one width, and growing layers at the least and at the greatest depth."""
-    least, greatest = s.depths[0], s.depths[-1]
-    convolutions, dense = [(least, more, 1) for more in s.larger], [(least, 1, more) for more in s.larger]
-    deep, plain = [(greatest, more, 1) for more in s.larger_deep], [(depth, 1, 1) for depth in s.depths]
+    groups = [
+        [(depth, 1, 1) for depth in s.depths],
+        [(s.depths[0], more, 1) for more in (1, *s.larger)],
+        [(s.depths[0], 1, more) for more in (1, *s.larger)],
+        [(s.depths[-1], more, 1) for more in (1, *s.larger_deep)],
+    ]
     base = ex.network(
         strategies="adam, rate_schedule, batch_norm(statistics='running')",
         learning_rate=0.005, batch_size=s.batch, steps=s.steps, evaluate_every=s.steps // 2,
     )  # fmt: skip
     arms = {
         name(depth, more, denser): base.replace(network=Reader(depth, more * s.width, denser * s.dense))
-        for depth, more, denser in (*plain, *convolutions, *dense, *deep)
+        for group in groups
+        for depth, more, denser in group
     }
-    networks = Networks(
-        {depth: name(depth) for depth in s.depths},
-        [name(least), *(name(*size) for size in convolutions)],
-        [name(least), *(name(*size) for size in dense)],
-        [name(greatest), *(name(*size) for size in deep)],
-    )
+    networks = Networks(*([name(*sizes) for sizes in group] for group in groups))
     return ex.Study(data, arms, s.seeds, folds=False), networks
 
 
@@ -127,16 +125,13 @@ class StreetNumbers(ex.Exhibit):
         data = drawn(s) if self.data == "drawn" else ex.DataSpec("svhn_numbers", size=s.shape[0])
         study, networks = plan(s, data)
         over, loaded = ex.over_each(study.run(store)), study.dataset()
+        whole, (height, width, _) = over[networks.by_depth[0]], loaded.shape
         rows = loaded.splits.test[:6]
-        samples = dict(
-            zip(sequences.to_texts(loaded.targets[rows].astype(int)), loaded.inputs[rows], strict=True)
-        )
-        whole, (height, width, _) = over[networks.shallow], loaded.shape
+        samples = zip(sequences.to_texts(loaded.targets[rows].astype(int)), loaded.inputs[rows], strict=True)
         return self.result(
-            draw(whole, networks, samples),
+            draw(whole, networks, dict(samples)),
             {"Networks": ex.overview(whole, "network")},
-            (deeper(over, networks), deepest_best(over, networks), not_size(over, networks),
-             ineffective(over, networks), deep_gains(over, networks)),
+            (judged(over, networks) for judged in (deeper, deepest_best, not_size, ineffective, deep_gains)),
             (
                 f"{len(loaded.splits.test):,} test numbers of {height}×{width} pixels; {ex.described(study)} "
                 f"Convolutions of {s.width} % and dense layers of {s.dense} % of the published widths, "
@@ -144,21 +139,20 @@ class StreetNumbers(ex.Exhibit):
                 "One learning rate for all networks: it was not tuned for any of them.",
                 *ex.cautions(whole),
             ),
-        )  # fmt: skip
+        )
 
 
 @ex.claim("Every step in depth reads more numbers right.", BOOK + "figure 6.6 (3 to 11 layers)")
 def deeper(over: ex.Over, networks: Networks) -> ex.Judged:
-    """Each network over the next shallower one, by the whole interval."""
-    seen = ex.gains_over(over, [(more, less) for less, more in pairwise(networks.by_depth.values())])
-    return f"{seen}.", seen.all_positive
+    """Each network over the next shallower one."""
+    return ex.all_gain(over, [(more, less) for less, more in pairwise(networks.by_depth)])
 
 
 @ex.claim("The deepest network reads more numbers right than the shallowest.", BOOK + "figure 6.6")
 def deepest_best(over: ex.Over, networks: Networks) -> ex.Judged:
     """By the whole interval."""
-    seen = ex.gains_over(over, [(networks.deepest, networks.shallow)])
-    return f"{seen}.", seen.all_positive
+    shallow, deepest = networks.ends
+    return ex.all_gain(over, [(deepest, shallow)])
 
 
 @ex.claim(
@@ -168,12 +162,11 @@ def deepest_best(over: ex.Over, networks: Networks) -> ex.Judged:
 )
 def not_size(over: ex.Over, networks: Networks) -> ex.Judged:
     """The deepest over the largest shallow networks, by the whole interval; these must be larger."""
-    rivals = [networks.convolutions[-1], networks.dense[-1]]
-    size = {name: over[networks.shallow].arm(name).parameters for name in (networks.deepest, *rivals)}
-    seen = ex.gains_over(over, [(networks.deepest, rival) for rival in rivals])
+    shallow, deepest = networks.ends
+    size = {name: over[shallow].arm(name).parameters for name in (deepest, *networks.largest)}
+    seen, gains = ex.all_gain(over, [(deepest, rival) for rival in networks.largest])
     listed = ", ".join(f"{name}: {count:,}" for name, count in size.items())
-    larger = all(size[rival] >= size[networks.deepest] for rival in rivals)
-    return f"{seen}. Parameters of {listed}.", ex.every(seen.all_positive, larger)
+    return f"{seen} Parameters of {listed}.", ex.every(gains, min(size.values()) == size[deepest])
 
 
 @ex.claim(
@@ -183,16 +176,14 @@ def not_size(over: ex.Over, networks: Networks) -> ex.Judged:
 def ineffective(over: ex.Over, networks: Networks) -> ex.Judged:
     """Of each way to enlarge the shallow network, the gain of the largest: half of depth's gain less that is
     positive by its whole interval, over seeds; and depth's own gain is."""
-    whole = over[networks.shallow]
-    gained = {arm.name: np.subtract(whole.arm(networks.shallow).errors, arm.errors) for arm in whole.arms}
-    largest = (networks.convolutions[-1], networks.dense[-1])
+    shallow, deepest = networks.ends
+    errors = {arm.name: np.array(arm.errors) for arm in over[shallow].arms}
+    gained = {name: errors[shallow] - errors[name] for name in (deepest, *networks.largest)}
     left = ex.Measurements(
-        {name: ex.Measured.percent(NOT_NEARLY * gained[networks.deepest] - gained[name]) for name in largest}
+        {name: ex.Measured.percent(gained[deepest] / 2 - gained[name]) for name in networks.largest}
     )
-    by_depth, by_size = (
-        whole.gain(networks.deepest),
-        ex.gains_over(over, [(n, networks.shallow) for n in largest]),
-    )
+    by_depth = over[shallow].gain(deepest)
+    by_size = ex.gains_over(over, [(larger, shallow) for larger in networks.largest])
     seen = f"depth gains {by_depth}; size: {by_size}; half of the first less the second: {left}."
     return seen, ex.every(left.all_positive, by_depth.positive)
 
@@ -200,8 +191,7 @@ def ineffective(over: ex.Over, networks: Networks) -> ex.Judged:
 @ex.claim("A deep network gains from more parameters.", BOOK + "figure 6.7 (11 layers)")
 def deep_gains(over: ex.Over, networks: Networks) -> ex.Judged:
     """The deepest with the largest convolutions over itself, by the whole interval."""
-    seen = ex.gains_over(over, [(networks.deep[-1], networks.deepest)])
-    return f"{seen}.", seen.all_positive
+    return ex.all_gain(over, [(networks.deep[-1], networks.deep[0])])
 
 
 def accuracy(comparison: ex.Comparison, name: str) -> ex.Measured:
@@ -217,11 +207,10 @@ def draw(
     figure, (strip, panels) = ex.strips(4.8, 1, 4.6)
     ex.pictures(strip, samples)
     depth, size = panels.subplots(1, 2, sharey=True)
-    by_depth = {layers: accuracy(comparison, name) for layers, name in networks.by_depth.items()}
-    ex.along(
-        depth, {"": by_depth}, "Along depth", "hidden layers", "whole numbers read right (%)",
-        looks={"": {"color": ex.VERMILLION}},
-    )  # fmt: skip
+    by_depth = {int(name.split()[0]): accuracy(comparison, name) for name in networks.by_depth}
+    title, label = "Along depth", "whole numbers read right (%)"
+    colour = {"": {"color": ex.VERMILLION}}
+    ex.along(depth, {"": by_depth}, title, "hidden layers", label, looks=colour)
     depth.set_xticks(list(by_depth))
     series = {
         label: {comparison.arm(name).parameters: accuracy(comparison, name) for name in names}
