@@ -152,27 +152,28 @@ def test_the_model_is_the_best_training_where_these_can_be_compared(
 
 
 @pytest.mark.parametrize(
-    ("shape", "rows", "network", "adam"),
+    ("shape", "rows", "network", "batch_size"),
     [
-        ((2,), 3_000, Mlp((64, 64)), False),
-        ((2,), 3_400, Mlp((256,)), True),  # 2,176 of them are trained on
-        ((2,), 20_000, Mlp((256,)), True),
-        ((2, 2), 3_400, Mlp((64, 64)), False),
-        ((2, 2), 20_000, Mlp((256, 256)), False),
+        ((2,), 3_000, Mlp((256,)), 32),
+        ((2,), 3_400, Mlp((256,)), 128),  # 2,176 of them are trained on
+        ((2, 2), 3_000, Mlp((64, 64)), 32),
+        ((2, 2), 3_400, Mlp((64, 64)), 64),
+        ((2, 2), 20_000, Mlp((256, 256)), 128),
     ],
 )
 def test_the_default_recipe_goes_by_size_and_kind(
-    shape: tuple[int, ...], rows: int, network: Mlp, adam: bool
+    shape: tuple[int, ...], rows: int, network: Mlp, batch_size: int
 ) -> None:
     data = load(
         (np.zeros((rows, *shape)) + np.arange(rows).reshape(-1, *[1] * len(shape)), np.arange(rows) % 2)
     )
     recipe = defaults.recipe(data)
-    assert recipe.network == network
-    assert [strategy.name for strategy in recipe.strategies] == ["adam", "initialization"] * adam
+    table = len(shape) == 1
+    assert (recipe.network, recipe.batch_size) == (network, batch_size)
+    assert [strategy.name for strategy in recipe.strategies] == ["adam", "initialization"] * table
     arms = defaults.arms(data, recipe)
     assert sum("initialization" in arm for arm in arms) == 1
-    assert not (adam and any("momentum" in arm for arm in arms))
+    assert any("momentum" in arm for arm in arms) != table
 
 
 def test_the_default_metric_is_decided_once_by_all_examples() -> None:

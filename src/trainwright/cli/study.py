@@ -69,8 +69,8 @@ def run(
     base: Annotated[
         str | None,
         option(
-            "Strategies that every arm has, such as 'momentum(0.9)'. Default: none; for tables of 2,000"
-            " training examples or more adam and initialization('glorot_uniform')."
+            "Strategies that every arm has, such as 'momentum(0.9)'. Default: none; for tables adam"
+            " and initialization('glorot_uniform')."
         ),
     ] = None,
     baseline: Annotated[

@@ -3,10 +3,10 @@
 Chosen to be sensible for the data's size and shape, and cheap enough to try: `quick` gives a first answer in
 minutes on two cores, `full` is for a night.
 
-All but small tables are trained by Adam from Glorot's initial weights, everything else by plain gradient
-descent from He's, so that the default reaches what scikit-learn's MLPClassifier and MLPRegressor reach at
-theirs: a layer of 100 units, Adam at 0.001, until the training loss settles, 200 epochs at most.
-`results/defaults.md` has both side by side, by the number of training examples.
+Tables are trained by Adam from Glorot's initial weights, images by plain gradient descent from He's, so that
+on tables the default reaches what scikit-learn's MLPClassifier and MLPRegressor reach at theirs: a layer of
+100 units, Adam at 0.001, until the training loss settles, 200 epochs at most. `results/defaults.md` has both
+side by side, by the number of training examples.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ Budget = Literal["quick", "full"]
 
 SMALL, LARGE = 2_000, 10_000  # training examples: fewer are few, so many are many
 
-DESCENT = Recipe(Mlp((64, 64)), learning_rate=0.1)
-"""Of what is small, and of images."""
+TABLE = Recipe(Mlp((256,)), (Adam(), Initialization("glorot_uniform")), learning_rate=0.01, batch_size=128)
+
+IMAGES = Recipe(Mlp((64, 64)), learning_rate=0.1, batch_size=64)
 
 MANY_IMAGES = Recipe(Mlp((256, 256)), learning_rate=0.1, batch_size=128)
 
-TABLE = Recipe(Mlp((256,)), (Adam(), Initialization("glorot_uniform")), learning_rate=0.01, batch_size=128)
-"""Of tables that are not small."""
+FEW_BATCH = 32
+"""The batch size where examples are few."""
 
 EPOCHS: dict[Budget, int] = {"quick": 40, "full": 200}
 MANY_IMAGES_EPOCHS: dict[Budget, int] = {"quick": 8, "full": 100}
@@ -80,9 +81,8 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
     examples, image = len(data.splits.train), len(data.shape) > 1
     if image and examples >= LARGE:
         return MANY_IMAGES.replace(epochs=MANY_IMAGES_EPOCHS[budget])
-    if image or examples < SMALL:
-        return DESCENT.replace(epochs=EPOCHS[budget], batch_size=32 if examples < SMALL else 64)
-    return TABLE.replace(epochs=EPOCHS[budget])
+    usual = (IMAGES if image else TABLE).replace(epochs=EPOCHS[budget])
+    return usual.replace(batch_size=FEW_BATCH) if examples < SMALL else usual
 
 
 def advice(data: Dataset, recipe: Recipe) -> list[Caution]:
