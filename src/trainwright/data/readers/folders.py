@@ -13,7 +13,7 @@ from trainwright.data.readers import memory
 from trainwright.data.readers.decoding import SUFFIXES, WHOLE, ImageFile, Pixels, is_image, read_header
 from trainwright.data.readers.index import Example, ImageIndex, choose_shape, make_index
 from trainwright.data.readers.lists import listed_images, read_list
-from trainwright.data.readers.tree import SPLITS, Tree
+from trainwright.data.readers.tree import SPLIT_OF, Tree
 from trainwright.data.streamed import Streamed
 from trainwright.data.threads import in_threads
 from trainwright.data.values import readable, some
@@ -39,7 +39,7 @@ def index_folder(path: Path, *, name: str | None = None, size: int | None = None
         Example(
             place.file,
             {"class": place.label or place.folders[depth]},
-            SPLITS[place.folders[0].lower()] if depth else "train",
+            SPLIT_OF[place.folders[0].lower()] if depth else "train",
         )
         for place in tree.images
     ]
@@ -122,8 +122,8 @@ def _refuse_none(tree: Tree) -> None:
 def _depth_of_classes(tree: Tree) -> int:
     """0 if the outermost folders are classes, 1 if they are train, validation and test."""
     tops = {place.top for place in tree.images}
-    splits = {SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
-    strays = [place.file.place for place in tree.images if place.top.lower() not in SPLITS]
+    splits = {SPLIT_OF[top.lower()] for top in tops if top.lower() in SPLIT_OF}
+    strays = [place.file.place for place in tree.images if place.top.lower() not in SPLIT_OF]
     if splits and not strays:
         if "train" not in splits:
             raise DataError(
@@ -152,7 +152,7 @@ def _refuse_unlabelled(tree: Tree, depth: int) -> None:
 def _refuse_empty(tree: Tree, depth: int) -> None:
     classes = {place.folders[: depth + 1] for place in tree.images}
     for folders in tree.folders:
-        is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in SPLITS)
+        is_class = len(folders) == depth + 1 and (not depth or folders[0].lower() in SPLIT_OF)
         if is_class and folders not in classes:
             raise DataError(
                 f"{tree.path.joinpath(*folders)}: a class folder without images; add some or remove it"

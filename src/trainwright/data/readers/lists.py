@@ -11,7 +11,7 @@ import pandas as pd
 from trainwright.base.errors import DataError
 from trainwright.data.readers.decoding import SUFFIXES, ImageFile, is_image
 from trainwright.data.readers.index import Example, ImageIndex, SplitName, make_index
-from trainwright.data.readers.tree import SPLITS
+from trainwright.data.readers.tree import SPLIT_OF
 from trainwright.data.tables import read_csv
 from trainwright.data.values import found, place, some
 
@@ -115,5 +115,5 @@ def listed_images(table: pd.DataFrame, folder: Path) -> list[ImageFile]:
 def _splits(table: pd.DataFrame) -> list[SplitName]:
     """Each row's split, none if there is no column that says so."""
     words = [str(value).lower() for value in table[SPLIT]] if SPLIT in table else []
-    splits = [SPLITS[word] for word in words if word in SPLITS]
+    splits = [SPLIT_OF[word] for word in words if word in SPLIT_OF]
     return splits if len(splits) == len(words) and "train" in splits else []

@@ -24,7 +24,7 @@ from trainwright.data.readers.decoding import Box, ImageFile
 from trainwright.data.readers.index import Example, ImageIndex, SplitName, make_index
 from trainwright.data.sequences import from_texts
 
-SPLITS: tuple[SplitName, ...] = ("train", "test")
+PARTS: tuple[SplitName, ...] = ("train", "test")
 EXPANSION = 0.3  # of the box's width and height, half of it on each side
 
 BY_HAND = "get it from http://ufldl.stanford.edu/housenumbers/ and put it there"
@@ -50,7 +50,7 @@ def read_digits(folder: Path) -> Raw:
 
     The files call the digit 0 "10". Raises `DataError` for a file that is missing, damaged, or another.
     """
-    (x_train, y_train), (x_test, y_test) = (_read_mat(folder / f"{split}_32x32.mat") for split in SPLITS)
+    (x_train, y_train), (x_test, y_test) = (_read_mat(folder / f"{split}_32x32.mat") for split in PARTS)
     digits = pd.Series(np.concatenate([y_train, y_test]), name="digit").rename_axis("image")
     return Raw(
         "svhn",
@@ -77,10 +77,10 @@ def index_numbers(folder: Path, size: int) -> ImageIndex:
     if listed.is_file():
         numbers = _read_json(listed)
     else:
-        numbers = {split: dict(_read_digit_struct(folder / split / "digitStruct.mat")) for split in SPLITS}
+        numbers = {split: dict(_read_digit_struct(folder / split / "digitStruct.mat")) for split in PARTS}
     examples = [
         Example(ImageFile(f"{split}/{file}", folder / split / file), labels(digits), split, expanded(digits))
-        for split in SPLITS
+        for split in PARTS
         for file, digits in numbers[split].items()
     ]
     index = make_index("svhn_numbers", examples, shape=(size, size, 3), source=str(folder))
@@ -135,7 +135,7 @@ def _read_json(path: Path) -> dict[SplitName, dict[str, list[Digit]]]:
     try:
         content = json.loads(path.read_text("utf-8"))
         numbers: dict[SplitName, dict[str, list[Digit]]] = {}
-        for split in SPLITS:
+        for split in PARTS:
             where = f"{path}: {split}"
             numbers[split] = {}
             if not content[split]:

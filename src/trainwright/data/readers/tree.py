@@ -13,7 +13,7 @@ from trainwright.data.readers.index import SplitName
 from trainwright.data.readers.shards import is_shard, read_shard
 from trainwright.data.values import readable
 
-SPLITS: dict[str, SplitName] = {
+SPLIT_OF: dict[str, SplitName] = {
     "train": "train", "training": "train",
     "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "testing": "test",
@@ -92,13 +92,13 @@ class Tree:
     def _add_shard(self, path: Path, folders: tuple[str, ...]) -> None:
         """A shard's images, as if it were a folder, or in the split that its name tells."""
         words = re.split(r"[^a-z]+", path.stem.lower())
-        told = tuple(word for word in words if word in SPLITS)[:1]
+        told = tuple(word for word in words if word in SPLIT_OF)[:1]
         name = "/".join((*folders, readable(path.name)))
         for file, label in read_shard(path, name):
             within = PurePosixPath(file.name).relative_to(name).parent.parts
             if not within and label is None and WNID.fullmatch(path.stem):
                 within = (path.stem,)
-            outer = folders or (() if within and within[0].lower() in SPLITS else told)
+            outer = folders or (() if within and within[0].lower() in SPLIT_OF else told)
             self.images.append(Place(file, (*outer, *within), label))
 
     def unwrapped(self) -> Tree:
@@ -107,7 +107,7 @@ class Tree:
         if len(tops) != 1 or any(len(place.folders) < 2 for place in self.images):
             return self
         (top,) = tops
-        if top.lower() in SPLITS:
+        if top.lower() in SPLIT_OF:
             return self
         return Tree(
             self.path / top,
