@@ -16,6 +16,7 @@ from trainwright.recipe import Recipe
 from trainwright.strategies import L2, Adam, Dropout
 from trainwright.studies.arms import Arm, Candidate
 from trainwright.studies.cliff import safe_rate
+from trainwright.studies.length import still_improves
 from trainwright.studies.trials import Outcome, Outcomes, Procedure, Trial, side_by_side
 from trainwright.studies.tuning import (
     Choice,
@@ -23,7 +24,6 @@ from trainwright.studies.tuning import (
     allowance,
     choose,
     settle_length,
-    still_improves,
     tune,
 )
 

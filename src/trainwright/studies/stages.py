@@ -16,9 +16,10 @@ from trainwright.runs.score import score
 from trainwright.runs.store import Store
 from trainwright.studies.arms import Candidate
 from trainwright.studies.executor import Rounds, trained
+from trainwright.studies.length import Length
 from trainwright.studies.plan import Planned
 from trainwright.studies.trials import Outcome, Procedure, Trial
-from trainwright.studies.tuning import Choice, Length
+from trainwright.studies.tuning import Choice
 
 Result = TypeVar("Result")
 

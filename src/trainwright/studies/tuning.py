@@ -25,17 +25,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-import numpy as np
-
 from trainwright.base.errors import SettingError
 from trainwright.baseline import Baseline
 from trainwright.recipe import Recipe
 from trainwright.studies.arms import Arm, Candidate
 from trainwright.studies.cliff import safe_rate
 from trainwright.studies.ladder import RateLadder
+from trainwright.studies.length import Length, lengthened, still_improves
 from trainwright.studies.trials import Outcome, Outcomes, Procedure, Trial, rank, side_by_side
-
-SMALL_GAIN = 0.05  # of the error
 
 
 @dataclass(frozen=True)
@@ -90,18 +87,6 @@ class Choice:
     """Whether the chosen learning rate is the smallest or the largest that its candidate was tried at."""
     improving: bool
     """Whether validation still improves in the last quarter of the training."""
-
-
-@dataclass(frozen=True)
-class Length:
-    """How long all arms train, as the reference decides."""
-
-    factor: int
-    """What multiplies the recipes' own length."""
-    start: float
-    """The reference's best learning rate among those tried, around which every arm's grid begins."""
-    enough: bool
-    """Whether the reference has stopped improving before the last quarter."""
 
 
 class Point(NamedTuple):
@@ -203,30 +188,6 @@ def tune(
         tried += [point for point in field if point not in tried]
         settings, trainings = field, min(number, most)
         asked.update(ask)
-
-
-def lengthened(candidate: Candidate, factor: int) -> Candidate:
-    """A recipe so many times as long; a baseline as it is."""
-    if not isinstance(candidate, Recipe) or factor == 1:
-        return candidate
-    if candidate.steps is not None:
-        return candidate.replace(steps=factor * candidate.steps)
-    return candidate.replace(epochs=factor * candidate.epochs)
-
-
-def still_improves(curves: Sequence[Sequence[float]]) -> bool:
-    """Whether the mean curve's best value lies in its last quarter, and that quarter is better than the one
-    before by more than a twentieth: less may be noise, and is no reason to train twice as long.
-
-    >>> still_improves([[8, 4, 3, 2]]), still_improves([[8, 4, 2, 2.1]]), still_improves([[8, 4, 2, 1.95]])
-    (True, False, False)
-    """
-    if not curves or len({len(curve) for curve in curves}) > 1 or len(curves[0]) < 4:
-        return False  # a training that diverged or stopped by itself needs no more steps
-    mean = np.mean(curves, axis=0)
-    middle, last = len(mean) // 2, math.ceil(0.75 * len(mean))
-    gained = mean[last:].mean() < (1 - SMALL_GAIN) * mean[middle:last].mean()
-    return bool(gained and mean.argmin() >= last)
 
 
 def _points(candidate: Candidate, ladder: RateLadder, rungs: Sequence[int]) -> list[Point]:
