@@ -152,24 +152,25 @@ def test_the_model_is_the_best_training_where_these_can_be_compared(
 
 
 @pytest.mark.parametrize(
-    ("shape", "rows", "network", "batch_size"),
+    ("shape", "rows", "network", "batch_size", "epochs"),
     [
-        ((2,), 3_000, Mlp((256,)), 32),
-        ((2,), 3_400, Mlp((256,)), 128),  # 2,176 of them are trained on
-        ((2, 2), 3_000, Mlp((64, 64)), 32),
-        ((2, 2), 3_400, Mlp((64, 64)), 64),
-        ((2, 2), 20_000, Mlp((256, 256)), 128),
+        ((2,), 3_000, Mlp((256,)), 32, 40),
+        ((2,), 3_400, Mlp((256,)), 128, 40),  # 2,176 of them are trained on
+        ((2,), 20_000, Mlp((256,)), 128, 20),
+        ((2, 2), 3_000, Mlp((64, 64)), 32, 40),
+        ((2, 2), 3_400, Mlp((64, 64)), 64, 40),
+        ((2, 2), 20_000, Mlp((256, 256)), 128, 8),
     ],
 )
 def test_the_default_recipe_goes_by_size_and_kind(
-    shape: tuple[int, ...], rows: int, network: Mlp, batch_size: int
+    shape: tuple[int, ...], rows: int, network: Mlp, batch_size: int, epochs: int
 ) -> None:
     data = load(
         (np.zeros((rows, *shape)) + np.arange(rows).reshape(-1, *[1] * len(shape)), np.arange(rows) % 2)
     )
     recipe = defaults.recipe(data)
     table = len(shape) == 1
-    assert (recipe.network, recipe.batch_size) == (network, batch_size)
+    assert (recipe.network, recipe.batch_size, recipe.epochs) == (network, batch_size, epochs)
     assert [strategy.name for strategy in recipe.strategies] == ["adam", "initialization"] * table
     arms = defaults.arms(data, recipe)
     assert sum("initialization" in arm for arm in arms) == 1

@@ -43,6 +43,8 @@ FEW_BATCH = 32
 """The batch size where examples are few."""
 
 EPOCHS: dict[Budget, int] = {"quick": 40, "full": 200}
+"""Half as many for a large table."""
+
 MANY_IMAGES_EPOCHS: dict[Budget, int] = {"quick": 8, "full": 100}
 
 ARMS = (
@@ -82,6 +84,8 @@ def recipe(data: Dataset, budget: Budget = "quick") -> Recipe:
     if image and examples >= LARGE:
         return MANY_IMAGES.replace(epochs=MANY_IMAGES_EPOCHS[budget])
     usual = (IMAGES if image else TABLE).replace(epochs=EPOCHS[budget])
+    if examples >= LARGE:
+        return usual.replace(epochs=EPOCHS[budget] // 2)
     return usual.replace(batch_size=FEW_BATCH) if examples < SMALL else usual
 
 
