@@ -166,8 +166,8 @@ def page(rows: pd.DataFrame, command: str) -> Iterator[str]:
     yield fill(
         f"{draws} draws of each population and size, one training each; errors in %, of the regressions the "
         "RMSE in hundredths of the targets' standard deviation. Bold: the default does worse than "
-        "scikit-learn's MLP at its defaults (paired by draw, 95 %). Beside it the two recipes that it "
-        "chooses from.",
+        "scikit-learn's MLP at its defaults (paired by draw, 95 %). The last column is plain gradient "
+        "descent, as images are trained.",
         110,
     )
     yield f"```sh\n{command}\n```"
