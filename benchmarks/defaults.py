@@ -1,12 +1,12 @@
 """Does the default network reach scikit-learn's MLP at its defaults? By the number of training examples.
 
-    python benchmarks/defaults.py results --draws 5
+    python benchmarks/defaults.py results --draws 5 --first 0
 
-draws tables of growing size from populations of which as much as is wanted can be drawn, trains the default
-recipe of `studies/defaults.py`, the one of images, and scikit-learn's MLPClassifier or MLPRegressor, and
-judges them on 10,000 new rows. All learn from the same training rows, standardised alike; the recipes choose
-among their weights by a validation split, which scikit-learn's learners do not see. Writes
-`results/defaults.md`.
+draws tables of growing size from populations of which as much as is wanted can be drawn (`clusters` and
+`quantiles` are another one at each size), trains the default recipe of `studies/defaults.py`, the one of
+images, and scikit-learn's MLPClassifier or MLPRegressor, and judges them on 10,000 new rows. All learn from
+the same training rows, standardised alike; the recipes choose among their weights by a validation split,
+which scikit-learn's learners do not see. Writes `results/defaults.md`.
 
 `--first 100` draws others: by those the default was chosen.
 """
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first draw's seed")
     given = parser.parse_args()
     rows = pd.DataFrame(measure(given.first, given.draws))
-    command = f"python benchmarks/defaults.py results --draws {given.draws}"
+    command = f"python benchmarks/defaults.py results --draws {given.draws} --first {given.first}"
     text = "\n\n".join(page(rows, command)) + "\n"
     files.replace_file(given.out / "defaults.md", text.encode(), given.out)
 
