@@ -315,6 +315,21 @@ def test_all_train_longer_until_the_reference_is_done(slow: float, factor: int, 
     assert all(trial.candidate.epochs == 8 * factor for trial in asked if trial.candidate.strategies)  # type: ignore[union-attr]
 
 
+def test_the_length_is_decided_by_all_of_the_reference_s_trainings() -> None:
+    """The first two seeds are done early; the others still improve."""
+
+    def judge(trial: Trial) -> Outcome:
+        done = np.array([0.5, *[0.2] * 7])
+        curve = done if trial.number < 2 else np.linspace(1, 0.2, 8)
+        return valley(0.1)(trial)._replace(curve=tuple(curve.tolist()))
+
+    for allowance, factor in ((6, 1), (36, 2)):
+        settling = settle_length(Arm("plain", (PLAIN,)), Tuning(first=2, longest=2), allowance)
+        (length, choice), _ = carry_out(settling, judge)  # type: ignore[misc]
+        assert length.factor == factor
+        assert choice.candidate.epochs == factor * PLAIN.epochs
+
+
 def test_a_length_that_is_given_stays() -> None:
     arm = Arm("plain", (PLAIN.replace(steps=100),))
     (length, _), _ = carry_out(settle_length(arm, Tuning(longest=1), 24), learning(30.0))  # type: ignore[misc]
