@@ -316,15 +316,15 @@ def test_all_train_longer_until_the_reference_is_done(slow: float, factor: int, 
 
 
 def test_the_length_is_decided_by_all_of_the_reference_s_trainings() -> None:
-    """The first two seeds are done early; the others still improve."""
+    """The first four seeds are done early; the others still improve."""
 
     def judge(trial: Trial) -> Outcome:
         done = np.array([0.5, *[0.2] * 7])
-        curve = done if trial.number < 2 else np.linspace(1, 0.2, 8)
+        curve = done if trial.number < 4 else np.linspace(1, 0.2, 8)
         return valley(0.1)(trial)._replace(curve=tuple(curve.tolist()))
 
-    for allowance, factor in ((6, 1), (36, 2)):
-        settling = settle_length(Arm("plain", (PLAIN,)), Tuning(first=2, longest=2), allowance)
+    for trainings, factor in ((12, 1), (36, 2)):
+        settling = settle_length(Arm("plain", (PLAIN,)), Tuning(first=2, longest=2), trainings)
         (length, choice), _ = carry_out(settling, judge)  # type: ignore[misc]
         assert length.factor == factor
         assert choice.candidate.epochs == factor * PLAIN.epochs
